@@ -1,0 +1,8 @@
+//! `golden` holds services on systemd hosts against a written contract.
+//!
+//! One value flows through the house: a contract and the facts of a host meet in the rules, the rules
+//! give outcomes, the policy applies waivers, and the report's verdict is the exit code. See
+//! ARCHITECTURE.md for the map and for who may import whom.
+
+pub mod model;
+pub mod syntax;

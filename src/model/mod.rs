@@ -1,0 +1,18 @@
+//! The plain words of the product: where something stands, what was observed, what a rule found, and
+//! what follows from all of it. Data only; nothing here imports anything else of ours.
+
+pub mod location;
+pub mod observed;
+pub mod outcome;
+pub mod report;
+pub mod section;
+pub mod subject;
+pub mod verdict;
+
+pub use location::{Location, Stated};
+pub use observed::{Observed, Undecided};
+pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
+pub use report::{ContractNote, Report, RuleResult, Said, Scope, Summary, WaiverNote};
+pub use section::{Section, Severity};
+pub use subject::Subject;
+pub use verdict::Verdict;

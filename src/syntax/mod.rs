@@ -1,0 +1,5 @@
+//! Text to spanned trees, exactly as systemd (and the few other readers of a host) would read it.
+//!
+//! Nothing in here does IO or knows a contract. Every reader takes bytes and a path for its locations,
+//! never panics, and keeps what the real reader would silently drop, because that is what people need
+//! to hear about.
