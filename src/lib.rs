@@ -4,5 +4,6 @@
 //! give outcomes, the policy applies waivers, and the report's verdict is the exit code. See
 //! ARCHITECTURE.md for the map and for who may import whom.
 
+pub mod contract;
 pub mod model;
 pub mod syntax;
