@@ -7,3 +7,4 @@
 pub mod contract;
 pub mod model;
 pub mod syntax;
+pub mod system;
