@@ -3,3 +3,8 @@
 //! Nothing in here does IO or knows a contract. Every reader takes bytes and a path for its locations,
 //! never panics, and keeps what the real reader would silently drop, because that is what people need
 //! to hear about.
+
+pub mod accounts;
+pub mod command_line;
+pub mod env_file;
+pub mod words;
