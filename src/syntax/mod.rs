@@ -7,4 +7,6 @@
 pub mod accounts;
 pub mod command_line;
 pub mod env_file;
+pub mod env_shell;
+pub mod environment;
 pub mod words;
