@@ -1,14 +1,16 @@
 //! What a rule is given: the contract, the subject, and the facts it said it needs.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::{DependencyFacts, HostFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts};
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
 use crate::model::{Credentials, Lookup, Observed, Undecided};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::env_file::EnvFile;
+use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
 /// The host as one rule may see it.
@@ -111,17 +113,14 @@ impl<'a> View<'a> {
     }
 
     /// Who may become root by sudo; `None` without sudo.
-    pub fn sudoers(&self) -> Result<Option<&'a Sudoers>, Undecided> {
+    pub fn sudoers(&self) -> Result<Option<&'a Vec<(Arc<str>, Sudoers)>>, Undecided> {
         self.facts(Need::Sudo)?.sudoers.known()
     }
 
     /// A user with all of its groups; `None` when the host has no such user.
     pub fn credentials(&self, user: &str) -> Result<Option<Credentials>, Undecided> {
         let accounts = self.accounts()?;
-        Ok(accounts.user(user).map(|found| Credentials {
-            uid: found.uid,
-            gids: std::iter::once(found.gid).chain(accounts.groups_of(user).map(|group| group.gid)).collect(),
-        }))
+        Ok(accounts.user(user).map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
     }
 
     /// The walk to a path of the family `need`.

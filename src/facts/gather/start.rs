@@ -6,6 +6,7 @@ use crate::facts::ProgramFacts;
 use crate::model::Observed;
 use crate::syntax::command_line;
 use crate::syntax::effective::EffectiveUnit;
+use crate::syntax::elf::{Elf, Loader};
 
 /// The header of a program and the first line of a script fit in this many bytes.
 const HEAD: u64 = 4096;
@@ -44,8 +45,8 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     }
     for setting in EXEC_SETTINGS {
         for line in unit.assignments("Service", setting) {
-            for command in command_line::parse(line.value()).unwrap_or_default() {
-                program(worker, command.program(), pad);
+            for command in command_line::parse(line.value()).commands {
+                program(worker, &command.program, pad);
                 arguments(worker, &unit, &command, pad);
             }
         }
@@ -67,7 +68,7 @@ pub(super) fn program(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
     let facts = head.map(|bytes| venvs::classify(&bytes));
     let next = match &facts {
         Observed::Found(ProgramFacts::Script(shebang)) => Some(shebang.interpreter.clone()),
-        Observed::Found(ProgramFacts::Elf(elf)) => elf.interpreter.clone(),
+        Observed::Found(ProgramFacts::Elf(Elf { loader: Loader::Path(path), .. })) => Some(path.clone()),
         _ => None,
     };
     pad.programs.insert(path.into(), facts);
