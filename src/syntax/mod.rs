@@ -6,7 +6,13 @@
 
 pub mod accounts;
 pub mod command_line;
+pub mod elf;
 pub mod env_file;
 pub mod env_shell;
 pub mod environment;
+pub mod pyvenv_cfg;
+pub mod redis_conf;
+pub mod secret_shape;
+pub mod shebang;
+pub mod sudoers;
 pub mod words;
