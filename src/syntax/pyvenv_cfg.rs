@@ -33,7 +33,9 @@ impl PyvenvCfg {
     /// What `site` makes of it: only the word `true` (in any case) opens the system's packages, and so does
     /// saying nothing.
     pub fn sees_system_packages(&self) -> bool {
-        self.include_system_site_packages.as_ref().is_none_or(|entry| entry.value.eq_ignore_ascii_case("true"))
+        self.include_system_site_packages
+            .as_ref()
+            .is_none_or(|entry| entry.value.eq_ignore_ascii_case("true"))
     }
 }
 
@@ -84,7 +86,8 @@ mod tests {
 
     #[test]
     fn odd_spelling() {
-        let cfg = parse(b"HOME=/a\nhome = /b\r\nInclude-System-Site-Packages=True\nversion_info=3.13.1.final.0\n");
+        let cfg =
+            parse(b"HOME=/a\nhome = /b\r\nInclude-System-Site-Packages=True\nversion_info=3.13.1.final.0\n");
         assert_eq!(cfg.home.as_ref().map(|entry| entry.value.as_str()), Some("/a"));
         assert!(cfg.sees_system_packages());
         assert!(parse(b"# include-system-site-packages = false\n").sees_system_packages());

@@ -67,7 +67,9 @@ impl RedisConf {
 
     /// A password is demanded: by `requirepass` with a value. (ACL files and `user` lines are not judged.)
     pub fn has_password(&self) -> bool {
-        self.last("requirepass").and_then(|found| found.arguments.first()).is_some_and(|word| !word.is_empty())
+        self.last("requirepass")
+            .and_then(|found| found.arguments.first())
+            .is_some_and(|word| !word.is_empty())
     }
 
     /// A directive that takes `yes` or `no` in any case.
@@ -175,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_last_word_wins_and_includes_keep_their_place() {
-        let mut conf = parse(b"# c\nBind 127.0.0.1 -::1\nport 1\ninclude /etc/redis/more.conf\nport 7000\r\n");
+        let mut conf =
+            parse(b"# c\nBind 127.0.0.1 -::1\nport 1\ninclude /etc/redis/more.conf\nport 7000\r\n");
         assert_eq!(conf.bind(), Some(&["127.0.0.1".to_owned(), "-::1".to_owned()][..]));
         assert_eq!(conf.port(), Some(7000));
         let places: Vec<_> = conf.includes().map(|(position, found)| (position, found.line)).collect();
@@ -198,7 +201,10 @@ mod tests {
     #[test]
     fn what_is_asked_of_it() {
         let conf = parse(b"appendonly YES\nprotected-mode no\nrequirepass \"\"\n");
-        assert_eq!((conf.appendonly(), conf.protected_mode(), conf.has_password()), (Some(true), Some(false), false));
+        assert_eq!(
+            (conf.appendonly(), conf.protected_mode(), conf.has_password()),
+            (Some(true), Some(false), false)
+        );
         assert_eq!((conf.bind(), conf.port()), (None, None));
         assert!(parse(b"requirepass x\n").has_password());
         assert_eq!(parse(b"appendonly maybe\nport x\n").appendonly(), None);

@@ -143,11 +143,6 @@ fn after_prefix<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a 
     })
 }
 
-fn run(text: &str, alphabet: fn(u8) -> bool) -> &str {
-    let length = text.bytes().take_while(|&byte| alphabet(byte)).count();
-    &text[..length]
-}
-
 fn holds_token(text: &str, token: &Token) -> bool {
     after_prefix(text, token.prefix).any(|after| {
         // A longer look is never needed, and text of one repeated prefix would make it quadratic.
@@ -167,7 +162,8 @@ fn is_monotonous(bytes: &[u8]) -> bool {
 
 fn holds_private_key(text: &str) -> bool {
     text.match_indices("-----BEGIN ").any(|(at, begin)| {
-        let label = text[at + begin.len()..].bytes().take(48).take_while(|&b| b == b' ' || b.is_ascii_uppercase());
+        let label =
+            text[at + begin.len()..].bytes().take(48).take_while(|&b| b == b' ' || b.is_ascii_uppercase());
         let label: Vec<u8> = label.collect();
         label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK")
     })
@@ -189,7 +185,8 @@ fn holds_json_web_token(text: &str) -> bool {
 
 fn holds_telegram_token(text: &str) -> bool {
     text.match_indices(":AA").any(|(at, _)| {
-        let digits = text.as_bytes()[..at].iter().rev().take(11).take_while(|byte| byte.is_ascii_digit()).count();
+        let digits =
+            text.as_bytes()[..at].iter().rev().take(11).take_while(|byte| byte.is_ascii_digit()).count();
         let tail = text.as_bytes().get(at + 1..at + 36).unwrap_or_default();
         (8..=10).contains(&digits) && tail.len() == 35 && tail.iter().all(|&byte| is_word_or_dash(byte))
     })
@@ -211,7 +208,9 @@ fn holds_url_password(text: &str) -> bool {
         let scheme = text.as_bytes()[..at].last().is_some_and(u8::is_ascii_alphanumeric);
         let after = &text.as_bytes()[at + found.len()..];
         let window = after.get(..LONGEST).unwrap_or(after);
-        let ends = |&byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<');
+        let ends = |&byte: &u8| {
+            byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<')
+        };
         let authority = window.split(ends).next().unwrap_or_default();
         let Some(host) = authority.iter().rposition(|&byte| byte == b'@') else { return false };
         let Some(colon) = authority[..host].iter().position(|&byte| byte == b':') else { return false };
@@ -223,22 +222,59 @@ fn holds_url_password(text: &str) -> bool {
 /// A value that stands for a secret without being one.
 pub fn is_placeholder(value: &str) -> bool {
     const WORDS: [&str; 27] = [
-        "", "changeme", "change-me", "change_me", "none", "null", "nil", "example", "placeholder", "password", "secret",
-        "token", "todo", "tbd", "fixme", "dummy", "test", "redacted", "unset", "empty", "disabled", "true", "false",
-        "yes", "no", "n/a", "user",
+        "",
+        "changeme",
+        "change-me",
+        "change_me",
+        "none",
+        "null",
+        "nil",
+        "example",
+        "placeholder",
+        "password",
+        "secret",
+        "token",
+        "todo",
+        "tbd",
+        "fixme",
+        "dummy",
+        "test",
+        "redacted",
+        "unset",
+        "empty",
+        "disabled",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "n/a",
+        "user",
     ];
     let value = value.trim().trim_matches(['"', '\'']).trim();
     let lower = value.get(..64).unwrap_or(value).to_ascii_lowercase();
     let filler = |c: char| matches!(c, 'x' | '*' | '.' | '-' | '_' | '…' | '0' | '#' | '?');
-    let bracketed = [("<", ">"), ("${", "}"), ("{{", "}}"), ("$(", ")"), ("[", "]"), ("%", "%"), ("__", "__")];
+    let bracketed =
+        [("<", ">"), ("${", "}"), ("{{", "}}"), ("$(", ")"), ("[", "]"), ("%", "%"), ("__", "__")];
     WORDS.contains(&lower.as_str())
         || lower.chars().all(filler)
         || bracketed.iter().any(|(open, close)| {
             value.len() >= open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
         })
-        || ["your-", "your_", "my-", "insert-", "insert_", "replace-", "replace_", "replace me", "put-", "xxx", "enter-"]
-            .iter()
-            .any(|start| lower.starts_with(start))
+        || [
+            "your-",
+            "your_",
+            "my-",
+            "insert-",
+            "insert_",
+            "replace-",
+            "replace_",
+            "replace me",
+            "put-",
+            "xxx",
+            "enter-",
+        ]
+        .iter()
+        .any(|start| lower.starts_with(start))
         || ["changeme", "change_me", "change-me", "example", "placeholder", "your_", "your-"]
             .iter()
             .any(|word| lower.contains(word))
@@ -304,7 +340,9 @@ mod tests {
     fn urls_with_passwords() {
         assert_eq!(secret_shape("redis://:s3cr3tpw@localhost:1/0"), Some(Shape::UrlPassword));
         assert_eq!(secret_shape("postgres://bob:p@ss:w0rd@db/x"), Some(Shape::UrlPassword));
-        for plain in ["http://localhost:80/a@b:c", "redis://:${PW}@h", "postgres://u:changeme@h", "ssh://git@h:22/x"] {
+        for plain in
+            ["http://localhost:80/a@b:c", "redis://:${PW}@h", "postgres://u:changeme@h", "ssh://git@h:22/x"]
+        {
             assert_eq!(secret_shape(plain), None, "{plain}");
         }
     }
@@ -312,7 +350,8 @@ mod tests {
     #[test]
     fn what_is_no_secret() {
         let public = format!("-----BEGIN {}-----", "PUBLIC KEY");
-        for plain in ["", "AKIA", "ghp_short", "risk-proj-thing", "true", "/opt/data", "sk_test_abc", &public] {
+        for plain in ["", "AKIA", "ghp_short", "risk-proj-thing", "true", "/opt/data", "sk_test_abc", &public]
+        {
             assert_eq!(secret_shape(plain), None, "{plain}");
         }
         assert_eq!(secret_shape(&format!("ghp_{}", "x".repeat(36))), None);
@@ -322,8 +361,22 @@ mod tests {
     #[test]
     fn placeholders() {
         for value in [
-            "", "  ", "changeme", "CHANGE_ME", "<token>", "${TOKEN}", "{{ token }}", "xxxx", "****", "your-api-key", "None",
-            "example", "\"\"", "$TOKEN", "my_example_key", "...",
+            "",
+            "  ",
+            "changeme",
+            "CHANGE_ME",
+            "<token>",
+            "${TOKEN}",
+            "{{ token }}",
+            "xxxx",
+            "****",
+            "your-api-key",
+            "None",
+            "example",
+            "\"\"",
+            "$TOKEN",
+            "my_example_key",
+            "...",
         ] {
             assert!(is_placeholder(value), "{value:?}");
         }

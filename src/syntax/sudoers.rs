@@ -318,8 +318,11 @@ mod tests {
 
     #[test]
     fn details_of_a_grant_and_includes() {
-        let sudoers = parse("@includedir /etc/sudoers.d\n#include more\n# include no\nqt ALL=(ALL) NOPASSWD:SETENV: ALL\n");
-        let includes: Vec<_> = sudoers.includes.iter().map(|i| (i.line, i.path.as_str(), i.is_directory)).collect();
+        let sudoers = parse(
+            "@includedir /etc/sudoers.d\n#include more\n# include no\nqt ALL=(ALL) NOPASSWD:SETENV: ALL\n",
+        );
+        let includes: Vec<_> =
+            sudoers.includes.iter().map(|i| (i.line, i.path.as_str(), i.is_directory)).collect();
         assert_eq!(includes, [(1, "/etc/sudoers.d", true), (2, "more", false)]);
         assert!(sudoers.rules[0].no_password);
         assert_eq!(sudoers.rules[0].commands, ["ALL"]);
