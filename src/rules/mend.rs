@@ -4,7 +4,7 @@
 //! uncovers the demanded value. What a package owns (`/usr`, `/lib`) and what a generator writes stays as
 //! it is: a drop-in of ours overrides it.
 
-use crate::facts::start::base_name;
+use crate::facts::start::{Started, base_name};
 use crate::rules::prelude::*;
 
 /// The name of our drop-in; later than any that people choose.
@@ -38,6 +38,17 @@ pub fn delete_line(path: &str, line: u32) -> String {
     format!("sed -i {} {}", quoted(&script), quoted(path))
 }
 
+/// Replaces a word in a line and in the lines that continue it; a program may have its prefixes before it.
+pub fn replace_in_line(path: &str, line: u32, word: &str, by: &str) -> String {
+    let literal = |text: &str, special: &str| -> String {
+        let escape = |c: char| if special.contains(c) { format!("\\{c}") } else { c.to_string() };
+        text.chars().map(escape).collect()
+    };
+    let (pattern, by) = (literal(word, r"\.*[]^$,"), literal(by, r"\&,"));
+    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};s,\(^\|[-@:+!= \t]\){pattern}\([ \t]\|$\),\1{by}\2,g}}");
+    format!("sed -i {} {}", quoted(&script), quoted(path))
+}
+
 /// Whether people keep this file, so that it may be changed where it is.
 fn is_ours_to_change(path: &str) -> bool {
     path.starts_with("/etc/systemd/")
@@ -50,6 +61,30 @@ fn is_runtime(path: &str) -> bool {
 
 fn is_drop_in(path: &str) -> bool {
     path.rsplit('/').nth(1).is_some_and(|directory| directory.ends_with(".d"))
+}
+
+/// The path of a program of the contract: a relative one lies in the service's venv.
+pub fn program_path(program: &str, service: &Service) -> String {
+    match &service.venv {
+        Some(venv) if !program.contains('/') => format!("{}/bin/{program}", venv.value),
+        Some(venv) if !program.starts_with('/') => format!("{}/{program}", venv.value),
+        _ => program.to_owned(),
+    }
+}
+
+/// The demanded command as a line of a unit.
+pub fn command_line(demanded: &CommandDemand, service: &Service) -> String {
+    let Some((program, arguments)) = demanded.words.split_first() else { return String::new() };
+    let program = program_path(program, service);
+    let words = std::iter::once(program.as_str()).chain(arguments.iter().map(String::as_str));
+    words.map(exec_word).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as an Exec line must write it.
+fn exec_word(word: &str) -> String {
+    let text = word.replace('\\', r"\\").replace('%', "%%").replace('$', "$$").replace('"', "\\\"");
+    let plain = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "'\";".contains(c));
+    if plain { text } else { format!("\"{text}\"") }
 }
 
 impl ServiceView<'_> {
@@ -128,6 +163,34 @@ impl ServiceView<'_> {
         let mut lines = vec![format!("{key}=")];
         lines.extend(values.iter().map(|value| format!("{key}={value}")));
         self.mend_by_drop_in(over, section, &lines)
+    }
+
+    /// The command that makes ExecStart the contract's.
+    pub fn mend_command(&self, unit: &EffectiveUnit, demanded: &CommandDemand, setting: Option<&Setting>) -> String {
+        let line = command_line(demanded, self.service);
+        match setting {
+            None => self.mend_by_adding(unit, "Service", &[format!("ExecStart={line}")]),
+            Some(setting) if unit.assignments("Service", "ExecStart").count() == 1 => {
+                self.mend_setting(unit, Some(setting), "ExecStart", &line)
+            }
+            Some(setting) => self.mend_list(Some(&setting.at.path), "Service", "ExecStart", &[line]),
+        }
+    }
+
+    /// The command that puts another program into an Exec line.
+    pub fn mend_program(&self, unit: &EffectiveUnit, started: &Started, program: &str) -> String {
+        let setting = started.setting;
+        if let Some(demanded) = self.service.command.as_ref().filter(|_| started.key == "ExecStart") {
+            return self.mend_command(unit, demanded, Some(setting));
+        }
+        match setting.at.line {
+            // With a specifier in it, the program is not written as it is read.
+            Some(line) if is_ours_to_change(&setting.at.path) && setting.value().contains(&started.command.program) => {
+                let old = &started.command.program;
+                self.and_take_up(replace_in_line(&setting.at.path, line.get(), old, program))
+            }
+            _ => format!("a person must decide what {} should run; a program of the venv is {program}", setting.at),
+        }
     }
 
     /// The command that takes a line out of the unit.
