@@ -92,8 +92,11 @@ struct Table {
     items: OnceLock<Items>,
 }
 
+/// Section, key and type, as they stand in the table.
+type Place = (Name, Name, &'static str);
+
 struct Items {
-    by_place: HashMap<(&'static str, &'static str), &'static str>,
+    by_place: HashMap<(&'static str, &'static str), Place>,
     names: HashMap<&'static str, &'static str>,
 }
 
@@ -117,7 +120,7 @@ impl Table {
                     section = name;
                     items.names.insert(section, section);
                 } else if let Some((key, kind)) = line.split_once('=') {
-                    items.by_place.insert((section, key), kind);
+                    items.by_place.insert((section, key), (Name(section), Name(key), kind));
                     items.names.insert(key, key);
                 }
             }
@@ -153,10 +156,7 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
         return Known::UnknownSection;
     }
     let items = Table::of(version).items();
-    let place = |section: &str, key: &str| {
-        let ((section, key), kind) = items.by_place.get_key_value(&(section, key) as &(&str, &str))?;
-        Some((Name(section), Name(key), *kind))
-    };
+    let place = |section: &str, key: &str| items.by_place.get(&(section, key)).copied();
     if let Some((section, key, kind)) = place(section, key) {
         let moved = MOVED.iter().find(|(from, old, ..)| *from == section.0 && *old == key.0);
         let target = moved.and_then(|(.., to, new)| place(to, new));
@@ -176,7 +176,7 @@ pub fn name(text: &str) -> Option<Name> {
 
 /// The type that systemd prints for a setting of any unit type, by the newest version.
 pub fn kind(section: &str, key: &str) -> Option<&'static str> {
-    TABLES.iter().rev().find_map(|table| table.items().by_place.get(&(section, key) as &(&str, &str)).copied())
+    TABLES.iter().rev().find_map(|table| table.items().by_place.get(&(section, key)).map(|(.., kind)| *kind))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::known::Name;
+use super::known::{self, Name};
 use super::unit_name::UnitName;
 use super::words::{Strictness, Words};
 use crate::model::Location;
@@ -141,12 +141,10 @@ impl EffectiveUnit {
     }
 
     /// Every assignment that counts of a setting that takes several.
-    pub fn assignments<'a>(
-        &'a self,
-        section: &'a str,
-        key: &'a str,
-    ) -> impl DoubleEndedIterator<Item = &'a Setting> + 'a {
-        self.settings.iter().filter(move |setting| &*setting.key == key && &*setting.section == section)
+    pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> + use<'_> {
+        // A name that no version knows is the name of no setting.
+        let wanted = known::name(section).zip(known::name(key));
+        self.settings.iter().filter(move |setting| wanted == Some((setting.section, setting.key)))
     }
 
     /// The words of a list setting, each with the assignment it stands in.

@@ -42,7 +42,7 @@ pub fn canonical(version: SystemdVersion, key: &str, kind: &str, text: &str) -> 
         "SIGNAL" => number::signal(text).map(Some),
         "OOMSCOREADJUST" => number::within(text, -1000, 1000).map(Some),
         "NICE" => number::within(text, -20, 19).map(Some),
-        "LIMIT" => number::limit(key, text).map(Some),
+        "LIMIT" if key.starts_with("Limit") => number::limit(key, text).map(Some),
         "SERVICETYPE" => one_of(text, &service_types(version)).map(Some),
         "SERVICERESTART" => one_of(text, RESTARTS).map(Some),
         "KILLMODE" => one_of(text, &["control-group", "process", "mixed", "none"]).map(Some),
