@@ -3,6 +3,7 @@
 //! Rules see it only through the views in [`view`]; `gather` fills it through the door to the world.
 
 pub mod gather;
+pub mod logs;
 pub mod needs;
 pub mod repository;
 pub mod secrets;
@@ -22,6 +23,7 @@ use crate::syntax::redis_conf::RedisConf;
 use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
+pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
 pub use unit::{ProgramFacts, UnitFacts, VenvFacts};
@@ -72,6 +74,8 @@ pub struct HostFacts {
     pub dependencies: BTreeMap<Arc<str>, DependencyFacts>,
     /// The governed repository, where the contract has one.
     pub repository: Option<RepositoryFacts>,
+    /// The journal and log rotation; absent when nobody looked.
+    pub logs: Option<LogFacts>,
     /// Digest of an installed contract and of the repository's copy of it.
     pub contract_copy: Option<Observed<String>>,
 }
