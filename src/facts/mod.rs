@@ -5,6 +5,7 @@
 pub mod gather;
 pub mod needs;
 pub mod repository;
+pub mod start;
 pub mod secrets;
 pub mod unit;
 pub mod view;
