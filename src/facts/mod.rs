@@ -6,6 +6,7 @@ pub mod gather;
 pub mod logs;
 pub mod needs;
 pub mod repository;
+pub mod start;
 pub mod secrets;
 pub mod unit;
 pub mod view;
