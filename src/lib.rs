@@ -4,5 +4,13 @@
 //! give outcomes, the policy applies waivers, and the report's verdict is the exit code. See
 //! ARCHITECTURE.md for the map and for who may import whom.
 
+pub mod audit;
+pub mod cli;
+pub mod contract;
+pub mod facts;
 pub mod model;
+pub mod policy;
+pub mod report;
+pub mod rules;
 pub mod syntax;
+pub mod system;

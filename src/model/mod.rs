@@ -1,7 +1,9 @@
 //! The plain words of the product: where something stands, what was observed, what a rule found, and
 //! what follows from all of it. Data only; nothing here imports anything else of ours.
 
+pub mod answers;
 pub mod location;
+pub mod looked;
 pub mod observed;
 pub mod outcome;
 pub mod report;
@@ -9,10 +11,11 @@ pub mod section;
 pub mod subject;
 pub mod verdict;
 
+pub use looked::{Access, Credentials, End, Lookup, Meta, NodeKind, Step};
 pub use location::{Location, Stated};
 pub use observed::{Observed, Undecided};
 pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
-pub use report::{ContractNote, Report, RuleResult, Said, Scope, Summary, WaiverNote};
+pub use report::{ContractNote, Failure, NEEDS_LIVE_HOST, Report, RuleInfo, RuleResult, Said, Scope, Summary, WaiverNote};
 pub use section::{Section, Severity};
 pub use subject::Subject;
 pub use verdict::Verdict;

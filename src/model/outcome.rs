@@ -1,5 +1,7 @@
 //! What a rule says of a subject, and the evidence it must bring when it says *fail*.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Location, Undecided};
@@ -15,7 +17,7 @@ pub enum Outcome {
     /// The demand is broken, in at least one place.
     Fail(Vec<Finding>),
     /// The demand does not concern this subject; the text says why.
-    NotApplicable(String),
+    NotApplicable(Arc<str>),
 }
 
 impl Outcome {
@@ -25,7 +27,7 @@ impl Outcome {
     }
 
     /// Not applicable, with its reason.
-    pub fn not_applicable(why: impl Into<String>) -> Self {
+    pub fn not_applicable(why: impl Into<Arc<str>>) -> Self {
         Outcome::NotApplicable(why.into())
     }
 }

@@ -1,8 +1,10 @@
 //! All outcomes of one audit, and the verdict that follows from them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Section, Severity, Subject, Verdict};
+use super::{Finding, Section, Severity, Subject, Undecided, Verdict};
 
 /// How the facts were obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,44 +16,92 @@ pub enum Scope {
     Root,
 }
 
-/// One rule's word on one subject.
+/// What a reader needs to know of a rule.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// Kebab-case, names the defect.
+    pub id: &'static str,
+    /// The section of the contract it guards.
+    pub section: Section,
+    /// How binding it is unless the contract says otherwise.
+    pub severity: Severity,
+    /// One sentence: why the defect matters.
+    pub why: &'static str,
+    /// Its manual page in Markdown; the first line is its summary.
+    pub doc: &'static str,
+}
+
+impl RuleInfo {
+    /// The first line of the manual page, without its full stop.
+    pub fn summary(&self) -> &'static str {
+        self.doc.trim_start().lines().next().unwrap_or("").trim().trim_end_matches('.')
+    }
+}
+
+/// One rule's word on one subject. There are many of these: what a pass needs is kept small.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleResult {
-    /// The rule's id.
-    pub rule: &'static str,
-    /// The contract section it belongs to.
-    pub section: Section,
-    /// How binding it is, after the contract's own overrides.
+    /// The rule.
+    pub rule: &'static RuleInfo,
+    /// How binding it is, after the contract's own word.
     pub severity: Severity,
     /// What was judged.
     pub subject: Subject,
+    /// Which part of the subject: a setting, a variable, a place, a dependency.
+    pub key: Option<Arc<str>>,
     /// What was said.
     pub said: Said,
 }
+
+impl RuleResult {
+    /// The part of the subject that was judged, as words; empty for the whole.
+    pub fn key_words(&self) -> &str {
+        self.key.as_deref().unwrap_or("")
+    }
+
+    /// Whether only a running host could have answered.
+    pub fn waits_for_live_host(&self) -> bool {
+        matches!(&self.said, Said::NotApplicable(why) if why.as_ref() == NEEDS_LIVE_HOST)
+    }
+
+    /// The order of a report: by section, subject, rule and key.
+    pub fn order(&self) -> (Section, &Subject, &'static str, Option<&str>) {
+        (self.rule.section, &self.subject, self.rule.id, self.key.as_deref())
+    }
+}
+
+/// Said of every rule that needs a running host when there is only a disk.
+pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
     /// The demand is met.
     Pass,
-    /// The demand is broken; a waiver may cover it.
-    Fail {
-        /// The evidence.
-        finding: Box<Finding>,
-        /// The exception that covers it until its day is over.
-        waiver: Option<WaiverNote>,
-        /// An exception that would have covered it, had it not expired.
-        expired: Option<WaiverNote>,
-    },
+    /// The demand is broken.
+    Fail(Box<Failure>),
     /// The demand does not concern the subject, and why.
-    NotApplicable(String),
-    /// Nobody knows, and why, and what would tell.
-    Undecided {
-        /// What could not be learned.
-        why: String,
-        /// The command that would let it be learned.
-        remedy: Option<String>,
-    },
+    NotApplicable(Arc<str>),
+    /// Nobody knows.
+    Undecided(Box<Undecided>),
+}
+
+/// A broken demand and what the contract's waivers say of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The evidence.
+    pub finding: Finding,
+    /// The exception that covers it until its day is over.
+    pub waiver: Option<WaiverNote>,
+    /// An exception that would have covered it, had it not expired.
+    pub expired: Option<WaiverNote>,
+}
+
+impl Failure {
+    /// A failure that no waiver covers.
+    pub fn new(finding: Finding) -> Self {
+        Self { finding, waiver: None, expired: None }
+    }
 }
 
 /// A waiver as a report shows it.
@@ -122,8 +172,8 @@ impl Report {
         let mut undecided = self.results.is_empty();
         for result in self.results.iter().filter(|result| result.severity == Severity::Must) {
             match &result.said {
-                Said::Fail { waiver: None, .. } => return Verdict::Violated,
-                Said::Undecided { .. } => undecided = true,
+                Said::Fail(failure) if failure.waiver.is_none() => return Verdict::Violated,
+                Said::Undecided(_) => undecided = true,
                 _ => {}
             }
         }
@@ -136,11 +186,11 @@ impl Report {
         for result in &self.results {
             let counter = match (&result.said, result.severity) {
                 (Said::Pass, _) => &mut summary.pass,
-                (Said::Fail { waiver: Some(_), .. }, _) => &mut summary.waived,
-                (Said::Fail { .. }, Severity::Must) => &mut summary.fail,
-                (Said::Fail { .. }, Severity::Should) => &mut summary.warn,
+                (Said::Fail(failure), _) if failure.waiver.is_some() => &mut summary.waived,
+                (Said::Fail(_), Severity::Must) => &mut summary.fail,
+                (Said::Fail(_), Severity::Should) => &mut summary.warn,
                 (Said::NotApplicable(_), _) => &mut summary.not_applicable,
-                (Said::Undecided { .. }, _) => &mut summary.undecided,
+                (Said::Undecided(_), _) => &mut summary.undecided,
             };
             *counter += 1;
         }

@@ -4,6 +4,14 @@
 //! never panics, and keeps what the real reader would silently drop, because that is what people need
 //! to hear about.
 
+pub mod effective;
+pub mod known;
+pub mod search;
+pub mod specifier;
+pub mod unit_file;
+pub mod unit_name;
+pub mod value;
+pub mod version;
 pub mod accounts;
 pub mod command_line;
 pub mod elf;

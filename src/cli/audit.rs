@@ -1,0 +1,93 @@
+//! `golden audit`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, Global, facts, find, output};
+use crate::audit::{Selection, audit};
+use crate::contract::Contract;
+use crate::facts::HostFacts;
+use crate::model::{Report, Section};
+use crate::report::{human, json};
+use crate::rules::{RULES, Rule};
+
+/// Arguments of `golden audit`.
+#[derive(Args, Debug)]
+pub(super) struct AuditArgs {
+    /// How to write the report.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Only rules of this section, A to N (repeatable).
+    #[arg(long, value_name = "LETTER")]
+    section: Vec<Section>,
+    /// Only this service of the contract (repeatable).
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Only this rule (repeatable).
+    #[arg(long, value_name = "ID")]
+    rule: Vec<String>,
+    #[command(flatten)]
+    source: facts::Source,
+    /// Judge recorded facts instead of this host.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root"])]
+    facts: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Human,
+    /// For a machine: golden.report/1.
+    Json,
+}
+
+/// Judges and reports.
+pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure> {
+    let contract = find::contract(global)?.contract;
+    let selection = selection(&contract, args)?;
+    let facts = match &args.facts {
+        Some(file) => facts::read(file)?,
+        None => args.source.gather(&contract, selection.needs(&contract))?,
+    };
+    let report = audit(&contract, &facts, &selection, args.facts.is_some());
+    let text = render(&report, &facts, args.format, global)?;
+    output::print_and(&text, report.verdict())
+}
+
+fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<String, Failure> {
+    match format {
+        Format::Human => Ok(human::render(report, output::style(global))),
+        Format::Json => {
+            json::render(report).map_err(|error| Failure::new(format!("the report cannot be written: {error}")))
+        }
+    }
+}
+
+/// A name that selects nothing is an error: an empty audit must not look like a clean one.
+fn selection(contract: &Contract, args: &AuditArgs) -> Result<Selection, Failure> {
+    for name in &args.service {
+        if !contract.services.iter().any(|service| service.name.as_ref() == name) {
+            let known: Vec<&str> = contract.services.iter().map(|service| service.name.as_ref()).collect();
+            return Err(Failure::new(format!("the contract has no service {name:?}")).hint(known.join(", ")));
+        }
+    }
+    for id in &args.rule {
+        if Rule::find(id).is_none() {
+            return Err(Failure::new(format!("there is no rule {id:?}")).hint("golden explain   lists all rules"));
+        }
+    }
+    let selection = Selection {
+        sections: args.section.clone(),
+        services: args.service.clone(),
+        rules: args.rule.clone(),
+    };
+    if selection.rules(contract).next().is_none() {
+        let sections: std::collections::BTreeSet<Section> = RULES.iter().map(|rule| rule.info.section).collect();
+        let sections: Vec<&str> = sections.into_iter().map(Section::letter).collect();
+        return Err(Failure::new(format!("no rule is selected by {}", selection.words().join(", ")))
+            .hint(format!("sections with rules are {}", sections.join(" "))));
+    }
+    Ok(selection)
+}

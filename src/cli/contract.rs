@@ -1,0 +1,107 @@
+//! `golden contract check` and `golden contract show`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{Failure, Global, find, output};
+use crate::contract::{Contract, Kind};
+
+/// The verbs about the contract itself.
+#[derive(Subcommand, Debug)]
+pub(super) enum ContractVerb {
+    /// Look for errors: all at once, each with its place and a way out.
+    Check {
+        /// The contract; otherwise the one in force.
+        file: Option<PathBuf>,
+    },
+    /// Show which contract is in force and what it demands.
+    Show {
+        /// Show its text instead.
+        #[arg(long)]
+        text: bool,
+    },
+}
+
+/// Carries the verb out.
+pub(super) fn run(global: &Global, verb: &ContractVerb) -> Result<ExitCode, Failure> {
+    match verb {
+        ContractVerb::Check { file } => {
+            let found = match file {
+                Some(file) => find::read(file)?,
+                None => find::contract(global)?,
+            };
+            let contract = &found.contract;
+            let text = format!(
+                "{}: no errors. {} {}, {} services, {} jobs, {} waivers.\n",
+                contract.source.path,
+                contract.name.value,
+                contract.version.value,
+                contract.services.len(),
+                contract.jobs.len(),
+                contract.waivers.len()
+            );
+            output::print_and(&text, ExitCode::SUCCESS)
+        }
+        ContractVerb::Show { text } => {
+            let found = find::contract(global)?;
+            let shown = if *text { found.text } else { summary(&found.contract) };
+            output::print_and(&shown, ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn summary(contract: &Contract) -> String {
+    let mut text = format!(
+        "contract    {} {}\nsource      {}\nsha256      {}\n",
+        contract.name.value, contract.version.value, contract.source.path, contract.source.digest
+    );
+    if let Some(review) = &contract.next_review {
+        let _ = writeln!(text, "review by   {}", review.value);
+    }
+    let _ = writeln!(text, "\nplaces");
+    for place in contract.layout.values() {
+        let _ = writeln!(text, "   {:<14} {:<36} {}", place.name, place.path.value, place.path.at);
+    }
+    let _ = writeln!(text, "\nservices");
+    for service in &contract.services {
+        let _ = writeln!(
+            text,
+            "   {:<20} {:<12} {:<36} user {:<10} {}",
+            service.name,
+            kind(service.kind.value),
+            service.unit.value,
+            service.user.value,
+            service.at
+        );
+    }
+    let _ = writeln!(text, "\ndependencies");
+    for dependency in contract.dependencies.values() {
+        let unit = dependency.unit.as_ref().map_or("", |unit| unit.value.as_str());
+        let _ = writeln!(text, "   {:<20} {:<36} {}", dependency.name, unit, dependency.at);
+    }
+    if !contract.waivers.is_empty() {
+        let _ = writeln!(text, "\nwaivers");
+    }
+    for waiver in &contract.waivers {
+        let key = waiver.key.as_deref().map_or(String::new(), |key| format!(" ({key})"));
+        let _ = writeln!(
+            text,
+            "   {} {}{key} until {} by {}: {}",
+            waiver.rule, waiver.subject, waiver.expires, waiver.owner, waiver.reason
+        );
+    }
+    text
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Python => "python",
+        Kind::Executable => "executable",
+        Kind::TimerJob => "timer-job",
+        Kind::Job => "job",
+        Kind::Draft => "draft",
+    }
+}

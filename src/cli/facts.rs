@@ -1,0 +1,97 @@
+//! `golden facts`, and where an audit's facts come from.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Failure, Global, find, output};
+use crate::contract::Contract;
+use crate::facts::gather::gather;
+use crate::facts::{HostFacts, Needs, SCHEMA};
+use crate::system::DiskSystem;
+
+/// Arguments of `golden facts`.
+#[derive(Args, Debug)]
+pub(super) struct FactsArgs {
+    /// Write to this file, readable by its owner alone, instead of stdout.
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// The host that is looked at.
+#[derive(Args, Debug)]
+pub(super) struct Source {
+    /// Look at the host below this directory (an image, a mounted disk) instead of the running one.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Run each venv's python as its service's user to see that it starts.
+    #[arg(long, hide = true)]
+    probe: bool,
+}
+
+impl Source {
+    /// Looks.
+    pub(super) fn gather(&self, contract: &Contract, needs: Needs) -> Result<HostFacts, Failure> {
+        let system = match &self.root {
+            Some(root) => DiskSystem::rooted(root)
+                .map_err(|error| Failure::new(format!("--root {}: {error}", root.display())))?,
+            None => DiskSystem::live().map_err(|error| Failure::new(format!("/ cannot be opened: {error}")))?,
+        };
+        Ok(gather(&system, contract, needs))
+    }
+}
+
+/// Writes all facts.
+pub(super) fn run(global: &Global, args: &FactsArgs) -> Result<ExitCode, Failure> {
+    let contract = find::contract(global)?.contract;
+    let mut facts = args.source.gather(&contract, Needs::all())?;
+    facts.hide_secrets(&contract);
+    let mut text = serde_json::to_string(&facts)
+        .map_err(|error| Failure::new(format!("the facts cannot be written: {error}")))?;
+    text.push('\n');
+    match &args.out {
+        None => output::print(&text)?,
+        Some(file) => write_private(file, &text)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
+    let cannot = |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", file.display()));
+    let temporary = file.with_extension(format!("{}.new", std::process::id()));
+    let mut out =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(cannot)?;
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
+    written.and_then(|()| fs::rename(&temporary, file)).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        cannot(error)
+    })
+}
+
+/// Facts of a file; half a file is an error, never a smaller host.
+pub(super) fn read(file: &Path) -> Result<HostFacts, Failure> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+    let schema: Schema = serde_json::from_str(&text).map_err(|error| {
+        Failure::new(format!("{shown}:{}:{}: no facts: {error}", error.line(), error.column()))
+            .hint("golden facts --out FILE   writes them anew")
+    })?;
+    if schema.schema != SCHEMA {
+        return Err(Failure::new(format!("{shown} holds {:?}, this golden reads {SCHEMA:?}", schema.schema)));
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::new(format!("{shown}:{}:{}: facts that cannot be read: {error}", error.line(), error.column()))
+            .hint("golden facts --out FILE   writes them anew")
+    })
+}
+
+#[derive(serde::Deserialize)]
+struct Schema {
+    schema: String,
+}

@@ -1,0 +1,118 @@
+//! Which contract is in force, and whether the caller may obey it.
+//!
+//! Root obeys only what nobody but root can write: a contract that the service user owns could otherwise
+//! waive its own violations, or name its own commands. Such a file is the *source* of a contract, not the
+//! contract.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::{Failure, Global, output};
+use crate::contract::{Contract, ContractError};
+
+const INSTALLED: &str = "/etc/golden/golden.toml";
+const VARIABLE: &str = "GOLDEN_CONTRACT";
+
+/// The contract in force with the text it was made from.
+pub(super) struct FoundContract {
+    /// The contract.
+    pub contract: Contract,
+    /// Its own text.
+    pub text: String,
+}
+
+/// Finds, reads and validates the contract in force.
+pub(super) fn contract(global: &Global) -> Result<FoundContract, Failure> {
+    match find(global)? {
+        None => {
+            let text = Contract::built_in_text().to_owned();
+            Ok(FoundContract { contract: Contract::built_in(), text })
+        }
+        Some(path) => read(&path),
+    }
+}
+
+/// The path of the contract in force; `None` for the built-in one.
+fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
+    let stated = global.contract.clone().or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+    if let Some(path) = stated {
+        return match distrust(&path)? {
+            None => Ok(Some(path)),
+            Some(why) => Err(Failure::new(format!("root does not obey {}: {why}", path.display())).hint(format!(
+                "install it where only root can write: install -D -o root -g root -m 0644 {} {INSTALLED}",
+                path.display()
+            ))),
+        };
+    }
+    for candidate in upwards().into_iter().chain([PathBuf::from(INSTALLED)]) {
+        if !candidate.is_file() {
+            continue;
+        }
+        match distrust(&candidate)? {
+            None => return Ok(Some(candidate)),
+            Some(why) => output::complain(&format!("note: {} is not obeyed by root: {why}", candidate.display())),
+        }
+    }
+    Ok(None)
+}
+
+/// `golden.toml` here and above, up to the top of the git work tree (or the root, outside of one).
+fn upwards() -> Vec<PathBuf> {
+    let Ok(here) = std::env::current_dir() else { return Vec::new() };
+    let mut candidates = Vec::new();
+    for directory in here.ancestors() {
+        candidates.push(directory.join("golden.toml"));
+        if directory.join(".git").exists() {
+            break;
+        }
+    }
+    candidates
+}
+
+/// Why root must not obey a contract; `None` when it may, and for callers that are not root.
+fn distrust(path: &Path) -> Result<Option<String>, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let real = path.canonicalize().map_err(|error| cannot_read(path, &error))?;
+    // A sticky directory lets nobody replace another's entry, so it is safe when the entry below is root's.
+    for (depth, part) in real.ancestors().enumerate() {
+        let meta = fs::symlink_metadata(part).map_err(|error| cannot_read(part, &error))?;
+        let what = if depth == 0 { "it" } else { "a directory above it" };
+        if meta.uid() != 0 {
+            return Ok(Some(format!("{what} belongs to uid {} ({})", meta.uid(), part.display())));
+        }
+        let sticky = depth > 0 && meta.mode() & 0o1000 != 0;
+        if meta.mode() & 0o022 != 0 && !sticky {
+            return Ok(Some(format!("{what} can be written by others than root ({})", part.display())));
+        }
+    }
+    Ok(None)
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("the contract {} cannot be read: {error}", path.display()))
+        .hint("golden contract show   (without --contract) tells which contract is in force")
+}
+
+/// Reads and validates a contract file; a contract it extends is read relative to it.
+pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
+    let shown = path.display().to_string();
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let load = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    match Contract::parse(&text, &shown, false, &load) {
+        Ok(contract) => Ok(FoundContract { contract, text }),
+        Err(errors) => Err(Failure::new(list(&errors, &text, &shown))),
+    }
+}
+
+/// All errors of a contract at once.
+pub(super) fn list(errors: &[ContractError], text: &str, path: &str) -> String {
+    let mut shown: String = errors.iter().map(|error| format!("{}\n", error.render(text))).collect();
+    let count = errors.len();
+    let plural = if count == 1 { "error" } else { "errors" };
+    shown.push_str(&format!("{path} has {count} {plural}; a contract with errors is never used in part"));
+    shown
+}

@@ -1,0 +1,104 @@
+//! The command line: one file a verb. Data goes to stdout, talk to stderr, and the exit code comes from
+//! the verdict alone.
+
+mod audit;
+mod contract;
+mod error;
+mod explain;
+mod facts;
+mod find;
+mod output;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use error::Failure;
+
+/// "Cannot": a usage error, a bad contract, an unreadable world, a panic.
+const CANNOT: u8 = 2;
+
+/// Hold services on systemd hosts against a written contract.
+#[derive(Parser, Debug)]
+#[command(name = "golden", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes of `golden audit`: 0 compliant, 1 violations, 2 cannot audit (undecided, bad contract, usage).")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Args, Debug)]
+struct Global {
+    /// The contract; otherwise GOLDEN_CONTRACT, golden.toml from here upwards, /etc/golden/golden.toml,
+    /// or the one built in.
+    #[arg(long, global = true, value_name = "FILE")]
+    contract: Option<PathBuf>,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    /// Say only what is wrong.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say what is right, too.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Judge this host (or a disk, or recorded facts) by the contract.
+    Audit(audit::AuditArgs),
+    /// Show the manual page of a rule, or list all rules.
+    Explain(explain::ExplainArgs),
+    /// Write down what an audit would look at, to be judged elsewhere.
+    Facts(facts::FactsArgs),
+    /// Check or show the contract.
+    #[command(subcommand)]
+    Contract(contract::ContractVerb),
+}
+
+/// Runs the command line. A panic is exit 2 with a plain message: a tool that failed has not said yes.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    std::panic::catch_unwind(|| run(arguments)).unwrap_or_else(|_| {
+        output::complain("golden failed on a defect of its own; nothing was decided. Please report the lines above.");
+        ExitCode::from(CANNOT)
+    })
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version are no errors: clap prints them to stdout.
+            let code = if error.use_stderr() { CANNOT } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let done = match &cli.verb {
+        Verb::Audit(args) => audit::run(&cli.global, args),
+        Verb::Explain(args) => explain::run(&cli.global, args),
+        Verb::Facts(args) => facts::run(&cli.global, args),
+        Verb::Contract(verb) => contract::run(&cli.global, verb),
+    };
+    done.unwrap_or_else(|failure| {
+        output::complain(&failure.to_string());
+        ExitCode::from(CANNOT)
+    })
+}

@@ -1,0 +1,287 @@
+//! The contract as the rest of the program sees it: resolved, merged, every value with its line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::{Job, Safety, Service};
+use crate::model::{Location, Section, Severity, Stated, Subject};
+
+/// A validated contract. Nothing in it contradicts itself.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Which text it was made from.
+    pub source: Source,
+    /// Its name.
+    pub name: Stated<String>,
+    /// Its version.
+    pub version: Stated<String>,
+    /// The day from which it holds.
+    pub effective: Option<Stated<Date>>,
+    /// The day by which somebody must have reviewed it.
+    pub next_review: Option<Stated<Date>>,
+    /// Who may change it.
+    pub authority: Option<Stated<String>>,
+    /// Section M, oldest first.
+    pub changes: Vec<Change>,
+    /// Section A: the places of the system by name.
+    pub layout: BTreeMap<Arc<str>, Place>,
+    /// Section J: who runs services unless they say otherwise.
+    pub identity: Identity,
+    /// Section C: what every env file must be.
+    pub env: EnvPolicy,
+    /// Section B: what every venv must be.
+    pub runtime: RuntimePolicy,
+    /// Sections A, G and H: what a governed repository must be; `None` where there is no repository.
+    pub repository: Option<RepositoryPolicy>,
+    /// Section B: the venvs by name.
+    pub venvs: BTreeMap<Arc<str>, Venv>,
+    /// Section D: what no unit may contain.
+    pub forbidden: Vec<Forbidden>,
+    /// Section E by name.
+    pub dependencies: BTreeMap<Arc<str>, Dependency>,
+    /// Every service in the order of the file.
+    pub services: Vec<Service>,
+    /// Every job in the order of the file.
+    pub jobs: Vec<Job>,
+    /// Dated exceptions.
+    pub waivers: Vec<Waiver>,
+    /// Section F; `None` where no models are guarded.
+    pub safety: Option<Safety>,
+    /// What only a person can check, in the order of the file.
+    pub checklist: Vec<CheckItem>,
+    /// Rule id to severity, where the contract overrides a rule's own.
+    pub severities: BTreeMap<String, Stated<Level>>,
+}
+
+/// What a contract may make of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Judged with this severity.
+    At(Severity),
+    /// Not judged at all.
+    Off,
+}
+
+/// The text a contract was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path for locations: the file, or `quantum.toml (built in)`.
+    pub path: Arc<str>,
+    /// True for a contract that is part of the program.
+    pub built_in: bool,
+    /// sha256 of the bytes, in hex.
+    pub digest: String,
+}
+
+/// An entry of section M.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The version it made.
+    pub version: String,
+    /// Its day.
+    pub date: Date,
+    /// What changed.
+    pub text: String,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// A directory (or file) of the layout and what it must be.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name in `[layout]`.
+    pub name: Arc<str>,
+    /// Absolute, normalised, placeholders expanded.
+    pub path: Stated<String>,
+    /// Demanded owner.
+    pub owner: Option<Stated<String>>,
+    /// Demanded group.
+    pub group: Option<Stated<String>>,
+    /// Upper bound of the permission bits.
+    pub mode: Option<Stated<u32>>,
+    /// Subdirectories that must exist.
+    pub holds: Vec<Stated<String>>,
+    /// Paths it must not lie on or under, such as `/tmp`, and file systems such as `tmpfs`.
+    pub not_under: Vec<Stated<String>>,
+    /// File systems it must not lie on.
+    pub not_on: Vec<Stated<String>>,
+    /// No component may be a symbolic link.
+    pub no_links: Option<Location>,
+    /// It must lie outside the repository.
+    pub outside_repository: Option<Location>,
+    /// Demanded to exist (a fallback log directory need not).
+    pub required: bool,
+    /// How binding its demands are.
+    pub severity: Severity,
+    /// Where the place begins in the contract.
+    pub at: Location,
+}
+
+/// Section J.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The user of services that name no other.
+    pub user: Stated<String>,
+    /// The group of services that name no other.
+    pub group: Stated<String>,
+    /// Groups that lead to root.
+    pub forbidden_groups: Stated<Vec<String>>,
+    /// Paths that the users of services must not be able to write.
+    pub must_not_write: Vec<Stated<String>>,
+}
+
+/// Section C, the files; the variables are in each service.
+#[derive(Clone, Debug)]
+pub struct EnvPolicy {
+    /// Demanded owner.
+    pub owner: Stated<String>,
+    /// Demanded group.
+    pub group: Stated<String>,
+    /// Upper bound of the mode.
+    pub mode: Stated<u32>,
+    /// Further modes that are accepted when nothing in the file is secret.
+    pub tolerated: Vec<Stated<u32>>,
+    /// Globs of variable names that hold secrets.
+    pub secret_names: Stated<Vec<String>>,
+}
+
+/// Section B.
+#[derive(Clone, Debug)]
+pub struct RuntimePolicy {
+    /// Programs that no unit, job or recipe may call.
+    pub forbidden_programs: Stated<Vec<String>>,
+    /// The value `include-system-site-packages` must have.
+    pub system_site_packages: Stated<bool>,
+    /// Shells that no unit may run with `-c`.
+    pub forbidden_shells: Stated<Vec<String>>,
+}
+
+/// A venv of section B.
+#[derive(Clone, Debug)]
+pub struct Venv {
+    /// Its name in `[venvs]`.
+    pub name: Arc<str>,
+    /// Its directory.
+    pub path: Stated<String>,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// A demand that no machine can check; it is printed in checklists and documents.
+#[derive(Clone, Debug)]
+pub struct CheckItem {
+    /// The section it belongs to.
+    pub section: Section,
+    /// What a person must see to.
+    pub text: String,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// Sections A, G, H: the governed repository.
+#[derive(Clone, Debug)]
+pub struct RepositoryPolicy {
+    /// The place of the layout that it is.
+    pub place: Arc<str>,
+    /// Its path.
+    pub path: Stated<String>,
+    /// The remote that identifies a second clone.
+    pub remote: Option<Stated<String>>,
+    /// The wrapper, relative to the repository.
+    pub wrapper: Option<Stated<String>>,
+    /// The Makefile, relative to the repository.
+    pub makefile: Option<Stated<String>>,
+    /// Where second clones are looked for.
+    pub clone_roots: Stated<Vec<String>>,
+    /// How deep below each of them, in directories.
+    pub clone_depth: Stated<u32>,
+    /// Directory names that the search skips.
+    pub clone_skip: Stated<Vec<String>>,
+    /// Globs of files, relative to the repository, that must not be in it: env files, logs.
+    pub must_not_hold: Vec<Stated<String>>,
+}
+
+/// A value that no effective unit may have.
+#[derive(Clone, Debug)]
+pub struct Forbidden {
+    /// systemd section.
+    pub section: String,
+    /// Setting.
+    pub key: String,
+    /// Any word of the value equal to one of these is an offence.
+    pub words: Vec<String>,
+    /// Any word of the value that begins with one of these is an offence.
+    pub prefixes: Vec<String>,
+    /// Its name in the contract.
+    pub name: Arc<str>,
+    /// Why, for the finding.
+    pub why: String,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// Section E: something services rely on.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: DependencyKind,
+    /// The systemd unit that provides it.
+    pub unit: Option<Stated<String>>,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// The kinds of dependency.
+#[derive(Clone, Debug)]
+pub enum DependencyKind {
+    /// A Redis server.
+    Redis {
+        /// `host:port`.
+        address: Stated<String>,
+        /// It must persist with an append-only file.
+        append_only: Option<Stated<bool>>,
+        /// It must listen on loopback only.
+        loopback_only: Option<Stated<bool>>,
+        /// Env file and key of its password.
+        password: Option<(Stated<String>, Stated<String>)>,
+    },
+    /// An SQLite database file.
+    Sqlite {
+        /// Its path.
+        path: Stated<String>,
+        /// Demanded owner.
+        owner: Option<Stated<String>>,
+        /// Largest file in bytes on which `quick_check` is run.
+        check_up_to: u64,
+    },
+    /// Something that must accept TCP connections.
+    Tcp {
+        /// `host:port`.
+        address: Stated<String>,
+    },
+    /// A unit that must be active.
+    Unit,
+}
+
+/// A dated exception.
+#[derive(Clone, Debug)]
+pub struct Waiver {
+    /// The rule it silences.
+    pub rule: String,
+    /// The exact subject.
+    pub subject: Subject,
+    /// Narrows it to one finding of the rule.
+    pub key: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day (UTC) on which it holds.
+    pub expires: Date,
+    /// Where it is written.
+    pub at: Location,
+}

@@ -1,0 +1,136 @@
+//! Redis by its protocol, databases read-only, ports by a connection, and the files that configure them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Pad, Worker};
+use crate::contract::{Dependency, DependencyKind};
+use crate::facts::{DependencyFacts, Need};
+use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
+use crate::model::Observed;
+use crate::syntax::env_file;
+use crate::syntax::redis_conf::{self, RedisConf};
+
+/// What CONFIG GET is asked for.
+const PARAMETERS: &[&str] = &["appendonly", "bind", "protected-mode", "port"];
+
+/// Where Debian and most others keep it, when Redis itself does not say.
+const USUAL_CONFIG: &str = "/etc/redis/redis.conf";
+
+/// Looks at every dependency.
+pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> BTreeMap<Arc<str>, DependencyFacts> {
+    let wanted = [Need::Servers, Need::ServerFiles, Need::Databases].iter().any(|need| worker.needs(*need));
+    if !wanted {
+        return BTreeMap::new();
+    }
+    let dependencies = worker.ground.contract.dependencies.values();
+    dependencies.map(|dependency| (dependency.name.clone(), look(worker, dependency, pad))).collect()
+}
+
+fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> DependencyFacts {
+    match &dependency.kind {
+        DependencyKind::Redis { address, password, .. } => {
+            let answer = ask_redis(worker, &address.value, password.as_ref().map(|(file, key)| (&*file.value, &*key.value)));
+            let (listeners, sockets) = port(worker, dependency, &address.value, pad);
+            let written = if worker.needs(Need::ServerFiles) { written(worker, &answer) } else { Observed::Absent };
+            DependencyFacts::Redis { answer, listeners, sockets, written }
+        }
+        DependencyKind::Sqlite { path, check_up_to, .. } => DependencyFacts::Sqlite(
+            match (worker.needs(Need::Databases), pad.look(worker, &path.value).real().map(str::to_owned)) {
+                (true, Some(real)) => worker.ground.system.sqlite(&real, *check_up_to),
+                (true, None) => worker.read(&pad.paths[path.value.as_str()]).and_then(|_| Observed::Absent),
+                (false, _) => Observed::Absent,
+            },
+        ),
+        DependencyKind::Tcp { address } => DependencyFacts::Tcp(match worker.ground.system.ask() {
+            Some(ask) if worker.needs(Need::Servers) => ask.tcp(&address.value),
+            _ => Observed::Absent,
+        }),
+        DependencyKind::Unit => DependencyFacts::Unit,
+    }
+}
+
+fn ask_redis(worker: &Worker<'_>, address: &str, password: Option<(&str, &str)>) -> Observed<RedisAnswer> {
+    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+        return Observed::Absent;
+    };
+    let password = match password.map(|(file, key)| secret(worker, file, key)) {
+        None => None,
+        Some(Ok(password)) => Some(password),
+        Some(Err(why)) => return Observed::Unreadable(why),
+    };
+    ask.redis(&RedisQuestion { address, password: password.as_deref(), parameters: PARAMETERS })
+}
+
+/// The password stays here: it is not a fact.
+fn secret(worker: &Worker<'_>, file: &str, key: &str) -> Result<String, String> {
+    match worker.read(&worker.walker.lookup(file)) {
+        Observed::Found(bytes) => {
+            let content = env_file::parse(&bytes, worker.ground.version.0);
+            let value = content.get(key).map(|variable| variable.value.clone());
+            value.ok_or_else(|| format!("{file} has no {key}, which holds the password of Redis"))
+        }
+        Observed::Absent => Err(format!("{file}, which holds the password of Redis, does not exist")),
+        Observed::Unreadable(why) => Err(format!("{file}, which holds the password of Redis: {why}")),
+    }
+}
+
+/// Who listens on the port, and the sockets of the process that should.
+fn port(
+    worker: &Worker<'_>,
+    dependency: &Dependency,
+    address: &str,
+    pad: &Pad,
+) -> (Observed<Vec<Listener>>, Observed<Vec<u64>>) {
+    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+        return (Observed::Absent, Observed::Absent);
+    };
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let listeners = match port {
+        Some(port) => ask.listeners(port),
+        None => Observed::Unreadable(format!("{address} has no port")),
+    };
+    let main = dependency.unit.as_ref().and_then(|unit| pad.units.get(unit.value.as_str()));
+    let sockets = match main.map(|unit| &unit.state) {
+        Some(Observed::Found(state)) if state.main_pid > 0 => ask.sockets(state.main_pid),
+        Some(Observed::Unreadable(why)) => Observed::Unreadable(why.clone()),
+        _ => Observed::Absent,
+    };
+    (listeners, sockets)
+}
+
+/// redis.conf with its includes, from where the server says it is.
+fn written(worker: &Worker<'_>, answer: &Observed<RedisAnswer>) -> Observed<RedisConf> {
+    let path = match answer {
+        Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => path.clone(),
+        _ => USUAL_CONFIG.to_owned(),
+    };
+    read_config(worker, &path, 0)
+}
+
+/// Redis itself stops at this many nested includes.
+const DEEPEST: u32 = 16;
+
+fn read_config(worker: &Worker<'_>, path: &str, depth: u32) -> Observed<RedisConf> {
+    let mut conf = match worker.read(&worker.walker.lookup(path)) {
+        Observed::Found(bytes) => redis_conf::parse(&bytes),
+        Observed::Absent => return Observed::Absent,
+        Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
+    };
+    let includes: Vec<(usize, String)> = conf
+        .includes()
+        .filter_map(|(at, directive)| Some((at, directive.arguments.first()?.clone())))
+        .collect();
+    // From the last to the first, so that positions before it stay true.
+    for (at, include) in includes.into_iter().rev() {
+        if depth == DEEPEST {
+            return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
+        }
+        match read_config(worker, &include, depth + 1) {
+            Observed::Found(included) => conf.splice(at, included),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => return Observed::Unreadable(why),
+        }
+    }
+    Observed::Found(conf)
+}

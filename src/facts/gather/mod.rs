@@ -1,0 +1,211 @@
+//! Fills the facts through the door to the world: what the rules need, no more, each thing once.
+//!
+//! One gatherer a family. Services are independent of each other, so they are gathered on all processors;
+//! each worker has its own [`Pad`] of observations, and the pads are laid together at the end.
+
+mod accounts;
+mod dependencies;
+mod environment;
+mod git;
+mod logs;
+mod places;
+mod repository;
+mod start;
+mod units;
+mod venvs;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
+use crate::contract::{Contract, Service};
+use crate::model::{End, Lookup, Observed, Scope};
+use crate::syntax::env_file::EnvFile;
+use crate::syntax::version::SystemdVersion;
+use crate::system::{System, Walker};
+
+/// Looks at a host for what `needs` names.
+pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {
+    let mut facts = HostFacts {
+        schema: SCHEMA.to_owned(),
+        golden: env!("CARGO_PKG_VERSION").to_owned(),
+        host: system.host_name(),
+        scope: system.scope(),
+        time: system.now(),
+        caller: system.caller(),
+        gathered: needs,
+        systemd: units::version(system),
+        accounts: accounts::accounts(system),
+        sudoers: Observed::Absent,
+        paths: BTreeMap::new(),
+        listings: BTreeMap::new(),
+        file_systems: BTreeMap::new(),
+        units: BTreeMap::new(),
+        processes: BTreeMap::new(),
+        env_files: BTreeMap::new(),
+        programs: BTreeMap::new(),
+        venvs: BTreeMap::new(),
+        dependencies: BTreeMap::new(),
+        repository: None,
+        logs: None,
+        contract_copy: None,
+    };
+    let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
+    let index = units::Index::read(system, contract, needs);
+    let ground = Ground { system, contract, needs, version, index: &index, accounts: &facts.accounts };
+    let mut pad = gather_services(&ground);
+
+    let worker = Worker::new(&ground);
+    if needs.has(Need::Sudo) {
+        facts.sudoers = accounts::sudoers(&worker);
+    }
+    if needs.has(Need::Places) {
+        places::gather(&worker, &mut pad);
+    }
+    if needs.has(Need::Logs) {
+        facts.logs = Some(logs::gather(&worker, &mut pad));
+    }
+    if needs.has(Need::Repository) || needs.has(Need::Clones) {
+        facts.repository = repository::gather(&worker, &mut pad);
+    }
+    units::gather_others(&worker, &mut pad);
+    if facts.scope == Scope::Live && needs.has(Need::Bus) {
+        units::ask_systemd(&worker, &mut pad, &mut facts.processes);
+    }
+    facts.dependencies = dependencies::gather(&worker, &mut pad);
+    facts.contract_copy = places::contract_copy(&worker);
+
+    facts.paths = pad.paths;
+    facts.listings = pad.listings;
+    facts.file_systems = pad.file_systems;
+    facts.units = pad.units;
+    facts.env_files = pad.env_files;
+    facts.programs = pad.programs;
+    facts.venvs = pad.venvs;
+    facts
+}
+
+/// What every gatherer stands on.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    system: &'a (dyn System + 'a),
+    contract: &'a Contract,
+    needs: Needs,
+    version: SystemdVersion,
+    index: &'a units::Index,
+    accounts: &'a Observed<crate::syntax::accounts::Accounts>,
+}
+
+/// One worker: the common ground and a walker of its own.
+struct Worker<'a> {
+    ground: &'a Ground<'a>,
+    walker: Walker<'a, dyn System + 'a>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(ground: &'a Ground<'a>) -> Self {
+        Self { ground, walker: Walker::new(ground.system) }
+    }
+
+    fn needs(&self, need: Need) -> bool {
+        self.ground.needs.has(need)
+    }
+
+    /// The bytes of a file, links followed inside the root.
+    fn read(&self, lookup: &Lookup) -> Observed<Vec<u8>> {
+        match (&lookup.end, lookup.real()) {
+            (End::Found, Some(real)) => self.ground.system.read(real, crate::system::READ_LIMIT),
+            (End::Unreadable(path, why), _) => Observed::Unreadable(format!("{path}: {why}")),
+            _ => Observed::Absent,
+        }
+    }
+}
+
+/// What one worker has observed.
+#[derive(Default)]
+struct Pad {
+    paths: BTreeMap<Arc<str>, Lookup>,
+    listings: BTreeMap<Arc<str>, Observed<Vec<String>>>,
+    file_systems: BTreeMap<Arc<str>, Observed<String>>,
+    units: BTreeMap<Arc<str>, UnitFacts>,
+    env_files: BTreeMap<Arc<str>, Observed<EnvFile>>,
+    programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
+    venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
+}
+
+impl Pad {
+    /// Lays another pad on this one.
+    fn take(&mut self, mut other: Pad) {
+        self.paths.append(&mut other.paths);
+        self.listings.append(&mut other.listings);
+        self.file_systems.append(&mut other.file_systems);
+        self.units.append(&mut other.units);
+        self.env_files.append(&mut other.env_files);
+        self.programs.append(&mut other.programs);
+        self.venvs.append(&mut other.venvs);
+    }
+
+    /// Looks at a path once.
+    fn look(&mut self, worker: &Worker<'_>, path: &str) -> &Lookup {
+        if !self.paths.contains_key(path) {
+            let lookup = worker.walker.lookup(path);
+            self.paths.insert(lookup.asked.clone(), lookup);
+        }
+        &self.paths[path]
+    }
+
+    /// Lists a directory once, links followed.
+    fn list(&mut self, worker: &Worker<'_>, path: &str) -> Observed<Vec<String>> {
+        if let Some(listing) = self.listings.get(path) {
+            return listing.clone();
+        }
+        let lookup = self.look(worker, path);
+        let listing = match (&lookup.end, lookup.real()) {
+            (End::Found, Some(real)) => worker.ground.system.list(real),
+            (End::Unreadable(at, why), _) => Observed::Unreadable(format!("{at}: {why}")),
+            _ => Observed::Absent,
+        };
+        self.listings.insert(path.into(), listing.clone());
+        listing
+    }
+}
+
+/// Below this number of services a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 64;
+
+fn gather_services(ground: &Ground<'_>) -> Pad {
+    let services = &ground.contract.services;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = processors.min(services.len() / WORTH_A_THREAD).max(1);
+    let chunk = services.len().div_ceil(workers).max(1);
+    if workers == 1 {
+        return gather_chunk(ground, services);
+    }
+    std::thread::scope(|scope| {
+        let handles: Vec<_> =
+            services.chunks(chunk).map(|part| scope.spawn(move || gather_chunk(ground, part))).collect();
+        handles.into_iter().fold(Pad::default(), |mut all, handle| {
+            match handle.join() {
+                Ok(pad) => all.take(pad),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+            all
+        })
+    })
+}
+
+fn gather_chunk(ground: &Ground<'_>, services: &[Service]) -> Pad {
+    let worker = Worker::new(ground);
+    let mut pad = Pad::default();
+    for service in services {
+        units::gather(&worker, &service.unit.value, &mut pad);
+        environment::gather(&worker, service, &mut pad);
+        if worker.needs(Need::Start) {
+            start::gather(&worker, service, &mut pad);
+        }
+        if worker.needs(Need::Venvs) {
+            venvs::gather(&worker, service, &mut pad);
+        }
+    }
+    pad
+}

@@ -1,0 +1,105 @@
+//! What was observed on a host, as one value that can be saved, replayed and judged.
+//!
+//! Rules see it only through the views in [`view`]; `gather` fills it through the door to the world.
+
+pub mod gather;
+pub mod logs;
+pub mod needs;
+pub mod repository;
+pub mod start;
+pub mod secrets;
+pub mod unit;
+pub mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::answers::{Listener, Process, RedisAnswer, SqliteAnswer};
+use crate::model::{Lookup, Observed, Scope};
+use crate::syntax::accounts::Accounts;
+use crate::syntax::env_file::EnvFile;
+use crate::syntax::redis_conf::RedisConf;
+use crate::syntax::sudoers::Sudoers;
+use crate::syntax::version::SystemdVersion;
+
+pub use logs::LogFacts;
+pub use needs::{Need, Needs};
+pub use repository::RepositoryFacts;
+pub use unit::{ProgramFacts, UnitFacts, VenvFacts};
+
+/// The schema a facts file names.
+pub const SCHEMA: &str = "golden.facts/1";
+
+/// Everything that was observed. Maps are by path or name; what is in none of them was not looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of golden that looked.
+    pub golden: String,
+    /// The host's name.
+    pub host: String,
+    /// Running host or a disk alone.
+    pub scope: Scope,
+    /// When, in seconds since the epoch.
+    pub time: i64,
+    /// Who looked: effective user id.
+    pub caller: u32,
+    /// What was looked at.
+    pub gathered: Needs,
+    /// The systemd version whose reading counts.
+    pub systemd: Observed<SystemdVersion>,
+    /// `/etc/passwd` and `/etc/group`.
+    pub accounts: Observed<Accounts>,
+    /// `/etc/sudoers` and the files it includes, by path.
+    pub sudoers: Observed<Vec<(Arc<str>, Sudoers)>>,
+    /// Walks by the path that was asked for.
+    pub paths: BTreeMap<Arc<str>, Lookup>,
+    /// Names in directories.
+    pub listings: BTreeMap<Arc<str>, Observed<Vec<String>>>,
+    /// File system types by path.
+    pub file_systems: BTreeMap<Arc<str>, Observed<String>>,
+    /// Units by name.
+    pub units: BTreeMap<Arc<str>, UnitFacts>,
+    /// Main processes by id.
+    pub processes: BTreeMap<u32, Observed<Process>>,
+    /// Env files by path.
+    pub env_files: BTreeMap<Arc<str>, Observed<EnvFile>>,
+    /// Programs and scripts by path.
+    pub programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
+    /// Venvs by path.
+    pub venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
+    /// Dependencies by name.
+    pub dependencies: BTreeMap<Arc<str>, DependencyFacts>,
+    /// The governed repository, where the contract has one.
+    pub repository: Option<RepositoryFacts>,
+    /// The journal and log rotation; absent when nobody looked.
+    pub logs: Option<LogFacts>,
+    /// Digest of an installed contract and of the repository's copy of it.
+    pub contract_copy: Option<Observed<String>>,
+}
+
+/// What was observed of something services rely on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyFacts {
+    /// A Redis server.
+    Redis {
+        /// Its answer; absent on a disk alone.
+        answer: Observed<RedisAnswer>,
+        /// Who listens on its port.
+        listeners: Observed<Vec<Listener>>,
+        /// The sockets of its unit's main process.
+        sockets: Observed<Vec<u64>>,
+        /// Its configuration file as written.
+        written: Observed<RedisConf>,
+    },
+    /// A database file.
+    Sqlite(Observed<SqliteAnswer>),
+    /// Something that accepts connections: found, or absent when refused.
+    Tcp(Observed<()>),
+    /// Only its unit is looked at.
+    Unit,
+}

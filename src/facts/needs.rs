@@ -1,0 +1,120 @@
+//! What a rule needs to see. The audit gathers the union of its rules' needs and no more; a rule that
+//! reaches for what it did not declare gets *undecided*, which a test over all rules turns into a failure.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr, $live:literal;)*) => {
+        /// One family of facts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Need { $($(#[$doc])* $name = 1 << $bit,)* }
+
+        impl Need {
+            /// Every family.
+            pub const ALL: &'static [Need] = &[$(Need::$name,)*];
+
+            /// Its name in a facts file.
+            pub fn name(self) -> &'static str {
+                match self { $(Need::$name => stringify!($name),)* }
+            }
+
+            /// True when only a running host can answer.
+            pub const fn live(self) -> bool {
+                match self { $(Need::$name => $live,)* }
+            }
+        }
+    };
+}
+
+needs! {
+    /// Users and groups.
+    Accounts = 0, false;
+    /// Who may become root by sudo.
+    Sudo = 1, false;
+    /// The places of the layout.
+    Places = 2, false;
+    /// Effective units and the links that enable them.
+    Units = 3, false;
+    /// Everything that a unit's start will need: programs, scripts, directories.
+    Start = 4, false;
+    /// Env files.
+    EnvFiles = 5, false;
+    /// Venvs.
+    Venvs = 6, false;
+    /// What systemd says of units.
+    Bus = 7, true;
+    /// The main processes of units.
+    Processes = 8, true;
+    /// Redis and other servers, asked.
+    Servers = 9, true;
+    /// Configuration files of servers.
+    ServerFiles = 10, false;
+    /// Databases.
+    Databases = 11, false;
+    /// The governed repository: git, wrapper, Makefile, scripts of jobs.
+    Repository = 12, false;
+    /// The search for second clones.
+    Clones = 13, false;
+    /// The journal and log rotation.
+    Logs = 14, false;
+    /// The contract's own files on the host.
+    Contract = 15, false;
+}
+
+/// A set of families.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs(u32);
+
+impl Needs {
+    /// Of these families.
+    pub const fn of(needs: &[Need]) -> Self {
+        let mut bits = 0;
+        let mut at = 0;
+        while at < needs.len() {
+            bits |= needs[at] as u32;
+            at += 1;
+        }
+        Needs(bits)
+    }
+
+    /// Every family.
+    pub fn all() -> Self {
+        Self::of(Need::ALL)
+    }
+
+    /// Whether a family is in the set.
+    pub const fn has(self, need: Need) -> bool {
+        self.0 & need as u32 != 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Needs) -> Self {
+        Needs(self.0 | other.0)
+    }
+
+    /// True when one of them needs a running host.
+    pub fn live(self) -> bool {
+        self.iter().any(Need::live)
+    }
+
+    /// The families in the set.
+    pub fn iter(self) -> impl Iterator<Item = Need> {
+        Need::ALL.iter().copied().filter(move |need| self.has(*need))
+    }
+}
+
+impl Serialize for Needs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Need::name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Needs {
+    /// Names that this version does not know are other families; they are passed over.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names: Vec<String> = Vec::deserialize(deserializer)?;
+        let known = Need::ALL.iter().filter(|need| names.iter().any(|name| name == need.name()));
+        Ok(Needs(known.fold(0, |bits, need| bits | *need as u32)))
+    }
+}

@@ -1,0 +1,48 @@
+//! Facts about one unit and about what it starts.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Observed;
+use crate::model::answers::UnitState;
+use crate::syntax::effective::EffectiveUnit;
+use crate::syntax::elf::Elf;
+use crate::syntax::pyvenv_cfg::PyvenvCfg;
+use crate::syntax::shebang::Shebang;
+
+/// A unit as it is written, and as systemd has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UnitFacts {
+    /// The effective unit from all its files.
+    pub effective: Observed<EffectiveUnit>,
+    /// The links that enable it: `…/multi-user.target.wants/NAME` and kin.
+    pub enabled_by: Observed<Vec<Arc<str>>>,
+    /// systemd's word; absent on a disk alone.
+    pub state: Observed<UnitState>,
+}
+
+/// What kind of thing an executable file is, from its first bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramFacts {
+    /// A binary.
+    Elf(Elf),
+    /// Something that begins like a binary or a script and is broken, and why.
+    Broken(String),
+    /// A script with a `#!` line.
+    Script(Shebang),
+    /// Neither: execve(2) gives ENOEXEC.
+    Other,
+    /// An empty file.
+    Empty,
+}
+
+/// What was seen in a venv.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VenvFacts {
+    /// `pyvenv.cfg`.
+    pub config: Observed<PyvenvCfg>,
+    /// The scripts of `bin/` with the interpreter that their `#!` line names.
+    pub scripts: Observed<Vec<(Arc<str>, Shebang)>>,
+}

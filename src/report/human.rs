@@ -1,0 +1,277 @@
+//! The report a person reads: one aligned line a check, grouped by section, quiet where all is well, and
+//! under each failure where it is, what is demanded, why it matters and the command that mends it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::model::{
+    ContractNote, Failure, Report, RuleResult, Said, Scope, Section, Severity, Summary, Undecided, Verdict,
+    WaiverNote,
+};
+
+/// How to write.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// With colour codes.
+    pub color: bool,
+    /// With passes and what does not apply.
+    pub verbose: bool,
+    /// Only failures and the verdict.
+    pub quiet: bool,
+    /// Columns of the screen.
+    pub width: usize,
+}
+
+/// Where the evidence under a failure begins, and the width of its labels.
+const INDENT: usize = 9;
+const LABEL: usize = 10;
+
+/// The whole report as text.
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page { out: String::new(), style, subjects: subject_width(report) };
+    if !style.quiet {
+        page.header(report);
+    }
+    let mut rest = report.results.as_slice();
+    while let Some(first) = rest.first() {
+        let section = first.rule.section;
+        let end = rest.iter().position(|result| result.rule.section != section).unwrap_or(rest.len());
+        let (of_section, after) = rest.split_at(end);
+        page.section(section, of_section);
+        rest = after;
+    }
+    if !style.quiet {
+        for note in &report.notes {
+            let _ = writeln!(page.out, "note: {note}");
+        }
+    }
+    page.footer(report);
+    page.out
+}
+
+/// The widest name of a subject that has a line, within reason.
+fn subject_width(report: &Report) -> usize {
+    let shown = report.results.iter().filter(|result| matters(result));
+    shown.map(|result| name(result).chars().count()).max().unwrap_or(0).clamp(8, 28)
+}
+
+/// The name in front of a line: the subject, or for the host the part of it.
+fn name(result: &RuleResult) -> &str {
+    match (&result.subject, result.key.as_deref()) {
+        (crate::model::Subject::Host, Some(key)) => key,
+        (subject, _) => subject.label(),
+    }
+}
+
+fn matters(result: &RuleResult) -> bool {
+    matches!(result.said, Said::Fail(_) | Said::Undecided(_))
+}
+
+struct Page {
+    out: String,
+    style: Style,
+    subjects: usize,
+}
+
+impl Page {
+    fn header(&mut self, report: &Report) {
+        let ContractNote { name, version, digest, source } = &report.contract;
+        let digest = digest.get(..12).unwrap_or(digest);
+        let what = match (report.replayed, report.scope) {
+            (true, _) => "recorded facts of",
+            (false, Scope::Live) => "host",
+            (false, Scope::Root) => "root of",
+        };
+        let host = &report.host;
+        let line = format!("golden audit · {what} {host} · contract {name} {version} ({source}, sha256 {digest}…)");
+        let line = self.paint(&line, Paint::Bold);
+        let _ = writeln!(self.out, "{line}\n");
+    }
+
+    fn section(&mut self, section: Section, results: &[RuleResult]) {
+        let verbose = self.style.verbose;
+        if !verbose && !results.iter().any(matters) {
+            return;
+        }
+        let title = self.paint(&format!("{section}  {}", section.title()), Paint::Bold);
+        let _ = writeln!(self.out, "{title}");
+        for result in results {
+            match &result.said {
+                Said::Fail(failure) => self.failure(result, failure),
+                Said::Pass if verbose => self.line('✓', Paint::Green, name(result), result.key_words(), result.rule.id),
+                Said::NotApplicable(why) if verbose => {
+                    self.line('-', Paint::Dim, name(result), why, result.rule.id);
+                }
+                _ => {}
+            }
+        }
+        self.undecided(results);
+        self.out.push('\n');
+    }
+
+    /// What could not be decided, one line a reason: a caller without rights would otherwise read the same
+    /// sentence fifty times.
+    fn undecided(&mut self, results: &[RuleResult]) {
+        let mut reasons: BTreeMap<(&str, Option<&str>), Vec<&RuleResult>> = BTreeMap::new();
+        for result in results {
+            if let Said::Undecided(undecided) = &result.said {
+                let Undecided { why, remedy } = undecided.as_ref();
+                reasons.entry((why, remedy.as_deref())).or_default().push(result);
+            }
+        }
+        for ((why, remedy), rows) in reasons {
+            let (who, rules) = match rows.as_slice() {
+                [row] => (name(row).to_owned(), row.rule.id.to_owned()),
+                rows => (format!("{} checks", rows.len()), abbreviated(rows)),
+            };
+            self.line('?', Paint::Magenta, &who, why, &rules);
+            if let Some(remedy) = remedy {
+                self.evidence("run", remedy, "");
+            }
+        }
+    }
+
+    fn failure(&mut self, result: &RuleResult, failure: &Failure) {
+        let finding = &failure.finding;
+        let (mark, paint) = match (&failure.waiver, result.severity) {
+            (Some(_), _) => ('~', Paint::Cyan),
+            (None, Severity::Must) => ('✗', Paint::Red),
+            (None, Severity::Should) => ('!', Paint::Yellow),
+        };
+        self.line(mark, paint, name(result), &finding.message, result.rule.id);
+        if let Some(WaiverNote { reason, owner, expires, at }) = &failure.waiver {
+            self.evidence("waived", &format!("until {expires} by {owner}: {reason}"), &at.to_string());
+            return;
+        }
+        if let Some(WaiverNote { owner, expires, at, .. }) = &failure.expired {
+            self.evidence("waiver", &format!("expired on {expires} (owner {owner})"), &at.to_string());
+        }
+        let place = finding.location.to_string();
+        match &finding.observed {
+            Some(observed) => self.evidence("found", observed, &place),
+            None => self.evidence("where", &place, ""),
+        }
+        for (at, text) in &finding.overrode {
+            self.evidence("overrides", text, &at.to_string());
+        }
+        let expected = finding.expected.as_deref().unwrap_or(result.rule.summary());
+        let label = if finding.expected.is_some() { "demanded" } else { "forbidden" };
+        self.evidence(label, expected, &finding.demanded_by.to_string());
+        self.evidence("why", result.rule.why, "");
+        if let Some(remedy) = &finding.remedy {
+            self.evidence("mend", remedy, "");
+        }
+    }
+
+    /// One line of a check: mark, subject, message, and the rule's id at the right edge.
+    fn line(&mut self, mark: char, paint: Paint, who: &str, message: &str, rule: &str) {
+        let mark = self.paint(&mark.to_string(), paint);
+        let left = format!("{who:<width$}  {message}", width = self.subjects);
+        let space = self.style.width.saturating_sub(5 + left.chars().count() + rule.chars().count()).max(2);
+        let rule = self.paint(rule, Paint::Dim);
+        let _ = writeln!(self.out, "   {mark} {left}{:space$}{rule}", "");
+    }
+
+    /// One line of evidence: label, text, and its place where it has one.
+    fn evidence(&mut self, label: &str, text: &str, place: &str) {
+        let label = self.paint(&format!("{label:<LABEL$}"), Paint::Dim);
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or("");
+        let place = if place.is_empty() { String::new() } else { format!("   {}", self.paint(place, Paint::Dim)) };
+        let _ = writeln!(self.out, "{:INDENT$}{label} {first}{place}", "");
+        for line in lines {
+            let _ = writeln!(self.out, "{:width$}{line}", "", width = INDENT + LABEL + 1);
+        }
+    }
+
+    fn footer(&mut self, report: &Report) {
+        let summary = report.summary();
+        let _ = writeln!(self.out, "{}", counts(report, &summary));
+        let (text, paint) = verdict_line(report);
+        let text = self.paint(&text, paint);
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    fn paint(&self, text: &str, paint: Paint) -> String {
+        if self.style.color { format!("\x1b[{}m{text}\x1b[0m", paint as u8) } else { text.to_owned() }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Paint {
+    Bold = 1,
+    Dim = 2,
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+    Magenta = 35,
+    Cyan = 36,
+}
+
+fn abbreviated(rows: &[&RuleResult]) -> String {
+    let mut ids: Vec<&str> = rows.iter().map(|row| row.rule.id).collect();
+    ids.dedup();
+    match ids.as_slice() {
+        [only] => (*only).to_owned(),
+        [first, ..] => format!("{first} and {} more rules", ids.len() - 1),
+        [] => String::new(),
+    }
+}
+
+fn counts(report: &Report, summary: &Summary) -> String {
+    let mut parts = vec![format!("{} passed", summary.pass), format!("{} failed", summary.fail)];
+    if summary.warn > 0 {
+        parts.push(plural(summary.warn, "warning"));
+    }
+    if summary.waived > 0 {
+        parts.push(format!("{} waived ({})", summary.waived, first_expiry(report)));
+    }
+    if summary.not_applicable > 0 {
+        parts.push(format!("{} not applicable", summary.not_applicable));
+    }
+    if summary.undecided > 0 {
+        parts.push(format!("{} undecided", summary.undecided));
+    }
+    parts.join(" · ")
+}
+
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+fn first_expiry(report: &Report) -> String {
+    let expiries = report.results.iter().filter_map(|result| match &result.said {
+        Said::Fail(failure) => failure.waiver.as_ref().map(|waiver| waiver.expires.as_str()),
+        _ => None,
+    });
+    let mut expiries: Vec<&str> = expiries.collect();
+    expiries.sort_unstable();
+    expiries.dedup();
+    match expiries.as_slice() {
+        [only] => format!("until {only}"),
+        [first, ..] => format!("the first until {first}"),
+        [] => String::new(),
+    }
+}
+
+fn verdict_line(report: &Report) -> (String, Paint) {
+    let only = match report.filters.as_slice() {
+        [] => String::new(),
+        filters => format!(" for {} only", filters.join(", ")),
+    };
+    match (report.verdict(), report.scope) {
+        (Verdict::Compliant, Scope::Live) => (format!("COMPLIANT{only}."), Paint::Green),
+        (Verdict::Compliant, Scope::Root) => {
+            let live = report.results.iter().filter(|result| result.waits_for_live_host()).count();
+            (format!("COMPLIANT OFFLINE{only} ({} the live host).", need(live)), Paint::Green)
+        }
+        (Verdict::Violated, _) => (format!("VIOLATED{only}. Do not deploy."), Paint::Red),
+        (Verdict::Undecided, _) => {
+            (format!("UNDECIDED{only}. What could not be read is not compliant."), Paint::Magenta)
+        }
+    }
+}
+
+fn need(checks: usize) -> String {
+    if checks == 1 { "1 check needs".into() } else { format!("{checks} checks need") }
+}

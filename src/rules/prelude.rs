@@ -1,0 +1,25 @@
+//! What every rule file imports.
+
+pub use crate::contract::*;
+pub use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
+pub use crate::facts::{Need, ProgramFacts};
+pub use crate::model::{
+    Access, Credentials, Finding, Location, Lookup, NodeKind, Observed, Outcome, Ruling, Stated, Step, Undecided,
+};
+pub use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};
+
+/// The unit does not load, so there is nothing to judge; rules with a word on that say it.
+pub fn unit_not_loaded() -> Outcome {
+    Outcome::not_applicable("the unit is not loaded")
+}
+
+/// A setting as one would write it, for the evidence of a finding.
+pub fn written(setting: &Setting) -> String {
+    format!("{}={}", setting.key, setting.value())
+}
+
+/// What a setting overrode, nearest first, as a finding shows it.
+pub fn overridden(setting: &Setting) -> Vec<(Location, String)> {
+    let line = |(at, value): &(Location, String)| (at.clone(), format!("{}={value}", setting.key));
+    setting.overrode.iter().rev().map(line).collect()
+}

@@ -1,0 +1,50 @@
+//! Drafts that start by themselves.
+
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// A draft is enabled.
+    ///
+    /// A service that the contract calls a draft is not ready: nothing may start it at boot. Any link below
+    /// `*.wants` or `*.requires` that names its unit enables it (systemd.unit(5)).
+    ///
+    /// Disable it, or give it a kind that runs.
+    ///
+    /// ```bad
+    /// contract [services.sketch]
+    /// contract kind = "draft"
+    /// file /etc/systemd/system/quantum-sketch.service root:root 0644
+    /// | [Service]
+    /// | ExecStart=/bin/true
+    /// link /etc/systemd/system/multi-user.target.wants/quantum-sketch.service -> ../quantum-sketch.service
+    /// ```
+    /// ```good
+    /// contract [services.sketch]
+    /// contract kind = "draft"
+    /// file /etc/systemd/system/quantum-sketch.service root:root 0644
+    /// | [Service]
+    /// | ExecStart=/bin/true
+    /// ```
+    id: "draft-enabled",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "what is not ready starts at the next boot",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    if view.service.kind.value != Kind::Draft {
+        return Ok(Outcome::not_applicable("it is no draft"));
+    }
+    let links = view.enabled_by(&view.service.unit.value)?;
+    let Some(first) = links.first() else { return Ok(Outcome::Pass) };
+    let all: Vec<String> = links.iter().map(|link| quoted(link)).collect();
+    let unit = quoted(&view.service.unit.value);
+    Ok(Finding::new("is a draft and enabled", Location::file(first.clone()), view.service.kind.at.clone())
+        .expected("no link that starts it")
+        .observed(links.join(", "))
+        .mend(format!("rm -f {} && systemctl daemon-reload && systemctl stop {unit}", all.join(" ")))
+        .into())
+}

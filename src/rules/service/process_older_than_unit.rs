@@ -1,0 +1,78 @@
+//! A process that started before what it should obey was changed.
+
+use crate::facts::start::simplified;
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service has not been restarted since its unit or an env file was changed.
+    ///
+    /// Compares the start of the main process (`ExecMainStartTimestamp`) with the time of the last change of
+    /// the fragment, the drop-ins and the env files that the unit reads. Those are read when a process
+    /// starts, and never again (systemd.exec(5)).
+    ///
+    /// Restart the service.
+    ///
+    /// ```bad
+    /// modified /etc/quantum/backend.env 1999999999
+    /// ```
+    /// ```bad
+    /// modified /etc/systemd/system/quantum-backend.service 1999999999
+    /// ```
+    /// ```good
+    /// modified /etc/quantum/backend.env 1000000000
+    /// ```
+    id: "process-older-than-unit",
+    section: D,
+    severity: Must,
+    needs: [Units, EnvFiles, Bus],
+    why: "it still runs with what the files said before",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let name = &view.service.unit;
+    let state = view.state(&name.value)?;
+    if state.main_pid == 0 || state.started == 0 {
+        return Ok(Outcome::not_applicable("no process of it runs"));
+    }
+    let mut findings = Vec::new();
+    let mut judge = |lookup: &Lookup, at: &Location| -> Result<(), Undecided> {
+        let Some(file) = lookup.node()?.filter(|file| file.meta.modified > state.started) else { return Ok(()) };
+        findings.push(
+            Finding::new("runs with what this file said before it was changed", lookup.location(), at.clone())
+                .key(lookup.asked.to_string())
+                .expected("a process that started after the last change")
+                .observed(format!(
+                    "changed {} after the start of process {}",
+                    span(file.meta.modified - state.started),
+                    state.main_pid
+                ))
+                .mend(view.take_up()),
+        );
+        Ok(())
+    };
+    for file in unit.files() {
+        judge(view.path(Need::Units, &file)?, &name.at)?;
+    }
+    for setting in unit.assignments("Service", "EnvironmentFile") {
+        let written = setting.value();
+        let optional = written.trim_start_matches('-');
+        if optional.starts_with('/') && !optional.contains(['*', '?', '[']) {
+            let path = simplified(optional);
+            let demand = view.service.env_files.iter().find(|file| file.path == path);
+            judge(view.path(Need::EnvFiles, optional)?, demand.map_or(&name.at, |file| &file.at))?;
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// A number of seconds in the largest unit that fits.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,58 @@
+//! Who the main process really is.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// The process of a service is not the user of the contract.
+    ///
+    /// Compares the effective user and group of the main process (`/proc/PID/status`) with the accounts of
+    /// the contract. They differ when the unit was edited and not restarted, or when a program changes its
+    /// identity by itself.
+    ///
+    /// Restart the service once its unit is right.
+    ///
+    /// ```bad
+    /// process 1002 exe=/usr/bin/python3.11 uid=0 gid=0 cwd=/home/qt/quantum_trader
+    /// unit quantum-backend.service MainPID=1002
+    /// ```
+    /// ```good
+    /// file /etc/passwd.bak root:root 0644
+    /// | nobody:x:1:1::/:/bin/sh
+    /// ```
+    id: "process-user-wrong",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Bus, Processes],
+    why: "what runs has other rights than what is written",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let state = view.state(&view.service.unit.value)?;
+    if state.main_pid == 0 {
+        return Ok(Outcome::not_applicable("no process of it runs"));
+    }
+    let Some(process) = view.process(state.main_pid)? else {
+        return Ok(Outcome::not_applicable("its process has ended meanwhile"));
+    };
+    let accounts = view.accounts()?;
+    let (user, group) = (&view.service.user, &view.service.group);
+    let user_is_right = accounts.user(&user.value).is_some_and(|user| user.uid == process.uid);
+    let group_is_right = accounts.group(&group.value).is_some_and(|group| group.gid == process.gid);
+    if user_is_right && group_is_right {
+        return Ok(Outcome::Pass);
+    }
+    let user_name = accounts.user_by_id(process.uid).map_or_else(|| process.uid.to_string(), |user| user.name.clone());
+    let group_name =
+        accounts.group_by_id(process.gid).map_or_else(|| process.gid.to_string(), |group| group.name.clone());
+    let (message, at) = match user_is_right {
+        false => (format!("process {} runs as {user_name}", process.pid), &user.at),
+        true => (format!("process {} runs with group {group_name}", process.pid), &group.at),
+    };
+    Ok(Finding::new(message, unit.location(), at.clone())
+        .expected(format!("{}:{}", user.value, group.value))
+        .observed(format!("{user_name}:{group_name}"))
+        .mend(view.take_up())
+        .into())
+}

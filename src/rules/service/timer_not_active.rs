@@ -1,0 +1,57 @@
+//! Whether a timer waits, as systemd says.
+
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// The timer of a job does not run.
+    ///
+    /// An enabled timer that was never started, or that was stopped, triggers nothing until the next boot.
+    /// Asks systemd for its state: `active` (waiting or running) is right (systemd.timer(5)).
+    ///
+    /// Start the timer.
+    ///
+    /// ```bad
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// file /etc/systemd/system/quantum-nightly.timer root:root 0644
+    /// | [Timer]
+    /// | OnCalendar=daily
+    /// unit quantum-nightly.timer LoadState=loaded ActiveState=inactive SubState=dead
+    /// ```
+    /// ```good
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// file /etc/systemd/system/quantum-nightly.timer root:root 0644
+    /// | [Timer]
+    /// | OnCalendar=daily
+    /// unit quantum-nightly.timer LoadState=loaded ActiveState=active SubState=waiting
+    /// ```
+    id: "timer-not-active",
+    section: D,
+    severity: Must,
+    needs: [Units, Bus],
+    why: "the job does not run although everything is written right",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(timer) = &view.service.timer else {
+        return Ok(Outcome::not_applicable("no timer drives it"));
+    };
+    let unit = view.effective(&timer.value)?;
+    if !matches!(unit.load, LoadState::Loaded) {
+        return Ok(unit_not_loaded());
+    }
+    let state = view.state(&timer.value)?;
+    if state.active_state == "active" {
+        return Ok(Outcome::Pass);
+    }
+    Ok(Finding::new(format!("its timer {} does not run", timer.value), unit.location(), timer.at.clone())
+        .expected("active")
+        .observed(format!("{} ({})", state.active_state, state.sub_state))
+        .mend(format!("systemctl restart {}", quoted(&timer.value)))
+        .into())
+}

@@ -1,0 +1,66 @@
+//! The links that start a timer at boot.
+
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// The timer of a job is not enabled.
+    ///
+    /// A timer runs only when something starts it; at boot that is a link, usually below
+    /// `timers.target.wants` (systemd.timer(5)). Links in `/run` are gone after a boot.
+    ///
+    /// Enable the timer.
+    ///
+    /// ```bad
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// file /etc/systemd/system/quantum-nightly.timer root:root 0644
+    /// | [Timer]
+    /// | OnCalendar=daily
+    /// | [Install]
+    /// | WantedBy=timers.target
+    /// ```
+    /// ```good
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// file /etc/systemd/system/quantum-nightly.timer root:root 0644
+    /// | [Timer]
+    /// | OnCalendar=daily
+    /// link /etc/systemd/system/timers.target.wants/quantum-nightly.timer -> ../quantum-nightly.timer
+    /// ```
+    id: "timer-not-enabled",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "after the next boot the job never runs again",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(timer) = &view.service.timer else {
+        return Ok(Outcome::not_applicable("no timer drives it"));
+    };
+    let unit = view.effective(&timer.value)?;
+    if !matches!(unit.load, LoadState::Loaded) {
+        return Ok(unit_not_loaded());
+    }
+    let links = view.enabled_by(&timer.value)?;
+    if links.iter().any(|link| !link.starts_with("/run/")) {
+        return Ok(Outcome::Pass);
+    }
+    let name = quoted(&timer.value);
+    let enable = format!("systemctl enable --now {name}");
+    let stated = !unit.words("Install", "WantedBy").is_empty();
+    let remedy = match stated {
+        true => enable,
+        false => format!("a person must decide what starts {name} at boot; WantedBy=timers.target is usual"),
+    };
+    let place = format!("/etc/systemd/system/timers.target.wants/{}", timer.value);
+    Ok(Finding::new(format!("its timer {} is not enabled", timer.value), Location::file(place), timer.at.clone())
+        .expected("a link in timers.target.wants")
+        .observed(if links.is_empty() { "no link".to_owned() } else { links.join(", ") })
+        .mend(remedy)
+        .into())
+}

@@ -1,0 +1,63 @@
+//! What brings a bound service back after its dependency crashed.
+
+use crate::facts::start::base_name;
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// A bound service stays dead after its dependency comes back.
+    ///
+    /// `BindsTo=` stops a service when its dependency dies; the dependency restarts and the service does not,
+    /// not even with `Restart=always` (measured on systemd 252). A link below
+    /// `<dependency>.wants` (`WantedBy=<dependency>` and `systemctl enable`) starts it again together with
+    /// the dependency.
+    ///
+    /// Add `WantedBy=` and enable the unit again.
+    ///
+    /// ```bad
+    /// remove /etc/systemd/system/redis-server.service.wants/quantum-backend.service
+    /// ```
+    /// ```good
+    /// move /etc/systemd/system/redis-server.service.wants/quantum-backend.service -> /etc/systemd/system/redis-server.service.requires/quantum-backend.service
+    /// ```
+    id: "unit-bound-not-restored",
+    section: D,
+    severity: Should,
+    needs: [Units],
+    why: "one crash of the dependency ends the service until somebody notices",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let bound = unit.words("Unit", "BindsTo");
+    let links = view.enabled_by(&view.service.unit.value)?;
+    let mut findings = Vec::new();
+    for (name, at) in view.required_units() {
+        let Some((_, setting)) = bound.iter().find(|(word, _)| *word == name) else { continue };
+        let starts = |link: &str| {
+            let directory = link.rsplit('/').nth(1).unwrap_or("");
+            [".wants", ".requires", ".upholds"].iter().any(|kind| directory.strip_suffix(kind) == Some(name.as_str()))
+        };
+        if links.iter().any(|link| starts(link)) {
+            continue;
+        }
+        let stated = unit.words("Install", "WantedBy").iter().any(|(word, _)| *word == name);
+        let enable = format!("systemctl reenable {}", quoted(&view.service.unit.value));
+        let remedy = match stated {
+            true => enable,
+            false => {
+                let add = view.mend_by_adding(unit, "Install", &[format!("WantedBy={name}")]);
+                format!("{add} && {enable}")
+            }
+        };
+        findings.push(
+            Finding::new(format!("stays dead when {name} has crashed and come back"), setting.at.clone(), at)
+                .key(name.clone())
+                .expected(format!("a link to {} in {name}.wants", base_name(&view.service.unit.value)))
+                .observed("no such link")
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}

@@ -1,0 +1,71 @@
+//! Programs of Exec lines against the service's own venv.
+
+use crate::facts::start::{EXEC_SETTINGS, Started, base_name, commands, is_python, lies_under, simplified};
+use crate::rules::prelude::*;
+
+rule! {
+    /// A Python service runs a program that is not in its own venv.
+    ///
+    /// The program of `ExecStart=`, and every Python that another Exec line runs, must lie below the `bin`
+    /// of the service's venv, after prefixes (`-@:+!`) and specifiers (systemd.service(5)). `python` and
+    /// `uvicorn` of another service's venv are as wrong as the system's.
+    ///
+    /// Name the program of the service's venv.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/ai-engine/bin/python -m backend
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=-/usr/bin/python3 -c pass
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/../../../../../usr/bin/python3 -m backend
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/bin/true
+    /// | ExecStartPre=-@/opt/quantum/venvs/backend/bin/python python -c pass
+    /// ```
+    id: "unit-exec-outside-venv",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "it runs with packages that nobody installed for it",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let Some(venv) = &view.service.venv else {
+        return Ok(Outcome::not_applicable("the contract gives it no venv"));
+    };
+    let bin = format!("{}/bin", venv.value);
+    let concerned = |started: &Started| started.key == "ExecStart" || is_python(base_name(&started.command.program));
+    let inside = |started: &Started| {
+        let program = simplified(&started.command.program);
+        started.command.program.starts_with('/') && lies_under(&program, &bin) && !program.contains("/../")
+    };
+    let findings = commands(unit, EXEC_SETTINGS)
+        .into_iter()
+        .filter(|started| concerned(started) && !inside(started))
+        .map(|started| {
+            let program = &started.command.program;
+            Finding::new(format!("{}= runs {program}, which is not in its venv", started.key), started.setting.at.clone(), venv.at.clone())
+                .key(started.key)
+                .expected(format!("a program below {bin}"))
+                .observed(written(started.setting))
+                .overrode(overridden(started.setting))
+                .mend(view.mend_program(unit, &started, &format!("{bin}/{}", base_name(program))))
+        })
+        .collect();
+    Ok(Outcome::from_findings(findings))
+}

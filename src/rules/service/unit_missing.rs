@@ -1,0 +1,58 @@
+//! The unit file that is not there.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// The unit of a service does not exist.
+    ///
+    /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)); a link that points
+    /// nowhere is a unit that does not exist. A draft need not have one.
+    ///
+    /// Write the unit from the contract (`golden render`), or take the service out of the contract.
+    ///
+    /// ```bad
+    /// remove /etc/systemd/system/quantum-backend.service
+    /// ```
+    /// ```bad
+    /// remove /etc/systemd/system/quantum-backend.service
+    /// link /etc/systemd/system/quantum-backend.service -> /opt/units/quantum-backend.service
+    /// ```
+    /// ```good
+    /// file /opt/units/quantum-backend.service.md root:root 0644
+    /// | no unit
+    /// ```
+    id: "unit-missing",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "a service without a unit never starts",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let name = &view.service.unit;
+    if view.service.kind.value == Kind::Draft {
+        return Ok(Outcome::not_applicable("a draft need not have a unit"));
+    }
+    if !matches!(view.effective(&name.value)?.load, LoadState::NotFound) {
+        return Ok(Outcome::Pass);
+    }
+    let path = format!("/etc/systemd/system/{}", name.value);
+    let lookup = view.path(Need::Units, &path)?;
+    let link = lookup.links().last().filter(|link| link.path.as_ref() == path);
+    let message = match link {
+        Some(_) => "its unit is a link that points nowhere",
+        None => "has no unit",
+    };
+    let target = link.and_then(|link| link.target.as_deref());
+    let observed = target.map_or_else(|| "nothing".to_owned(), |target| format!("{path} -> {target}"));
+    Ok(Finding::new(message, Location::file(path.as_str()), name.at.clone())
+        .expected(path)
+        .observed(observed)
+        .mend(format!(
+            "a person must decide: write the unit (`golden render` makes it from the contract) or take {} out of \
+             the contract",
+            view.service.name
+        ))
+        .into())
+}

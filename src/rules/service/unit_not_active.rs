@@ -1,0 +1,59 @@
+//! Whether the service runs, as systemd says.
+
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service does not run.
+    ///
+    /// Asks systemd for the unit's state: `active` is running (also while it reloads). `failed` is told with
+    /// the result that systemd gives, `activating` with its step: `auto-restart` is a service that dies and
+    /// is started again and again (systemd(1), org.freedesktop.systemd1(5)).
+    ///
+    /// Start it; where it failed, its journal says why.
+    ///
+    /// ```bad
+    /// unit quantum-execution.service ActiveState=inactive SubState=dead MainPID=0
+    /// ```
+    /// ```bad
+    /// unit quantum-execution.service ActiveState=activating SubState=auto-restart MainPID=0 Result=exit-code
+    /// ```
+    /// ```good
+    /// unit quantum-execution.service ActiveState=reloading SubState=reload
+    /// ```
+    id: "unit-not-active",
+    section: D,
+    severity: Must,
+    needs: [Units, Bus],
+    why: "its work is not being done",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    if !view.service.kind.value.runs() {
+        return Ok(Outcome::not_applicable("it is not meant to run all the time"));
+    }
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let name = &view.service.unit;
+    let state = view.state(&name.value)?;
+    let quoted = quoted(&name.value);
+    let (message, remedy) = match state.active_state.as_str() {
+        "active" | "reloading" | "refreshing" => return Ok(Outcome::Pass),
+        "failed" => (
+            format!("has failed ({})", state.result),
+            format!("systemctl reset-failed {quoted} && systemctl start {quoted}"),
+        ),
+        "activating" if state.sub_state == "auto-restart" => (
+            format!("dies and is started again and again ({})", state.result),
+            format!("a person must find out why: journalctl -u {quoted} -n 50"),
+        ),
+        "activating" => (format!("is still starting ({})", state.sub_state), format!("systemctl restart {quoted}")),
+        "inactive" | "deactivating" => ("does not run".to_owned(), format!("systemctl start {quoted}")),
+        other => return Err(Undecided::new(format!("systemd gives {} the state {other:?}", name.value))),
+    };
+    Ok(Finding::new(message, unit.location(), name.at.clone())
+        .expected("active")
+        .observed(format!("{} ({})", state.active_state, state.sub_state))
+        .mend(remedy)
+        .into())
+}

@@ -1,0 +1,57 @@
+//! `BindsTo=` on what a service requires.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service is not bound to a dependency that it requires.
+    ///
+    /// Where the contract says that a service *requires* a dependency, its unit has `BindsTo=` on the
+    /// dependency's unit: it must not run on when that is gone (systemd.unit(5)). An alias counts.
+    /// Jobs are not bound. What binding does after a crash is `unit-bound-not-restored`'s word.
+    ///
+    /// Add `BindsTo=`, or take the dependency out of `requires`.
+    ///
+    /// ```bad
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - BindsTo=redis-server.service
+    /// + Wants=redis-server.service
+    /// ```
+    /// ```good
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - BindsTo=redis-server.service
+    /// file /etc/systemd/system/quantum-backend.service.d/bind.conf root:root 0644
+    /// | [Unit]
+    /// | BindsTo = redis-server.service
+    /// ```
+    id: "unit-not-bound",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "it goes on without what it cannot work without",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if !view.service.kind.value.runs() {
+        return Ok(Outcome::not_applicable("only services that run are bound"));
+    }
+    let bound = unit.words("Unit", "BindsTo");
+    let mut findings = Vec::new();
+    for (name, at) in view.required_units() {
+        if view.names_unit(bound.iter().map(|(word, _)| word.as_str()), &name)? {
+            continue;
+        }
+        let location = bound.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
+        let words: Vec<&str> = bound.iter().map(|(word, _)| word.as_str()).collect();
+        let observed = if words.is_empty() { "no BindsTo=".to_owned() } else { format!("BindsTo={}", words.join(" ")) };
+        findings.push(
+            Finding::new(format!("is not bound to {name}"), location, at)
+                .key(name.clone())
+                .expected(format!("BindsTo={name}"))
+                .observed(observed)
+                .mend(view.mend_by_adding(unit, "Unit", &[format!("BindsTo={name}")])),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}

@@ -1,0 +1,80 @@
+//! The links that start a service at boot.
+
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service is not enabled.
+    ///
+    /// What counts are links below `<target>.wants` or `<target>.requires` in `/etc/systemd/system` or a
+    /// package's directory; `WantedBy=` is only the wish to have one (systemd.unit(5), `systemctl enable`).
+    /// A link in `/run` is gone after the boot it should serve. For every target that the contract demands
+    /// in `WantedBy=` there must be a link.
+    ///
+    /// Enable the unit.
+    ///
+    /// ```bad
+    /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
+    /// ```
+    /// ```bad
+    /// move /etc/systemd/system/multi-user.target.wants/quantum-execution.service -> /run/systemd/system/multi-user.target.wants/quantum-execution.service
+    /// ```
+    /// ```good
+    /// move /etc/systemd/system/multi-user.target.wants/quantum-execution.service -> /etc/systemd/system/multi-user.target.requires/quantum-execution.service
+    /// ```
+    id: "unit-not-enabled",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "it runs until the next boot",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if !view.service.kind.value.runs() {
+        return Ok(Outcome::not_applicable("it is not meant to start at boot by itself"));
+    }
+    let name = &view.service.unit;
+    let links = view.enabled_by(&name.value)?;
+    let lasting: Vec<&str> = links.iter().map(AsRef::as_ref).filter(|link| !link.starts_with("/run/")).collect();
+    let targets = demanded_targets(view.service);
+    let has = |target: &str| lasting.iter().any(|link| starts_with(link, target));
+    let lacking = targets.iter().find(|target| !has(target));
+    if lacking.is_none() && !(targets.is_empty() && lasting.is_empty()) {
+        return Ok(Outcome::Pass);
+    }
+    let target = lacking.copied().unwrap_or("multi-user.target");
+    let enable = format!("systemctl enable {}", quoted(&name.value));
+    let stated = unit.words("Install", "WantedBy").iter().chain(&unit.words("Install", "RequiredBy")).any(|(word, _)| word == target);
+    let remedy = match stated {
+        true => enable,
+        false => format!("{} && {enable}", view.mend_by_adding(unit, "Install", &[format!("WantedBy={target}")])),
+    };
+    let message = match links.iter().any(|link| link.starts_with("/run/")) {
+        true => "is enabled until the next boot only",
+        false => "is not enabled",
+    };
+    let observed = if links.is_empty() { "no link".to_owned() } else { links.join(", ") };
+    Ok(Finding::new(message, Location::file(format!("/etc/systemd/system/{target}.wants/{}", name.value)), name.at.clone())
+        .expected(format!("a link in {target}.wants"))
+        .observed(observed)
+        .mend(remedy)
+        .into())
+}
+
+fn demanded_targets(service: &Service) -> Vec<&str> {
+    let wanted = service.settings.iter().filter(|demand| demand.section == "Install" && demand.key == "WantedBy");
+    wanted
+        .flat_map(|demand| match &demand.form {
+            Form::Equals(target) => vec![target.as_str()],
+            Form::Contains(targets) => targets.iter().map(String::as_str).collect(),
+            Form::OneOf(_) | Form::Absent | Form::Present => Vec::new(),
+        })
+        .collect()
+}
+
+fn starts_with(link: &str, target: &str) -> bool {
+    let directory = link.rsplit('/').nth(1).unwrap_or("");
+    [".wants", ".requires", ".upholds"].iter().any(|kind| directory.strip_suffix(kind) == Some(target))
+}

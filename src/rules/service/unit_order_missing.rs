@@ -1,0 +1,54 @@
+//! `After=` against what the contract says a service needs and follows.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A unit does not start after what it needs.
+    ///
+    /// `After=` of the effective unit must name the unit of every dependency the service requires and of
+    /// every service it starts after (systemd.unit(5)); an alias of the unit counts. `Wants=`, `Requires=`
+    /// and `BindsTo=` start a unit, but order nothing.
+    ///
+    /// Add the unit to `After=`.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
+    /// | [Unit]
+    /// | After=
+    /// | After=network-online.target redis-server.service
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
+    /// | [Unit]
+    /// | After=
+    /// | After=quantum-backend.service
+    /// | After=redis-server.service network-online.target
+    /// ```
+    id: "unit-order-missing",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "at boot it starts before what it talks to, and fails or runs half",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let after = unit.words("Unit", "After");
+    let mut findings = Vec::new();
+    for (name, at) in view.precursors() {
+        if view.names_unit(after.iter().map(|(word, _)| word.as_str()), &name)? {
+            continue;
+        }
+        let location = after.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
+        let words: Vec<&str> = after.iter().map(|(word, _)| word.as_str()).collect();
+        findings.push(
+            Finding::new(format!("does not start after {name}"), location, at)
+                .key(name.clone())
+                .expected(format!("After= with {name}"))
+                .observed(format!("After={}", words.join(" ")))
+                .mend(view.mend_by_adding(unit, "Unit", &[format!("After={name}")])),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}

@@ -1,0 +1,50 @@
+//! Units that systemd reads and does not take.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// systemd refuses to load the unit of a service.
+    ///
+    /// Some mistakes are ignored with a warning, others make the whole unit unusable: two commands in a
+    /// service that is not oneshot, an unbalanced quote in a command, a relative working directory, a
+    /// broken section header, text that is not UTF-8 (systemd.service(5), systemd.syntax(7)). The running
+    /// process hides it until the next start.
+    ///
+    /// Correct the line that the finding names; `systemd-analyze verify` says the same.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/broken.conf root:root 0644
+    /// | [Service]
+    /// | WorkingDirectory=quantum_trader
+    /// ```
+    /// ```bad
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - [Service]
+    /// + [Service
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/odd.conf root:root 0644
+    /// | [X-Notes]
+    /// | Anything=goes
+    /// ```
+    id: "unit-refused",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "the service runs until its next start, and then never again",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let name = &view.service.unit;
+    let unit = view.effective(&name.value)?;
+    let (location, why) = match &unit.load {
+        LoadState::Loaded | LoadState::NotFound | LoadState::Masked => return Ok(Outcome::Pass),
+        LoadState::BadSetting(why, at) | LoadState::Error(why, at) => (at.clone(), why.clone()),
+    };
+    Ok(Finding::new(format!("systemd refuses its unit: {why}"), location.clone(), name.at.clone())
+        .expected("a unit that loads")
+        .observed(why)
+        .mend(format!("a person must decide what {location} should say; systemd-analyze verify {} checks it", name.value))
+        .into())
+}

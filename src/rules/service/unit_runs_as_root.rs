@@ -1,0 +1,59 @@
+//! `User=` of the effective unit, and what follows when nothing sets it.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service runs as root.
+    ///
+    /// Judges `User=` of the effective unit. systemd runs a system service as root unless `User=` names
+    /// somebody else; an empty assignment resets to root, and `0` is root too (systemd.exec(5)).
+    ///
+    /// A service that really needs root is declared with `user = "root"` in the contract, or waived with
+    /// a reason, an owner and an expiry.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/override.conf root:root 0644
+    /// | [Service]
+    /// | User=root
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/override.conf root:root 0644
+    /// | [Service]
+    /// | User=
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/override.conf root:root 0644
+    /// | [Service]
+    /// | # User=root
+    /// | User=root
+    /// | User = qt
+    /// ```
+    id: "unit-runs-as-root",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "whoever takes over this service owns the host",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let demanded = &view.service.user;
+    if demanded.value == "root" {
+        return Ok(Outcome::not_applicable("the contract lets it run as root"));
+    }
+    let setting = unit.deciding("Service", "User");
+    match setting.map(Setting::value) {
+        Some(user) if !matches!(user, "root" | "0" | "") => Ok(Outcome::Pass),
+        _ => {
+            let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
+            let mut finding = Finding::new("runs as root", location, demanded.at.clone())
+                .expected(format!("User={}", demanded.value))
+                .observed(setting.map_or_else(|| "no User=".to_owned(), written));
+            if let Some(setting) = setting {
+                finding = finding.overrode(overridden(setting));
+            }
+            Ok(finding.mend(view.mend_setting(unit, setting, "User", &demanded.value)).into())
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `Environment=PATH=…`.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A unit sets PATH.
+    ///
+    /// `Environment=PATH=…` makes the programs that a service calls depend on the order of directories in
+    /// one unit. Exec lines name programs by their full path, and the wrapper sets the PATH of jobs.
+    ///
+    /// Take the assignment out; name programs by their path.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/path.conf root:root 0644
+    /// | [Service]
+    /// | Environment=PATH=/opt/quantum/venvs/backend/bin:/usr/bin
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/path.conf root:root 0644
+    /// | [Service]
+    /// | Environment="A=1 2" "PATH=/usr/bin"
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/path.conf root:root 0644
+    /// | [Service]
+    /// | Environment=PATH=/usr/bin
+    /// | Environment=
+    /// | Environment=MY_PATH=/usr/bin "B=PATH=1"
+    /// ```
+    id: "unit-sets-path",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "which program runs depends on what happens to lie in a directory",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let words = unit.words("Service", "Environment");
+    let Some((_, setting)) = words.iter().find(|(word, _)| word.starts_with("PATH=")) else {
+        return Ok(Outcome::Pass);
+    };
+    let on_its_line = words.iter().filter(|(_, other)| other.at == setting.at).count();
+    let kept: Vec<String> =
+        words.iter().filter(|(word, _)| !word.starts_with("PATH=")).map(|(word, _)| assignment(word)).collect();
+    let deleted = view.mend_by_deleting(unit, &setting.at).filter(|_| on_its_line == 1);
+    let remedy =
+        deleted.unwrap_or_else(|| view.mend_list(Some(&setting.at.path), "Service", "Environment", &kept));
+    Ok(Finding::new("sets PATH", setting.at.clone(), view.contract.runtime.forbidden_programs.at.clone())
+        .expected("no PATH in Environment=")
+        .observed(written(setting))
+        .overrode(overridden(setting))
+        .mend(remedy)
+        .into())
+}
+
+/// A word of `Environment=` as a unit must write it.
+fn assignment(word: &str) -> String {
+    let text = word.replace('\\', r"\\").replace('%', "%%").replace('"', "\\\"");
+    format!("\"{text}\"")
+}

@@ -1,0 +1,63 @@
+//! `User=` against the contract, where it is not root.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A service runs as another user than the contract says.
+    ///
+    /// Compares `User=` of the effective unit with the contract's user, by name or by number
+    /// (systemd.exec(5)). That it runs as root is `unit-runs-as-root`'s word.
+    ///
+    /// Name the contract's user, or declare the other one for this service.
+    ///
+    /// ```bad
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - User=qt
+    /// + User=qtadmin
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-.service.d/10-user.conf root:root 0644
+    /// | [Service]
+    /// | User=nobody
+    /// ```
+    /// ```good
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - User=qt
+    /// + User=nobody
+    /// + User = qt
+    /// ```
+    id: "unit-user-wrong",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts],
+    why: "files it writes are not the others' to read, and its rights are nobody's decision",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let demanded = &view.service.user;
+    let setting = unit.scalar("Service", "User");
+    let is_root = |name: &str| matches!(name, "root" | "0" | "");
+    let Some(setting) = setting.filter(|setting| !is_root(setting.value())) else {
+        return Ok(match is_root(&demanded.value) {
+            true => Outcome::Pass,
+            false => Outcome::not_applicable("it runs as root, which is another rule's word"),
+        });
+    };
+    if setting.value() == demanded.value || same_number(view, setting.value(), &demanded.value)? {
+        return Ok(Outcome::Pass);
+    }
+    Ok(Finding::new(format!("runs as {}", setting.value()), setting.at.clone(), demanded.at.clone())
+        .expected(format!("User={}", demanded.value))
+        .observed(written(setting))
+        .overrode(overridden(setting))
+        .mend(view.mend_setting(unit, Some(setting), "User", &demanded.value))
+        .into())
+}
+
+/// A number stands for the user that has it.
+fn same_number(view: &ServiceView, stated: &str, demanded: &str) -> Result<bool, Undecided> {
+    let Ok(number) = stated.parse::<u32>() else { return Ok(false) };
+    Ok(view.accounts()?.user(demanded).is_some_and(|user| user.uid == number))
+}

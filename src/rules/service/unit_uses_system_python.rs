@@ -1,0 +1,98 @@
+//! Interpreters of the system in Exec lines.
+
+use crate::facts::start::{EXEC_SETTINGS, base_name, commands, is_python, simplified};
+use crate::rules::prelude::*;
+use crate::syntax::command_line::Command;
+
+rule! {
+    /// A unit runs a Python of the system.
+    ///
+    /// Looks at the program of every Exec line of the effective unit, and behind `env` and `sh -c`, for the
+    /// programs that the contract forbids: by bare name, below `/usr` or `/bin`, with or without a version.
+    /// A bare name is found by systemd in its own fixed path (systemd.service(5)), never in a venv.
+    ///
+    /// Name the interpreter of the service's venv.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=-/usr/bin/python3.11 -c pass
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/usr/bin/env python3 -c pass
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/venvs/backend/bin/python3 -c "print('python3')"
+    /// ```
+    id: "unit-uses-system-python",
+    section: D,
+    severity: Must,
+    needs: [Units],
+    why: "an upgrade of the distribution changes or breaks the service",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let forbidden = &view.contract.runtime.forbidden_programs;
+    let mut findings = Vec::new();
+    for started in commands(unit, EXEC_SETTINGS) {
+        let called = called(&started.command);
+        let Some(program) = called.into_iter().find(|program| is_forbidden(program, &forbidden.value)) else { continue };
+        let remedy = match (&view.service.venv, program == started.command.program) {
+            (Some(venv), true) => view.mend_program(unit, &started, &format!("{}/bin/python", venv.value)),
+            _ => format!(
+                "a person must decide: {} names {program} inside the command; name an interpreter of the contract",
+                started.setting.at
+            ),
+        };
+        findings.push(
+            Finding::new(format!("{}= runs {program}", started.key), started.setting.at.clone(), forbidden.at.clone())
+                .key(started.key)
+                .expected("an interpreter of a venv")
+                .observed(written(started.setting))
+                .overrode(overridden(started.setting))
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// Every program that a command calls, as far as it can be seen: itself, behind `env`, in `sh -c` text.
+fn called(command: &Command) -> Vec<String> {
+    let mut programs = vec![command.program.clone()];
+    let mut words = command.words.as_slice();
+    if base_name(&command.program) == "env" {
+        let Some(at) = words.iter().position(|word| !word.starts_with('-') && !word.contains('=')) else {
+            return programs;
+        };
+        programs.push(words[at].clone());
+        words = &words[at + 1..];
+    }
+    let is_shell = programs.last().is_some_and(|program| base_name(program).ends_with("sh"));
+    if let Some(text) = words.iter().skip_while(|word| !is_inline(word)).nth(1).filter(|_| is_shell) {
+        programs.extend(text.split(|c: char| c.is_whitespace() || ";|&()`".contains(c)).map(str::to_owned));
+    }
+    programs
+}
+
+/// `-c`, `-lc`, `-ec`
+pub fn is_inline(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|options| !options.starts_with('-') && options.contains('c'))
+}
+
+fn is_forbidden(program: &str, forbidden: &[String]) -> bool {
+    let program = if program.starts_with('/') { simplified(program) } else { program.to_owned() };
+    let name = base_name(&program);
+    let of_the_system =
+        !program.contains('/') || ["/usr/", "/bin/", "/sbin/"].iter().any(|place| program.starts_with(place));
+    forbidden.iter().any(|entry| {
+        let entry_name = base_name(entry);
+        program == *entry
+            || (of_the_system && (name == entry_name || (is_python(name) && is_python(entry_name) && !name.is_empty())))
+    })
+}

@@ -1,0 +1,187 @@
+//! The effective unit: what systemd makes of a fragment and all of its drop-ins, with the line that each
+//! value comes from and what it overrode.
+
+mod merge;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::known::{self, Name};
+use super::unit_name::UnitName;
+use super::words::{Strictness, Words};
+use crate::model::Location;
+
+/// A unit as systemd would have it after reading all of its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EffectiveUnit {
+    /// The unit's own name.
+    pub name: UnitName,
+    /// Names that lead to it by links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<UnitName>,
+    /// Whether systemd would load it.
+    pub load: LoadState,
+    /// The file that defines it.
+    pub fragment: Option<Arc<str>>,
+    /// The drop-ins in the order in which they apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop_ins: Vec<Arc<str>>,
+    /// The assignments that count.
+    pub settings: Vec<Setting>,
+    /// Empty assignments with no assignment after them: settings that are back at systemd's default, with
+    /// the line that put them there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<Setting>,
+    /// What was written and does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Ignored>,
+}
+
+/// systemd's load states (systemd.unit(5)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadState {
+    /// It can be started.
+    Loaded,
+    /// There is no file, or the link to it leads nowhere.
+    NotFound,
+    /// A link to `/dev/null` or an empty file keeps it from ever starting.
+    Masked,
+    /// systemd refuses it: why, and where.
+    BadSetting(String, Location),
+    /// Its file cannot be parsed: why, and where.
+    Error(String, Location),
+}
+
+/// One assignment that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The systemd section.
+    pub section: Name,
+    /// The setting's modern name.
+    pub key: Name,
+    /// The text as written, without blanks around it.
+    raw: Box<str>,
+    /// What systemd makes of it where that differs: specifiers expanded, canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read: Option<Box<str>>,
+    /// Where it is written.
+    pub at: Location,
+    /// What it overrode, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrode: Vec<(Location, String)>,
+}
+
+impl Setting {
+    /// The value as systemd takes it.
+    pub fn value(&self) -> &str {
+        self.read.as_deref().unwrap_or(&self.raw)
+    }
+
+    /// The text as it is written.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+}
+
+/// Something that is written in the unit's files and does not count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// The setting, or the text of the line.
+    pub text: String,
+    /// Where it is written.
+    pub at: Location,
+    /// Why systemd passes it over.
+    pub why: String,
+}
+
+impl EffectiveUnit {
+    fn bare(name: &UnitName, load: LoadState, fragment: Option<Arc<str>>) -> Self {
+        Self {
+            name: name.clone(),
+            aliases: Vec::new(),
+            load,
+            fragment,
+            drop_ins: Vec::new(),
+            settings: Vec::new(),
+            resets: Vec::new(),
+            ignored: Vec::new(),
+        }
+    }
+
+    /// A unit without a file.
+    pub fn not_found(name: &UnitName) -> Self {
+        Self::bare(name, LoadState::NotFound, None)
+    }
+
+    /// A unit that a link to `/dev/null` or an empty file masks.
+    pub fn masked(name: &UnitName, by: Arc<str>) -> Self {
+        Self::bare(name, LoadState::Masked, Some(by))
+    }
+
+    /// The unit with the names that lead to it.
+    #[must_use]
+    pub fn with_aliases(mut self, aliases: Vec<UnitName>) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Its own name and its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(UnitName::as_str)
+    }
+
+    /// The unit as a place: its file, or where its file should be.
+    pub fn location(&self) -> Location {
+        match &self.fragment {
+            Some(path) => Location::file(path.clone()),
+            None => Location::file(format!("/etc/systemd/system/{}", self.name)),
+        }
+    }
+
+    /// The setting that counts, for one that has a single value.
+    pub fn scalar(&self, section: &str, key: &str) -> Option<&Setting> {
+        self.assignments(section, key).last()
+    }
+
+    /// The line that decides a setting with a single value: the assignment that counts, or the empty one
+    /// that took it back to systemd's default.
+    pub fn deciding(&self, section: &str, key: &str) -> Option<&Setting> {
+        let reset = || self.resets.iter().find(|reset| *reset.section == *section && *reset.key == *key);
+        self.scalar(section, key).or_else(reset)
+    }
+
+    /// Its fragment and its drop-ins.
+    pub fn files(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.fragment.iter().chain(&self.drop_ins)
+    }
+
+    /// Whether the file of a setting says nothing but this setting.
+    pub fn is_all_of_file(&self, setting: &Setting) -> bool {
+        let path = &setting.at.path;
+        let is_it = |other: &Setting| other.section == setting.section && other.key == setting.key;
+        let speaks = |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
+        self.settings.iter().chain(&self.resets).all(|other| is_it(other) || !speaks(other))
+            && self.ignored.iter().all(|ignored| ignored.at.path != *path)
+    }
+
+    /// Every assignment that counts of a setting that takes several.
+    pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> + use<'_> {
+        // A name that no version knows is the name of no setting.
+        let wanted = known::name(section).zip(known::name(key));
+        self.settings.iter().filter(move |setting| wanted == Some((setting.section, setting.key)))
+    }
+
+    /// The words of a list setting, each with the assignment it stands in.
+    pub fn words(&self, section: &str, key: &str) -> Vec<(String, &Setting)> {
+        let mut found = Vec::new();
+        for setting in self.assignments(section, key) {
+            let mut words = Words::new(setting.value(), Strictness::PLAIN);
+            while let Ok(Some(word)) = words.next_word() {
+                found.push((word.text, setting));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,208 @@
+//! Which settings a systemd version knows, from its own `--dump-configuration-items`.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::version::SystemdVersion;
+
+/// A section or setting that some version knows. Names are shared: they point into the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(&'static str);
+
+impl Name {
+    /// The name's text.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let tables = TABLES.iter().map(Table::items);
+        let found = tables.into_iter().find_map(|items| items.names.get(text.as_str()).copied());
+        found.map(Name).ok_or_else(|| serde::de::Error::custom(format!("no systemd setting is called {text:?}")))
+    }
+}
+
+/// What a version makes of a section and a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A setting, under its modern section and name, with the type that systemd prints for it.
+    Setting {
+        /// The section it counts for.
+        section: Name,
+        /// Its modern name.
+        key: Name,
+        /// `BOOLEAN`, `SECONDS`, `UNIT [...]` …
+        kind: &'static str,
+    },
+    /// A setting of another section of this unit type.
+    WrongSection(Name),
+    /// No setting of this version.
+    Unknown,
+    /// The section is unknown to this unit type.
+    UnknownSection,
+    /// `X-…`: for others; passed over in silence.
+    Private,
+}
+
+/// Settings that have moved or been renamed and that systemd still reads: old section and key, new ones.
+const MOVED: &[(&str, &str, &str, &str)] = &[
+    ("Unit", "StartLimitInterval", "Unit", "StartLimitIntervalSec"),
+    ("Service", "StartLimitInterval", "Unit", "StartLimitIntervalSec"),
+    ("Service", "StartLimitBurst", "Unit", "StartLimitBurst"),
+    ("Service", "StartLimitAction", "Unit", "StartLimitAction"),
+    ("Service", "FailureAction", "Unit", "FailureAction"),
+    ("Service", "RebootArgument", "Unit", "RebootArgument"),
+    ("Unit", "BindTo", "Unit", "BindsTo"),
+    ("Unit", "PropagateReloadTo", "Unit", "PropagatesReloadTo"),
+    ("Unit", "PropagateReloadFrom", "Unit", "ReloadPropagatedFrom"),
+    ("Unit", "OnFailureIsolate", "Unit", "OnFailureJobMode"),
+    ("Service", "ReadWriteDirectories", "Service", "ReadWritePaths"),
+    ("Service", "ReadOnlyDirectories", "Service", "ReadOnlyPaths"),
+    ("Service", "InaccessibleDirectories", "Service", "InaccessiblePaths"),
+];
+
+struct Table {
+    version: SystemdVersion,
+    text: &'static str,
+    items: OnceLock<Items>,
+}
+
+/// Section, key and type, as they stand in the table.
+type Place = (Name, Name, &'static str);
+
+struct Items {
+    by_place: HashMap<(&'static str, &'static str), Place>,
+    names: HashMap<&'static str, &'static str>,
+}
+
+static TABLES: [Table; 2] = [
+    Table { version: SystemdVersion(252), text: include_str!("known/systemd-252.txt"), items: OnceLock::new() },
+    Table { version: SystemdVersion(257), text: include_str!("known/systemd-257.txt"), items: OnceLock::new() },
+];
+
+impl Table {
+    /// The table of the nearest known version that is not newer, or the oldest one.
+    fn of(version: SystemdVersion) -> &'static Table {
+        TABLES.iter().rev().find(|table| table.version <= version).unwrap_or(&TABLES[0])
+    }
+
+    fn items(&self) -> &Items {
+        self.items.get_or_init(|| {
+            let mut items = Items { by_place: HashMap::with_capacity(1400), names: HashMap::with_capacity(600) };
+            let mut section = "";
+            for line in self.text.lines() {
+                if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                    section = name;
+                    items.names.insert(section, section);
+                } else if let Some((key, kind)) = line.split_once('=') {
+                    items.by_place.insert((section, key), (Name(section), Name(key), kind));
+                    items.names.insert(key, key);
+                }
+            }
+            items
+        })
+    }
+}
+
+/// The section of a unit type that carries its own settings: `service` → `Service`.
+fn own_section(unit_type: &str) -> Option<&'static str> {
+    const SECTIONS: &[(&str, &str)] = &[
+        ("service", "Service"),
+        ("socket", "Socket"),
+        ("mount", "Mount"),
+        ("automount", "Automount"),
+        ("swap", "Swap"),
+        ("timer", "Timer"),
+        ("path", "Path"),
+        ("slice", "Slice"),
+        ("scope", "Scope"),
+    ];
+    SECTIONS.iter().find(|(kind, _)| *kind == unit_type).map(|(_, section)| *section)
+}
+
+/// What `version` makes of an assignment in a unit of the type.
+pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) -> Known {
+    if section.starts_with("X-") || key.starts_with("X-") {
+        return Known::Private;
+    }
+    let sections = [Some("Unit"), own_section(unit_type), Some("Install")];
+    let mut sections = sections.into_iter().flatten();
+    if !sections.clone().any(|known| known == section) {
+        return Known::UnknownSection;
+    }
+    let items = Table::of(version).items();
+    let place = |section: &str, key: &str| items.by_place.get(&(section, key)).copied();
+    if let Some((section, key, kind)) = place(section, key) {
+        let moved = MOVED.iter().find(|(from, old, ..)| *from == section.0 && *old == key.0);
+        let target = moved.and_then(|(.., to, new)| place(to, new));
+        let (section, key, kind) = target.unwrap_or((section, key, kind));
+        return Known::Setting { section, key, kind };
+    }
+    match sections.find_map(|other| place(other, key)) {
+        Some((other, ..)) => Known::WrongSection(other),
+        None => Known::Unknown,
+    }
+}
+
+/// The shared name of a setting, if any version knows it.
+pub fn name(text: &str) -> Option<Name> {
+    TABLES.iter().rev().find_map(|table| table.items().names.get(text).copied().map(Name))
+}
+
+/// The type that systemd prints for a setting of any unit type, by the newest version.
+pub fn kind(section: &str, key: &str) -> Option<&'static str> {
+    TABLES.iter().rev().find_map(|table| table.items().by_place.get(&(section, key)).map(|(.., kind)| *kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V252: SystemdVersion = SystemdVersion(252);
+
+    #[test]
+    fn settings_are_found_in_their_section_and_under_their_modern_name() {
+        let Known::Setting { section, key, kind } = look(V252, "service", "Service", "StartLimitInterval") else {
+            panic!("unknown")
+        };
+        assert_eq!((section.as_str(), key.as_str(), kind), ("Unit", "StartLimitIntervalSec", "SECONDS"));
+        assert!(matches!(look(V252, "service", "Service", "StartLimitIntervalSec"), Known::WrongSection(name) if &*name == "Unit"));
+        assert!(matches!(look(V252, "service", "Install", "User"), Known::WrongSection(name) if &*name == "Service"));
+        assert_eq!(look(V252, "service", "Service", "Usr"), Known::Unknown);
+        assert_eq!(look(V252, "service", "service", "User"), Known::UnknownSection);
+        assert_eq!(look(V252, "service", "Timer", "OnCalendar"), Known::UnknownSection);
+        assert_eq!(look(V252, "service", "Service", "X-Foo"), Known::Private);
+    }
+
+    #[test]
+    fn versions_know_different_settings() {
+        assert_eq!(look(V252, "service", "Service", "RestartSteps"), Known::Unknown);
+        assert!(matches!(look(SystemdVersion(257), "service", "Service", "RestartSteps"), Known::Setting { .. }));
+        assert!(matches!(look(SystemdVersion(300), "service", "Service", "RestartSteps"), Known::Setting { .. }));
+    }
+}

@@ -1,0 +1,260 @@
+//! One unit file or drop-in: text to assignments with their lines, by the grammar of systemd.syntax(7) as a
+//! live systemd 252 and 257 applies it.
+
+use std::sync::Arc;
+
+/// A unit file or drop-in as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitFile {
+    /// Its path, for locations.
+    pub path: Arc<str>,
+    /// Assignments in order.
+    pub entries: Vec<Entry>,
+    /// What systemd passes over with a warning.
+    pub notes: Vec<Note>,
+    /// What makes systemd give up on the file.
+    pub fatal: Option<Note>,
+    /// True for a file of zero bytes, which masks a unit.
+    pub empty: bool,
+}
+
+/// One assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The section it stands in.
+    pub section: Arc<str>,
+    /// The setting.
+    pub key: String,
+    /// The value, continuation lines joined and blanks trimmed.
+    pub value: String,
+    /// The line it begins on, from 1.
+    pub line: u32,
+}
+
+/// A line that is not what its writer meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong with it.
+    pub kind: NoteKind,
+    /// The line's text.
+    pub text: String,
+}
+
+/// What can be wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// A line without `=`.
+    NoAssignment,
+    /// An assignment before the first section.
+    OutsideSection,
+    /// `[Service` or `[Service] # x`: the file is refused.
+    BrokenHeader,
+    /// Bytes that are not UTF-8: the file is refused.
+    NotUtf8,
+    /// A line over 1 MiB: the file is refused.
+    LineTooLong,
+    /// `=value`.
+    NoKey,
+}
+
+impl NoteKind {
+    /// What systemd does about it.
+    pub fn words(self) -> &'static str {
+        match self {
+            NoteKind::NoAssignment => "a line without = is passed over",
+            NoteKind::OutsideSection => "an assignment before the first section is passed over",
+            NoteKind::BrokenHeader => "a broken section header: the rest of the file is not read",
+            NoteKind::NotUtf8 => "it is not UTF-8: the rest of the file is not read",
+            NoteKind::LineTooLong => "the line is longer than 1 MiB: the rest of the file is not read",
+            NoteKind::NoKey => "an assignment without a key is passed over",
+        }
+    }
+}
+
+/// The kernel's and systemd's bound for one line.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// Reads a unit file. Never fails: what systemd refuses is in `fatal`, with all that came before it.
+pub fn parse(path: &Arc<str>, bytes: &[u8]) -> UnitFile {
+    let mut reader = Reader {
+        file: UnitFile {
+            path: path.clone(),
+            entries: Vec::new(),
+            notes: Vec::new(),
+            fatal: None,
+            empty: bytes.is_empty(),
+        },
+        section: None,
+        pending: None,
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        if reader.physical_line(number, line).is_err() {
+            return reader.file;
+        }
+    }
+    let _ = reader.finish_pending();
+    reader.file
+}
+
+/// The file is given up.
+struct GivenUp;
+
+struct Reader {
+    file: UnitFile,
+    section: Option<Arc<str>>,
+    /// A logical line that ended in a backslash so far, and the line it began on.
+    pending: Option<(u32, String)>,
+}
+
+impl Reader {
+    fn physical_line(&mut self, number: u32, bytes: &[u8]) -> Result<(), GivenUp> {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        if bytes.len() > LONGEST_LINE {
+            return self.give_up(number, NoteKind::LineTooLong, "");
+        }
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return self.give_up(number, NoteKind::NotUtf8, &String::from_utf8_lossy(bytes));
+        };
+        // A comment is dropped as a line, inside a continuation too; its own backslash means nothing.
+        if matches!(line.trim_start().chars().next(), Some('#' | ';')) {
+            return Ok(());
+        }
+        let (text, continued) = continuation(line);
+        match &mut self.pending {
+            Some((_, pending)) => {
+                if pending.len() + text.len() > LONGEST_LINE {
+                    return self.give_up(number, NoteKind::LineTooLong, "");
+                }
+                pending.push_str(text);
+            }
+            None => self.pending = Some((number, text.to_owned())),
+        }
+        if continued {
+            // The backslash and the newline become one blank.
+            if let Some((_, pending)) = &mut self.pending {
+                pending.push(' ');
+            }
+            return Ok(());
+        }
+        self.finish_pending()
+    }
+
+    fn finish_pending(&mut self) -> Result<(), GivenUp> {
+        match self.pending.take() {
+            Some((number, line)) => self.logical_line(number, line.trim()),
+            None => Ok(()),
+        }
+    }
+
+    fn logical_line(&mut self, number: u32, line: &str) -> Result<(), GivenUp> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        if let Some(rest) = line.strip_prefix('[') {
+            return match rest.strip_suffix(']') {
+                Some(name) => {
+                    self.section = Some(name.into());
+                    Ok(())
+                }
+                None => self.give_up(number, NoteKind::BrokenHeader, line),
+            };
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            self.note(number, NoteKind::NoAssignment, line);
+            return Ok(());
+        };
+        let key = key.trim_end();
+        match &self.section {
+            None => self.note(number, NoteKind::OutsideSection, line),
+            Some(_) if key.is_empty() => self.note(number, NoteKind::NoKey, line),
+            Some(section) => self.file.entries.push(Entry {
+                section: section.clone(),
+                key: key.to_owned(),
+                value: value.trim_start().to_owned(),
+                line: number,
+            }),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, line: u32, kind: NoteKind, text: &str) {
+        self.file.notes.push(Note { line, kind, text: shortened(text) });
+    }
+
+    fn give_up(&mut self, line: u32, kind: NoteKind, text: &str) -> Result<(), GivenUp> {
+        self.file.fatal = Some(Note { line, kind, text: shortened(text) });
+        Err(GivenUp)
+    }
+}
+
+/// The line without its continuation backslash, and whether it had one: an odd number of backslashes ends it.
+fn continuation(line: &str) -> (&str, bool) {
+    let backslashes = line.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    match line.strip_suffix('\\') {
+        Some(rest) if backslashes % 2 == 1 => (rest, true),
+        _ => (line, false),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> UnitFile {
+        parse(&"x.service".into(), text.as_bytes())
+    }
+
+    fn values(text: &str) -> Vec<(String, String, u32)> {
+        read(text).entries.into_iter().map(|entry| (entry.key, entry.value, entry.line)).collect()
+    }
+
+    #[test]
+    fn continuation_lines_join_with_one_blank_and_keep_the_first_line_number() {
+        assert_eq!(values("[S]\nA=x a \\\n b\nB=2\n"), [
+            ("A".into(), "x a   b".into(), 2),
+            ("B".into(), "2".into(), 4)
+        ]);
+        assert_eq!(values("[S]\nA=a \\\n # c\n ; c\n b\n"), [("A".into(), "a   b".into(), 2)]);
+        assert_eq!(values("[S]\nA=end \\"), [("A".into(), "end".into(), 2)]);
+        assert_eq!(values("[S]\n# c \\\nA=1\n"), [("A".into(), "1".into(), 3)]);
+        assert_eq!(values("[S]\r\nA=1 \\\r\n 2\r\n"), [("A".into(), "1   2".into(), 2)]);
+    }
+
+    #[test]
+    fn broken_headers_and_bytes_give_the_file_up() {
+        for (text, line) in [("[S] # x\nA=1\n", 1), ("A=1\n[S\n", 2)] {
+            let file = read(text);
+            assert_eq!(file.fatal.map(|note| note.line), Some(line), "{text}");
+        }
+        let file = parse(&"x".into(), b"[S]\nA=\xff\nB=1\n");
+        assert_eq!(file.fatal.map(|note| (note.line, note.kind)), Some((2, NoteKind::NotUtf8)));
+        assert!(file.entries.is_empty());
+    }
+
+    #[test]
+    fn what_is_passed_over_is_noted() {
+        let file = read("A=1\n[S]\nfoo bar\n=x\nB = 2\n");
+        let kinds: Vec<_> = file.notes.iter().map(|note| (note.line, note.kind)).collect();
+        assert_eq!(kinds, [(1, NoteKind::OutsideSection), (3, NoteKind::NoAssignment), (4, NoteKind::NoKey)]);
+        assert_eq!(file.entries[0].value, "2");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_fine_and_zero_bytes_are_a_mask() {
+        assert_eq!(values("\u{feff}[S]\nA=1\n").len(), 1);
+        assert!(read("").empty);
+        assert!(!read("#\n").empty);
+    }
+}

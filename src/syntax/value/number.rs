@@ -1,0 +1,249 @@
+//! Sizes, counts, percentages, limits, signals and exit statuses.
+
+use super::time_span::{self, Span};
+use super::{Mangled, dropped};
+
+const INFINITY: &str = "infinity";
+
+/// Reads a size with the suffixes B K M G T P E to the base 1024, each at most once and falling: `1M512K`.
+pub fn parse_size(text: &str) -> Option<u64> {
+    const SUFFIXES: &[(char, u32)] = &[('E', 60), ('P', 50), ('T', 40), ('G', 30), ('M', 20), ('K', 10), ('B', 0)];
+    let mut rest = text.trim();
+    let mut total: u64 = 0;
+    let mut allowed = 0;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (whole, after) = rest.split_at(end);
+        let (fraction, after) = match after.strip_prefix('.') {
+            Some(after) => after.split_at(after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len())),
+            None => ("", after),
+        };
+        let whole: u64 = whole.parse().ok()?;
+        let after = after.trim_start();
+        let found = SUFFIXES.iter().enumerate().skip(allowed).find(|(_, (suffix, _))| after.starts_with(*suffix));
+        let (shift, after) = match found {
+            Some((at, (_, shift))) => {
+                allowed = at + 1;
+                (*shift, &after[1..])
+            }
+            None if after.is_empty() => (0, after),
+            None => return None,
+        };
+        total = total.checked_add(whole.checked_mul(1 << shift)?)?.checked_add(part(fraction, shift)?)?;
+        rest = after.trim_start();
+    }
+    Some(total)
+}
+
+/// A decimal fraction of a power of two, rounded down.
+fn part(fraction: &str, shift: u32) -> Option<u64> {
+    let digits = &fraction[..fraction.len().min(18)];
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let numerator = u128::from(digits.parse::<u64>().ok()?) << shift;
+    u64::try_from(numerator / 10_u128.pow(u32::try_from(digits.len()).ok()?)).ok()
+}
+
+/// A size as `systemctl show` prints it.
+pub fn format_size(bytes: u64) -> String {
+    if bytes == u64::MAX { INFINITY.into() } else { bytes.to_string() }
+}
+
+/// A percentage in hundredths of a percent: `5.25%`, `52‰`, `525‱`.
+fn permyriad(text: &str) -> Option<u64> {
+    let (number, scale) = if let Some(number) = text.strip_suffix('%') {
+        (number, 100)
+    } else if let Some(number) = text.strip_suffix('‰') {
+        (number, 10)
+    } else {
+        (text.strip_suffix('‱')?, 1)
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let most = if scale == 100 { 2 } else { usize::from(scale == 10) };
+    if !digits(whole) || (number.contains('.') && (!digits(fraction) || fraction.len() > most)) {
+        return None;
+    }
+    let mut value = whole.parse::<u64>().ok()?.checked_mul(scale)?;
+    let mut part = scale;
+    for digit in fraction.bytes() {
+        part /= 10;
+        value += u64::from(digit - b'0') * part;
+    }
+    Some(value)
+}
+
+pub(super) fn memory(text: &str, zero: bool) -> Result<String, Mangled> {
+    if text == INFINITY {
+        return Ok(INFINITY.into());
+    }
+    if let Some(share) = permyriad(text) {
+        return match share {
+            0 if !zero => dropped(format!("{text:?} is no limit: systemd takes it as none")),
+            0..=10_000 => Ok(format!("{}%", share as f64 / 100.0)),
+            _ => dropped(format!("{text:?} is more than all: systemd takes it as no limit")),
+        };
+    }
+    match parse_size(text) {
+        Some(bytes) if bytes > 0 || zero => Ok(format_size(bytes)),
+        _ => dropped(format!("{text:?} is no size (suffixes are K M G T P E): systemd takes it as no limit")),
+    }
+}
+
+pub(super) fn tasks(text: &str) -> Result<String, Mangled> {
+    if text == INFINITY {
+        return Ok(INFINITY.into());
+    }
+    match (permyriad(text), decimal(text)) {
+        (Some(share @ 1..=10_000), _) => Ok(format!("{}%", share as f64 / 100.0)),
+        (None, Some(count)) if count > 0 => Ok(count.to_string()),
+        _ => dropped(format!("{text:?} is no number of tasks")),
+    }
+}
+
+pub(super) fn cpu_quota(text: &str) -> Result<String, Mangled> {
+    match permyriad(text) {
+        Some(share) if share > 0 => Ok(time_span::format(Span(share.saturating_mul(100)))),
+        _ => dropped(format!("{text:?} is no percentage above zero: systemd takes it as no quota")),
+    }
+}
+
+/// `safe_atou`: decimal, `0x` hexadecimal, `0` octal, `0b` binary, `0o` octal.
+fn decimal(text: &str) -> Option<u64> {
+    let text = text.trim_start().strip_prefix('+').unwrap_or(text);
+    let based = |prefix: &str, base| text.strip_prefix(prefix).map(|rest| u64::from_str_radix(rest, base).ok());
+    let digits = |rest: &str, base| {
+        (!rest.is_empty() && !rest.starts_with(['+', '-'])).then(|| u64::from_str_radix(rest, base).ok()).flatten()
+    };
+    based("0x", 16)
+        .or_else(|| based("0b", 2))
+        .or_else(|| based("0o", 8))
+        .unwrap_or_else(|| match text.strip_prefix('0') {
+            Some(rest) if !rest.is_empty() => digits(rest, 8),
+            _ => digits(text, 10),
+        })
+}
+
+pub(super) fn unsigned(text: &str) -> Result<String, Mangled> {
+    match decimal(text).filter(|number| *number <= u64::from(u32::MAX)) {
+        Some(number) => Ok(number.to_string()),
+        None => dropped(format!("{text:?} is no number")),
+    }
+}
+
+pub(super) fn within(text: &str, least: i64, most: i64) -> Result<String, Mangled> {
+    match text.parse::<i64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
+        Ok(_) => dropped(format!("{text} is not between {least} and {most}")),
+        Err(_) => dropped(format!("{text:?} is no number")),
+    }
+}
+
+pub(super) fn weight(kind: &str, text: &str) -> Result<String, Mangled> {
+    let (least, most) = if kind == "SHARES" { (2, 262_144) } else { (1, 10_000) };
+    match decimal(text) {
+        Some(number) if (least..=most).contains(&number) => Ok(number.to_string()),
+        None if text == "idle" && kind == "CPUWEIGHT" => Ok("idle".into()),
+        _ => dropped(format!("{text:?} is no weight between {least} and {most}")),
+    }
+}
+
+/// `LimitNOFILE=1024:4096`; byte limits take sizes, LimitCPU seconds, the others plain numbers.
+pub(super) fn limit(key: &str, text: &str) -> Result<String, Mangled> {
+    let one = |text: &str| -> Option<String> {
+        if text == INFINITY {
+            return Some(INFINITY.into());
+        }
+        match key {
+            "LimitFSIZE" | "LimitDATA" | "LimitSTACK" | "LimitCORE" | "LimitRSS" | "LimitAS" | "LimitMEMLOCK"
+            | "LimitMSGQUEUE" => parse_size(text).map(format_size),
+            "LimitCPU" => time_span::parse(text).map(|span| span.0.div_ceil(1_000_000).to_string()),
+            "LimitRTTIME" => time_span::parse(text).map(|span| span.0.to_string()),
+            "LimitNICE" => Some(text.to_owned()),
+            _ => decimal(text).map(|number| number.to_string()),
+        }
+    };
+    let (soft, hard) = text.split_once(':').unwrap_or((text, text));
+    match (one(soft.trim()), one(hard.trim())) {
+        (Some(soft), Some(hard)) if soft == hard => Ok(hard),
+        (Some(soft), Some(hard)) => Ok(format!("{soft}:{hard}")),
+        _ => dropped(format!("{text:?} is no limit")),
+    }
+}
+
+const SIGNALS: &[&str] = &[
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+    "WINCH", "IO", "PWR", "SYS",
+];
+
+fn signal_number(text: &str) -> Option<usize> {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let by_name = SIGNALS.iter().position(|signal| *signal == name).map(|at| at + 1);
+    by_name.or_else(|| text.parse().ok().filter(|number| (1..=64).contains(number)))
+}
+
+pub(super) fn signal(text: &str) -> Result<String, Mangled> {
+    match signal_number(text) {
+        Some(number) => Ok(number.to_string()),
+        None => dropped(format!("{text:?} is no signal")),
+    }
+}
+
+/// The names of exit statuses (systemd.exec(5)) that a unit may use for a number.
+const STATUSES: &[(&str, u8)] = &[
+    ("SUCCESS", 0),
+    ("FAILURE", 1),
+    ("INVALIDARGUMENT", 2),
+    ("NOTIMPLEMENTED", 3),
+    ("NOPERMISSION", 4),
+    ("NOTINSTALLED", 5),
+    ("NOTCONFIGURED", 6),
+    ("NOTRUNNING", 7),
+    ("USAGE", 64),
+    ("DATAERR", 65),
+    ("NOINPUT", 66),
+    ("NOUSER", 67),
+    ("NOHOST", 68),
+    ("UNAVAILABLE", 69),
+    ("SOFTWARE", 70),
+    ("OSERR", 71),
+    ("OSFILE", 72),
+    ("CANTCREAT", 73),
+    ("IOERR", 74),
+    ("TEMPFAIL", 75),
+    ("PROTOCOL", 76),
+    ("NOPERM", 77),
+    ("CONFIG", 78),
+];
+
+/// Exit statuses and signals: numbers first, then signals, both rising, as `systemctl show` prints them.
+pub(super) fn exit_statuses(text: &str) -> Result<Option<String>, Mangled> {
+    let mut numbers = Vec::new();
+    let mut signals = Vec::new();
+    let mut bad = Vec::new();
+    for word in text.split_whitespace() {
+        let named = STATUSES.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
+        if let Some(number) = named.or_else(|| word.parse().ok()) {
+            numbers.push(number);
+        } else if let Some(number) = signal_number(word).filter(|number| *number <= SIGNALS.len()) {
+            signals.push(number);
+        } else {
+            bad.push(word);
+        }
+    }
+    if numbers.is_empty() && signals.is_empty() {
+        return dropped(format!("{} is no exit status and no signal", bad.join(" ")));
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    signals.sort_unstable();
+    signals.dedup();
+    let numbers = numbers.iter().map(u8::to_string);
+    let signals = signals.iter().map(|number| SIGNALS[number - 1].to_owned());
+    Ok(Some(numbers.chain(signals).collect::<Vec<_>>().join(" ")))
+}

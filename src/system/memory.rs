@@ -1,0 +1,212 @@
+//! A host in memory, built from a manifest: what makes a test of a rule a matter of microseconds.
+//!
+//! It obeys the same traits as the real world, so a test can also write the same manifest to a directory
+//! and demand the same report.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Ask, Look, System};
+use crate::model::answers::{
+    Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitState, UnitStates,
+};
+use crate::model::{Meta, NodeKind, Observed};
+
+/// A node of the host in memory.
+#[derive(Clone, Debug)]
+pub enum MemoryNode {
+    /// A directory.
+    Directory,
+    /// A regular file and its content.
+    File(Arc<[u8]>),
+    /// A symbolic link and its text.
+    Link(Arc<str>),
+    /// A look at it fails with this reason.
+    Unreadable(String),
+}
+
+/// A node with its owner and mode.
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// The node.
+    pub node: MemoryNode,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Seconds since the epoch.
+    pub modified: i64,
+    /// Number of hard links.
+    pub links: u32,
+}
+
+/// A host in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemorySystem {
+    /// Every node by its path; parents exist.
+    pub nodes: BTreeMap<String, Owned>,
+    /// What a running host answers; `None` makes it a disk alone.
+    pub answers: Option<Answers>,
+    /// File system types by path prefix; everything else is `ext4`.
+    pub file_systems: BTreeMap<String, String>,
+    /// What SQLite says, by path.
+    pub sqlite: BTreeMap<String, String>,
+    /// Seconds since the epoch.
+    pub now: i64,
+    /// Effective user id of the one who looks.
+    pub caller: u32,
+}
+
+/// What a running host in memory answers.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Set when systemd cannot be asked.
+    pub no_bus: Option<String>,
+    /// systemd's word on units.
+    pub units: UnitStates,
+    /// Processes with the sockets they hold.
+    pub processes: BTreeMap<u32, (Process, Vec<u64>)>,
+    /// Listening sockets.
+    pub listeners: Vec<Listener>,
+    /// Redis servers by address.
+    pub redis: BTreeMap<String, Observed<RedisAnswer>>,
+}
+
+impl MemorySystem {
+    fn below<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a str> {
+        let prefix = if path == "/" { "/".to_owned() } else { format!("{path}/") };
+        self.nodes.range(prefix.clone()..).map(|(name, _)| name.as_str()).map_while(move |name| name.strip_prefix(&prefix))
+    }
+}
+
+impl Look for MemorySystem {
+    fn node(&self, path: &str) -> Observed<(Meta, Option<Arc<str>>)> {
+        let Some(owned) = self.nodes.get(path) else { return Observed::Absent };
+        let (kind, size, target) = match &owned.node {
+            MemoryNode::Directory => (NodeKind::Directory, 4096, None),
+            MemoryNode::File(bytes) => (NodeKind::File, bytes.len() as u64, None),
+            MemoryNode::Link(target) => (NodeKind::Link, target.len() as u64, Some(target.clone())),
+            MemoryNode::Unreadable(why) => return Observed::Unreadable(why.clone()),
+        };
+        let mode = if kind == NodeKind::Link { 0o777 } else { owned.mode };
+        let meta =
+            Meta { kind, uid: owned.uid, gid: owned.gid, mode, size, modified: owned.modified, links: owned.links };
+        Observed::Found((meta, target))
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
+        match self.nodes.get(path).map(|owned| &owned.node) {
+            None => Observed::Absent,
+            Some(MemoryNode::File(bytes)) => {
+                let end = bytes.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
+                Observed::Found(bytes[..end].to_vec())
+            }
+            Some(MemoryNode::Unreadable(why)) => Observed::Unreadable(why.clone()),
+            Some(MemoryNode::Directory) => Observed::Unreadable("it is a directory".into()),
+            Some(MemoryNode::Link(_)) => Observed::Unreadable("it is a symbolic link".into()),
+        }
+    }
+
+    fn list(&self, path: &str) -> Observed<Vec<String>> {
+        match self.nodes.get(path).map(|owned| &owned.node) {
+            Some(MemoryNode::Directory) => {
+                Observed::Found(self.below(path).filter(|name| !name.contains('/')).map(str::to_owned).collect())
+            }
+            Some(MemoryNode::Unreadable(why)) => Observed::Unreadable(why.clone()),
+            _ => Observed::Absent,
+        }
+    }
+
+    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>> {
+        let at = path.trim_end_matches('/');
+        let kind = |name: String| match self.nodes.get(&format!("{at}/{name}")).map(|owned| &owned.node) {
+            Some(MemoryNode::File(_)) => (name, NodeKind::File),
+            Some(MemoryNode::Link(_)) => (name, NodeKind::Link),
+            _ => (name, NodeKind::Directory),
+        };
+        self.list(path).map(|names| names.into_iter().map(kind).collect())
+    }
+
+    fn file_system(&self, path: &str) -> Observed<String> {
+        let on = self.file_systems.iter().rfind(|(prefix, _)| path.starts_with(prefix.as_str()));
+        Observed::Found(on.map_or("ext4", |(_, name)| name).to_owned())
+    }
+
+    fn sqlite(&self, path: &str, check_up_to: u64) -> Observed<SqliteAnswer> {
+        self.read(path, READ_HEADER).map(|bytes| {
+            let header = bytes.starts_with(b"SQLite format 3\0");
+            let size = self.node(path).map(|(meta, _)| meta.size);
+            let quick_check = match (header, size) {
+                (false, _) => Observed::Absent,
+                (true, Observed::Found(size)) if size > check_up_to => Observed::Absent,
+                (true, _) => Observed::Found(self.sqlite.get(path).cloned().unwrap_or_else(|| "ok".into())),
+            };
+            SqliteAnswer { header, quick_check }
+        })
+    }
+}
+
+const READ_HEADER: u64 = 16;
+
+impl Ask for Answers {
+    fn units(&self, names: &[&str]) -> Observed<UnitStates> {
+        if let Some(why) = &self.no_bus {
+            return Observed::Unreadable(why.clone());
+        }
+        let unknown = || UnitState {
+            load_state: "not-found".into(),
+            active_state: "inactive".into(),
+            sub_state: "dead".into(),
+            result: "success".into(),
+            ..UnitState::default()
+        };
+        let state = |name: &&str| (Arc::from(*name), self.units.get(*name).cloned().unwrap_or_else(unknown));
+        Observed::Found(names.iter().map(state).collect())
+    }
+
+    fn process(&self, pid: u32) -> Observed<Process> {
+        self.processes.get(&pid).map_or(Observed::Absent, |(process, _)| Observed::Found(process.clone()))
+    }
+
+    fn listeners(&self, port: u16) -> Observed<Vec<Listener>> {
+        Observed::Found(self.listeners.iter().filter(|listener| listener.port == port).cloned().collect())
+    }
+
+    fn sockets(&self, pid: u32) -> Observed<Vec<u64>> {
+        self.processes.get(&pid).map_or(Observed::Absent, |(_, sockets)| Observed::Found(sockets.clone()))
+    }
+
+    fn redis(&self, question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
+        self.redis.get(question.address).cloned().unwrap_or_else(|| {
+            Observed::Unreadable(format!("{} could not be asked: connection refused", question.address))
+        })
+    }
+
+    fn tcp(&self, address: &str) -> Observed<()> {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        match self.listeners.iter().any(|listener| Some(listener.port) == port) {
+            true => Observed::Found(()),
+            false => Observed::Absent,
+        }
+    }
+}
+
+impl System for MemorySystem {
+    fn ask(&self) -> Option<&dyn Ask> {
+        self.answers.as_ref().map(|answers| answers as &dyn Ask)
+    }
+
+    fn host_name(&self) -> String {
+        "memory".into()
+    }
+
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn caller(&self) -> u32 {
+        self.caller
+    }
+}

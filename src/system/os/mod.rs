@@ -1,0 +1,10 @@
+//! The real world: a disk seen through one root directory, and the running host beside it.
+
+mod bus;
+mod disk;
+mod live;
+mod redis;
+mod sqlite;
+
+pub use disk::DiskSystem;
+pub use live::LiveHost;

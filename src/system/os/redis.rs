@@ -1,0 +1,88 @@
+//! Redis by its protocol. An error reply is an answer; no connection or no reply in time is not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redis::{Client, Connection, IntoConnectionInfo, RedisError, RedisResult};
+
+use crate::model::Observed;
+use crate::model::answers::{RedisAnswer, RedisQuestion};
+
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+pub(super) fn ask(question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
+    let mut connection = match connect(question) {
+        Ok(connection) => connection,
+        Err(error) if is_reply(&error) => return Observed::Found(refused(error.to_string())),
+        Err(error) => {
+            return Observed::Unreadable(format!("{} could not be asked: {}", question.address, plain(&error)));
+        }
+    };
+    match redis::cmd("PING").query::<String>(&mut connection) {
+        Ok(pong) => Observed::Found(RedisAnswer {
+            ping: Ok(pong),
+            config: config(&mut connection, question.parameters),
+            process_id: info(&mut connection, "process_id").and_then(|text| match text.parse() {
+                Ok(pid) => Observed::Found(pid),
+                Err(_) => Observed::Unreadable(format!("INFO gives the process id {text:?}")),
+            }),
+            config_file: info(&mut connection, "config_file"),
+        }),
+        Err(error) if is_reply(&error) => Observed::Found(refused(error.to_string())),
+        Err(error) => {
+            Observed::Unreadable(format!("{} gave no answer to PING: {}", question.address, plain(&error)))
+        }
+    }
+}
+
+fn connect(question: &RedisQuestion<'_>) -> RedisResult<Connection> {
+    let info = format!("redis://{}/", question.address).into_connection_info()?;
+    let mut settings = info.redis_settings().clone().set_lib_name("golden", env!("CARGO_PKG_VERSION"));
+    if let Some(password) = question.password {
+        settings = settings.set_password(password);
+    }
+    let connection = Client::open(info.set_redis_settings(settings))?.get_connection_with_timeout(TIME_LIMIT)?;
+    connection.set_read_timeout(Some(TIME_LIMIT))?;
+    connection.set_write_timeout(Some(TIME_LIMIT))?;
+    Ok(connection)
+}
+
+/// True for what the server itself said, false for what happened to the connection.
+fn is_reply(error: &RedisError) -> bool {
+    error.code().is_some()
+}
+
+fn plain(error: &RedisError) -> String {
+    if error.is_timeout() { "timed out".into() } else { error.to_string() }
+}
+
+fn refused(reply: String) -> RedisAnswer {
+    let unread = || format!("the server refused: {reply}");
+    RedisAnswer {
+        ping: Err(reply.clone()),
+        config: Observed::Unreadable(unread()),
+        process_id: Observed::Unreadable(unread()),
+        config_file: Observed::Unreadable(unread()),
+    }
+}
+
+fn config(connection: &mut Connection, parameters: &[&str]) -> Observed<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for parameter in parameters {
+        match redis::cmd("CONFIG").arg("GET").arg(parameter).query::<BTreeMap<String, String>>(connection) {
+            Ok(values) => found.extend(values),
+            Err(error) => return Observed::Unreadable(format!("CONFIG GET {parameter}: {}", plain(&error))),
+        }
+    }
+    Observed::Found(found)
+}
+
+fn info(connection: &mut Connection, field: &str) -> Observed<String> {
+    match redis::cmd("INFO").arg("server").query::<String>(connection) {
+        Ok(text) => match text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')) {
+            Some(value) => Observed::Found(value.trim().to_owned()),
+            None => Observed::Unreadable(format!("INFO server has no {field}")),
+        },
+        Err(error) => Observed::Unreadable(format!("INFO server: {}", plain(&error))),
+    }
+}

@@ -1,0 +1,126 @@
+//! Who may import whom, as a table. A room that reaches where it should not is a test failure, so the house
+//! keeps the shape that ARCHITECTURE.md draws.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room, and the rooms it may import. The first room whose path is a prefix of the file counts.
+const TABLE: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("lib", &[]),
+    ("model", &[]),
+    ("syntax", &["model"]),
+    ("contract", &["model"]),
+    ("system", &["model"]),
+    ("facts/gather", &["system", "facts", "syntax", "contract", "model"]),
+    ("facts", &["syntax", "contract", "model"]),
+    ("rules", &["facts", "contract", "syntax", "model"]),
+    ("policy", &["audit", "contract", "model"]),
+    ("audit", &["policy", "rules", "facts", "contract", "model"]),
+    ("report", &["model"]),
+    ("cli", &["audit", "contract", "facts", "model", "policy", "report", "rules", "syntax", "system"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// `crate::x::y` outside of comments and of test modules at the end of a file.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code: String = text
+        .split("#[cfg(test)]")
+        .next()
+        .unwrap_or("")
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut found = BTreeSet::new();
+    for mark in ["crate::", "golden::"] {
+        for (at, _) in code.match_indices(mark) {
+            let rest = &code[at + mark.len()..];
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !name.is_empty() {
+                let inside = rest[name.len()..].strip_prefix("::").unwrap_or("");
+                let next: String = inside.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                found.insert(if name == "facts" && next == "gather" { "facts/gather".to_owned() } else { name });
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_room_imports_only_what_the_table_allows() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    assert!(files.len() > 30, "the sources were not found");
+    let mut offences = Vec::new();
+    for file in files {
+        let room = file.strip_prefix(&source).unwrap().with_extension("").display().to_string();
+        // The generic test over all rules builds hosts; it is no rule.
+        if room.starts_with("rules/tests") {
+            continue;
+        }
+        let (_, allowed) = TABLE
+            .iter()
+            .find(|(prefix, _)| room == *prefix || room.starts_with(&format!("{prefix}/")))
+            .unwrap_or_else(|| panic!("{room} stands in no room of the table"));
+        let own = room.split('/').next().unwrap();
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            let gather = import == "facts/gather";
+            let fine = if gather {
+                room.starts_with("facts") || room.starts_with("cli")
+            } else {
+                import == own || allowed.contains(&import.as_str())
+            };
+            if !fine {
+                offences.push(format!("src/{room}.rs imports {import}"));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn nothing_of_the_built_in_contract_is_hard_coded() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    let mut offences = Vec::new();
+    for file in files {
+        let room = file.strip_prefix(&source).unwrap().display().to_string();
+        if room.starts_with("contract/builtin") || room.contains("tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        for (number, line) in code.lines().enumerate() {
+            // Manual pages show the built-in contract's host: they are documents and tests.
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            for word in ["quantum", "qt", "6379"] {
+                let alone = |at: usize| {
+                    let before = line[..at].chars().next_back();
+                    let after = line[at + word.len()..].chars().next();
+                    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                    word == "quantum" || !(part(before) || part(after))
+                };
+                if line.match_indices(word).any(|(at, _)| alone(at)) {
+                    offences.push(format!("src/{room}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}

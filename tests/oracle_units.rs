@@ -1,0 +1,181 @@
+//! What a live systemd made of units and values, against our own reading. The cases were measured; a
+//! difference is our defect.
+
+use std::collections::BTreeMap;
+
+use golden::syntax::effective::{EffectiveUnit, LoadState};
+use golden::syntax::specifier::Specifiers;
+use golden::syntax::unit_file;
+use golden::syntax::unit_name::UnitName;
+use golden::syntax::version::SystemdVersion;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct UnitCase {
+    name: String,
+    unit_b64: String,
+    load_state: String,
+    verify_252: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct ValueCase {
+    section: String,
+    key: String,
+    value: String,
+    show_property: String,
+    effective: String,
+    load_state: String,
+    #[serde(default)]
+    host_dependent: bool,
+    systemd: String,
+}
+
+fn fixtures(file: &str) -> Vec<(SystemdVersion, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let version = path.file_name().unwrap().to_str().unwrap().strip_prefix("systemd-").unwrap().parse().unwrap();
+        if let Ok(text) = std::fs::read_to_string(path.join(file)) {
+            found.push((SystemdVersion(version), text));
+        }
+    }
+    assert!(!found.is_empty(), "no {file} was found");
+    found
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bits = 0_u32;
+    let mut count = 0;
+    let mut bytes = Vec::new();
+    for value in text.bytes().filter_map(|byte| ALPHABET.iter().position(|known| *known == byte)) {
+        bits = bits << 6 | u32::try_from(value).unwrap();
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    bytes
+}
+
+fn read(name: &str, bytes: &[u8], version: SystemdVersion) -> EffectiveUnit {
+    let unit = UnitName::parse(name).unwrap();
+    let path = format!("/etc/systemd/system/{name}").into();
+    let file = unit_file::parse(&path, bytes);
+    if file.empty {
+        return EffectiveUnit::masked(&unit, path);
+    }
+    let specifiers = Specifiers::new(&unit, Some(&path), None);
+    EffectiveUnit::merge(&unit, file, Vec::new(), &specifiers, version)
+}
+
+fn load_word(unit: &EffectiveUnit) -> &'static str {
+    match unit.load {
+        LoadState::Loaded => "loaded",
+        LoadState::NotFound => "not-found",
+        LoadState::Masked => "masked",
+        LoadState::BadSetting(..) => "bad-setting",
+        LoadState::Error(..) => "error",
+    }
+}
+
+#[test]
+fn every_unit_loads_or_is_refused_as_by_the_live_systemd() {
+    let mut differences = Vec::new();
+    let mut judged = 0;
+    for (version, text) in fixtures("unit-cases.json") {
+        let cases: Vec<UnitCase> = serde_json::from_str(&text).unwrap();
+        for case in cases {
+            judged += 1;
+            let unit = read(&format!("ou-{}.service", case.name), &decode(&case.unit_b64), version);
+            if load_word(&unit) != case.load_state {
+                differences.push(format!("{version} {}: {} but {:?}", case.name, case.load_state, unit.load));
+            }
+            // Every "ignoring" of a key or a section is one of ours, on the same line.
+            for message in case.verify_252.into_iter().flatten() {
+                let known = ["Unknown key", "Unknown section", "Assignment outside", "is not absolute, ignoring"];
+                if !known.iter().any(|words| message.contains(words)) || case.load_state != "loaded" {
+                    continue;
+                }
+                let line: u32 = message.split(':').nth(1).unwrap().parse().unwrap();
+                let section_only = message.contains("Unknown section");
+                let seen = |at: u32| at == line || section_only && at == line + 1;
+                if !unit.ignored.iter().any(|ignored| ignored.at.line.is_some_and(|at| seen(at.get()))) {
+                    differences.push(format!("{version} {}: not noticed: {message}", case.name));
+                }
+            }
+        }
+    }
+    assert!(judged >= 50);
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// What `systemctl show` prints where nothing is set.
+fn default_of(property: &str) -> &'static str {
+    const DEFAULTS: &[(&str, &str)] = &[
+        ("RestartUSec", "100ms"),
+        ("MemoryMax", "infinity"),
+        ("CPUQuotaPerSecUSec", "infinity"),
+        ("NoNewPrivileges", "no"),
+        ("Restart", "no"),
+        ("Type", "simple"),
+        ("StandardOutput", "journal"),
+        ("StartLimitIntervalUSec", "10s"),
+        ("KillSignal", "15"),
+        ("SuccessExitStatus", ""),
+        ("LimitNOFILE", "524288"),
+        ("OOMScoreAdjust", "0"),
+    ];
+    DEFAULTS.iter().find(|(name, _)| *name == property).map_or("(unset)", |(_, value)| value)
+}
+
+/// `systemctl show` prints the kind of an output, not its path.
+fn as_shown(property: &str, value: &str) -> String {
+    match property {
+        "StandardOutput" | "StandardError" => value.split(':').next().unwrap_or(value).to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+#[test]
+fn every_value_is_what_systemctl_show_prints() {
+    let mut differences = Vec::new();
+    let mut judged: BTreeMap<String, u32> = BTreeMap::new();
+    for (version, text) in fixtures("value-cases.json") {
+        let cases: Vec<ValueCase> = serde_json::from_str(&text).unwrap();
+        for case in cases.iter().filter(|case| !case.host_dependent) {
+            *judged.entry(case.key.clone()).or_default() += 1;
+            let mut text = format!("[{}]\n{}={}\n", case.section, case.key, case.value);
+            text.push_str("[Service]\nExecStart=/bin/true\n");
+            let unit = read("ov.service", text.as_bytes(), version);
+            let ours = match unit.load {
+                LoadState::Loaded => {
+                    let moved = ["Service", "Unit"].into_iter().find_map(|section| {
+                        unit.settings.iter().find(|setting| &*setting.section == section && setting.key.as_str() != "ExecStart")
+                    });
+                    match moved {
+                        Some(setting) => as_shown(&case.show_property, setting.value()),
+                        None => default_of(&case.show_property).to_owned(),
+                    }
+                }
+                _ => String::new(),
+            };
+            if ours != case.effective || load_word(&unit) != case.load_state {
+                differences.push(format!(
+                    "{} {}={:?}: systemd {:?} ({}), ours {ours:?} ({})",
+                    case.systemd,
+                    case.key,
+                    case.value,
+                    case.effective,
+                    case.load_state,
+                    load_word(&unit)
+                ));
+            }
+        }
+    }
+    assert!(judged.len() >= 20, "{judged:?}");
+    assert!(differences.is_empty(), "{differences:#?}");
+}
