@@ -1,5 +1,7 @@
 //! The built-in contract and what every contract can rely on.
 
+mod broken;
+
 use super::*;
 use crate::model::Severity;
 
@@ -51,4 +53,54 @@ fn common_demands_are_shared() {
         service.settings.iter().find(|demand| demand.key == "Restart").unwrap().clone()
     };
     assert!(std::sync::Arc::ptr_eq(&restart(0), &restart(1)));
+}
+
+/// A contract with many services, written as a person would.
+fn many(count: usize) -> String {
+    let mut text = Contract::built_in_text().replace("schema = 1", "schema = 1 # many");
+    for index in 0..count {
+        text.push_str(&format!(
+            "[services.worker-{index}]\n\
+             title = \"Worker number {index}\"\n\
+             kind = \"python\"\n\
+             venv = \"backend\"\n\
+             command = [\"python\", \"-m\", \"src.worker_{index}.main\"]\n\
+             env_files = [\"{{layout.env}}/common.env\", \"{{layout.env}}/worker-{index}.env\"]\n\
+             requires = [\"redis\"]\n\
+             after = [\"{}\"]\n\n",
+            if index == 0 { "backend".to_owned() } else { format!("worker-{}", index - 1) },
+        ));
+    }
+    text
+}
+
+#[test]
+fn ten_thousand_services_are_read() {
+    let text = many(10_000);
+    let contract = Contract::parse(&text, "golden.toml", false, &|_| Err(String::new())).unwrap();
+    assert_eq!(contract.services.len(), 10_004);
+    let last = contract.services.last().unwrap();
+    assert_eq!(last.unit.value, "quantum-worker-9999.service");
+    let of_kind =
+        |service: &Service| service.settings.iter().find(|demand| demand.key == "Type").unwrap().clone();
+    assert!(std::sync::Arc::ptr_eq(&of_kind(last), &of_kind(&contract.services[0])));
+}
+
+/// Prints how long the parts take: `cargo test --release --lib -- --ignored --nocapture contract::tests::speed`.
+#[test]
+#[ignore = "a measurement, not a test"]
+fn speed() {
+    for count in [2_500, 5_000, 10_000] {
+        let text = many(count);
+        let mut best = std::time::Duration::MAX;
+        for _ in 0..5 {
+            let start = std::time::Instant::now();
+            let contract = Contract::parse(&text, "golden.toml", false, &|_| Err(String::new())).unwrap();
+            best = best.min(start.elapsed());
+            drop(contract);
+        }
+        let start = std::time::Instant::now();
+        let _ = toml::de::DeTable::parse_recoverable(&text);
+        println!("{count} services, {} bytes: {best:?}, of which toml {:?}", text.len(), start.elapsed());
+    }
 }
