@@ -96,6 +96,9 @@ fn syntax_error(message: &str, offence: &str) -> (String, &'static str) {
     }
     let way_out = if message.starts_with("string values must be quoted") {
         "put the text between double quotes"
+    } else if message.starts_with("cannot extend value") {
+        "a value and a table cannot share a name; beside `[services.x.unit.Service]` write \
+         `unit.name = \"…\"`, not `unit = \"…\"`"
     } else if message.starts_with("invalid date") {
         "write a day of the calendar as year-month-day, such as 2026-12-31"
     } else if message.contains("leading zero") || message.contains("zero-padded") {

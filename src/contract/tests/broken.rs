@@ -38,6 +38,10 @@ type Case = (&'static str, &'static [&'static str]);
 const SYNTAX: &[Case] = &[
     ("[layout]\ndata = «/srv\n", &["string"]),
     ("[layout\n", &["TOML"]),
+    (
+        "[services.a]\nkind = \"draft\"\nunit = \"a.service\"\n[services.a.«unit.Service]\nType = \"simple\"\n",
+        &["cannot extend value"],
+    ),
     ("[layout.data]\npath = \"/a\"\n«path = \"/b\"\n", &["`path` stands here for the second time"]),
     (
         "[layout.data]\npath = \"/a\"\n[layout.«data]\n«path = \"/b\"\n",

@@ -1,6 +1,8 @@
 //! The built-in contract and what every contract can rely on.
 
+mod arbitrary;
 mod broken;
+mod inherit;
 
 use super::*;
 use crate::model::Severity;
@@ -102,5 +104,35 @@ fn speed() {
         let start = std::time::Instant::now();
         let _ = toml::de::DeTable::parse_recoverable(&text);
         println!("{count} services, {} bytes: {best:?}, of which toml {:?}", text.len(), start.elapsed());
+    }
+}
+
+#[test]
+fn the_contract_of_another_system_is_sound() {
+    let text = include_str!("../../../examples/contracts/web.toml");
+    let parsed = Contract::parse(text, "web.toml", false, &|_| Err("stands alone".into()));
+    let contract = parsed.unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert_eq!((contract.services.len(), contract.waivers.len()), (3, 2));
+    assert!(contract.repository.is_none() && contract.dependencies.is_empty() && contract.safety.is_none());
+    for word in ["quantum", "qt", "redis", "6379", "python"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_key_of_the_format_is_in_its_manual() {
+    let manual = include_str!("../../../docs/contract-file.md");
+    for table in schema::ALL {
+        for key in table.keys {
+            let ways = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
+            assert!(
+                ways.iter().any(|way| manual.contains(way)),
+                "`{key}` of {} is not explained",
+                table.table
+            );
+        }
+    }
+    for word in schema::BUILT_IN_JOBS.iter().chain(schema::DEPENDENCY_KINDS) {
+        assert!(manual.contains(&format!("`{word}`")), "`{word}` is not explained");
     }
 }
