@@ -6,6 +6,8 @@
 
 #[macro_use]
 mod declare;
+pub mod files;
+pub mod mend;
 pub mod prelude;
 
 use crate::contract::{SettingDemand, VariableDemand};
