@@ -6,6 +6,7 @@ pub mod gather;
 pub mod logs;
 pub mod needs;
 pub mod repository;
+pub mod start;
 pub mod secrets;
 pub mod unit;
 pub mod view;
@@ -17,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::answers::{Listener, Process, RedisAnswer, SqliteAnswer};
 use crate::model::{Lookup, Observed, Scope};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::syntax::accounts::Accounts;
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::redis_conf::RedisConf;
+use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
 pub use logs::LogFacts;
@@ -51,8 +53,8 @@ pub struct HostFacts {
     pub systemd: Observed<SystemdVersion>,
     /// `/etc/passwd` and `/etc/group`.
     pub accounts: Observed<Accounts>,
-    /// `/etc/sudoers` with the files it includes.
-    pub sudoers: Observed<Sudoers>,
+    /// `/etc/sudoers` and the files it includes, by path.
+    pub sudoers: Observed<Vec<(Arc<str>, Sudoers)>>,
     /// Walks by the path that was asked for.
     pub paths: BTreeMap<Arc<str>, Lookup>,
     /// Names in directories.

@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use crate::syntax::accounts::Accounts;
-use crate::syntax::command_line::Command;
+use crate::syntax::command_line::{self, Command};
 use crate::syntax::effective::{EffectiveUnit, Setting};
+use crate::syntax::env_file::EnvFile;
 
 /// The lines that start something.
 pub const EXEC_SETTINGS: &[&str] =
@@ -45,8 +46,8 @@ pub fn commands<'a>(unit: &'a EffectiveUnit, keys: &[&'static str]) -> Vec<Start
     let mut all = Vec::new();
     for key in keys {
         for setting in unit.assignments("Service", key) {
-            let commands = unit.commands(setting).into_iter();
-            all.extend(commands.map(|command| Started { key, setting, command }));
+            let commands = command_line::parse(setting.value()).commands;
+            all.extend(commands.into_iter().map(|command| Started { key, setting, command }));
         }
     }
     all
@@ -282,15 +283,56 @@ pub fn top_of_module(root: &str, name: &str) -> [String; 2] {
     [format!("{root}/{top}"), format!("{root}/{top}.py")]
 }
 
-/// `…/bin/python` → `…/lib`, where a venv keeps `pythonX.Y/site-packages`.
-pub fn library_beside(program: &str) -> Option<String> {
-    program.rsplit_once("/bin/").map(|(prefix, _)| format!("{prefix}/lib"))
+/// Where Python looks for modules.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// The working directory and `PYTHONPATH`.
+    pub stated: Vec<String>,
+    /// Directories of installed packages.
+    pub installed: Vec<String>,
 }
 
-/// The directories of installed packages below a `lib` directory with these names in it.
-pub fn site_packages(library: &str, names: &[String]) -> Vec<String> {
-    let pythons = names.iter().filter(|name| name.starts_with("python"));
-    pythons.map(|name| format!("{library}/{name}/site-packages")).collect()
+impl Roots {
+    /// The working directory and what `PYTHONPATH` of the unit and of its env files names.
+    pub fn stated<'e>(unit: &EffectiveUnit, env_files: impl Iterator<Item = &'e EnvFile>, directory: &str) -> Roots {
+        let words = unit.words("Service", "Environment");
+        let in_unit = words.iter().rev().find_map(|(word, _)| word.strip_prefix("PYTHONPATH="));
+        let mut python_path = in_unit.unwrap_or("").to_owned();
+        for file in env_files {
+            if let Some(variable) = file.get("PYTHONPATH") {
+                python_path.clone_from(&variable.value);
+            }
+        }
+        let mut stated = vec![directory.to_owned()];
+        for part in python_path.split(':').filter(|part| !part.is_empty()) {
+            stated.push(from_directory(directory, part));
+        }
+        Roots { stated, installed: Vec::new() }
+    }
+
+    /// Adds the packages of a `lib` directory with these names in it; the base interpreter keeps its own
+    /// modules in `pythonX.Y` itself.
+    pub fn add_library(&mut self, library: &str, names: &[String]) {
+        for name in names.iter().filter(|name| is_python(name)) {
+            for place in ["site-packages", "dist-packages"] {
+                self.installed.push(format!("{library}/{name}/{place}"));
+            }
+            self.installed.push(format!("{library}/{name}"));
+        }
+    }
+
+    /// All of them, in Python's order.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.stated.iter().chain(&self.installed)
+    }
+}
+
+/// The `lib` directories beside a program and beside the file it really is.
+pub fn libraries(program: &str, real: Option<&str>) -> Vec<String> {
+    let beside = |path: &str| path.rsplit_once("/bin/").map(|(prefix, _)| format!("{prefix}/lib"));
+    let mut all: Vec<String> = [Some(program), real].into_iter().flatten().filter_map(beside).collect();
+    all.dedup();
+    all
 }
 
 #[cfg(test)]

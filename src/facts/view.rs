@@ -1,6 +1,7 @@
 //! What a rule is given: the contract, the subject, and the facts it said it needs.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::repository::{Clone, Search};
 use super::{
@@ -8,10 +9,12 @@ use super::{
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
-use crate::model::{Credentials, Lookup, Observed, Undecided};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::model::{Credentials, Location, Lookup, Observed, Stated, Undecided};
+use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::env_file::EnvFile;
+use crate::syntax::search::UNIT_DIRECTORIES;
+use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
 /// The host as one rule may see it.
@@ -114,17 +117,14 @@ impl<'a> View<'a> {
     }
 
     /// Who may become root by sudo; `None` without sudo.
-    pub fn sudoers(&self) -> Result<Option<&'a Sudoers>, Undecided> {
+    pub fn sudoers(&self) -> Result<Option<&'a Vec<(Arc<str>, Sudoers)>>, Undecided> {
         self.facts(Need::Sudo)?.sudoers.known()
     }
 
     /// A user with all of its groups; `None` when the host has no such user.
     pub fn credentials(&self, user: &str) -> Result<Option<Credentials>, Undecided> {
         let accounts = self.accounts()?;
-        Ok(accounts.user(user).map(|found| Credentials {
-            uid: found.uid,
-            gids: std::iter::once(found.gid).chain(accounts.groups_of(user).map(|group| group.gid)).collect(),
-        }))
+        Ok(accounts.user(user).map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
     }
 
     /// The walk to a path of the family `need`.
@@ -151,6 +151,46 @@ impl<'a> View<'a> {
     pub fn effective(&self, name: &str) -> Result<&'a EffectiveUnit, Undecided> {
         let effective = &self.unit(name)?.effective;
         effective.known()?.ok_or_else(|| Undecided::new(format!("{name} was not read")))
+    }
+
+    /// The links that enable a unit.
+    pub fn enabled_by(&self, name: &str) -> Result<&'a [Arc<str>], Undecided> {
+        let links = self.unit(name)?.enabled_by.known()?;
+        Ok(links.map_or(&[], Vec::as_slice))
+    }
+
+    /// Where a unit of this name has a file or a link that leads somewhere, in systemd's order of search.
+    pub fn fragments(&self, name: &str) -> Result<Vec<String>, Undecided> {
+        let mut found = Vec::new();
+        for directory in UNIT_DIRECTORIES {
+            let path = format!("{directory}/{name}");
+            // Only of units without a usable file is every place looked at.
+            match self.facts(Need::Units)?.paths.get(path.as_str()) {
+                Some(lookup) if lookup.node()?.is_some() => found.push(path),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether one of these words is the name of a unit, or another name of it.
+    pub fn names_unit<'w>(
+        &self,
+        words: impl Iterator<Item = &'w str> + Clone,
+        name: &str,
+    ) -> Result<bool, Undecided> {
+        if words.clone().any(|word| word == name) {
+            return Ok(true);
+        }
+        let units = &self.facts(Need::Units)?.units;
+        for word in words {
+            // A word that is no unit we looked at is no name of the unit: aliases are all looked at.
+            let Some(unit) = units.get(word) else { continue };
+            if unit.effective.known()?.is_some_and(|unit| unit.names().any(|other| other == name)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What systemd says of a unit.
@@ -225,6 +265,25 @@ impl<'a> ServiceView<'a> {
     pub fn loaded(&self) -> Result<Option<&'a EffectiveUnit>, Undecided> {
         let unit = self.effective(&self.service.unit.value)?;
         Ok(matches!(unit.load, LoadState::Loaded).then_some(unit))
+    }
+
+    /// The units of the dependencies that the service requires, with the line that says so.
+    pub fn required_units(&self) -> Vec<(String, Location)> {
+        let unit_of = |required: &Stated<String>| {
+            let unit = self.contract.dependencies.get(required.value.as_str())?.unit.as_ref()?;
+            Some((unit.value.clone(), required.at.clone()))
+        };
+        self.service.requires.iter().filter_map(unit_of).collect()
+    }
+
+    /// The units the service must start after: of what it requires, and of the services before it.
+    pub fn precursors(&self) -> Vec<(String, Location)> {
+        let unit_of = |name: &Stated<String>| {
+            let before = self.contract.services.iter().find(|service| *service.name == *name.value)?;
+            Some((before.unit.value.clone(), name.at.clone()))
+        };
+        let services = self.service.after.iter().filter_map(unit_of);
+        self.required_units().into_iter().chain(services).collect()
     }
 
     /// The name of the user the unit really runs as: `root` where it names none.

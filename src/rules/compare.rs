@@ -1,43 +1,19 @@
 //! Values of settings compared as systemd reads them: `10`, `10s` and `10000ms` are one time span.
 
 use crate::contract::{Form, SettingDemand};
-use crate::facts::start::simplified;
-use crate::syntax::value;
+use crate::syntax::effective::Setting;
+use crate::syntax::version::SystemdVersion;
+use crate::syntax::{known, value};
 
-/// Whether a stated value is the demanded one.
-pub fn same(key: &str, stated: &str, demanded: &str) -> bool {
-    stated == demanded || canonical(key, stated) == canonical(key, demanded)
-}
-
-/// A value in the one form that all its spellings share.
-fn canonical(key: &str, text: &str) -> String {
-    let text = text.trim();
-    let read = match key {
-        _ if key.ends_with("Sec") => value::time_span(text).map(|span| format!("{span:?}")),
-        "StartLimitInterval" => value::time_span(text).map(|span| format!("{span:?}")),
-        _ if key.starts_with("Memory") && !key.ends_with("Accounting") => {
-            value::size(text).map(|size| format!("{size:?}"))
-        }
-        "WorkingDirectory" | "RootDirectory" | "PIDFile" => Some(match text.strip_prefix('-') {
-            Some(path) if path.starts_with('/') => format!("-{}", simplified(path)),
-            None if text.starts_with('/') => simplified(text),
-            _ => text.to_owned(),
-        }),
-        // `syslog` is an old word for the journal; systemd 252 reads it so.
-        "StandardOutput" | "StandardError" if text.starts_with("syslog") => Some(text.replacen("syslog", "journal", 1)),
-        _ if is_boolean(key) => value::boolean(text).map(|yes| yes.to_string()),
-        _ => None,
+/// Whether a setting has the demanded value.
+pub fn same(version: SystemdVersion, setting: &Setting, demanded: &str) -> bool {
+    let (section, key) = (setting.section.as_str(), setting.key.as_str());
+    let kind = known::kind(section, key).unwrap_or("");
+    let canonical = |text: &str| match value::canonical(version, key, kind, text) {
+        Ok(Some(canonical)) => canonical,
+        Ok(None) | Err(_) => text.to_owned(),
     };
-    read.unwrap_or_else(|| text.to_owned())
-}
-
-/// Settings that are a boolean, or a boolean beside other words.
-fn is_boolean(key: &str) -> bool {
-    let prefixes = ["Private", "Protect", "Restrict", "No", "Lock", "Refuse", "Dynamic"];
-    key.ends_with("Accounting")
-        || prefixes.iter().any(|prefix| key.starts_with(prefix))
-        || matches!(key, "RemainAfterExit" | "DefaultDependencies" | "MemoryDenyWriteExecute" | "SendSIGKILL")
-        || matches!(key, "SendSIGHUP" | "GuessMainPID" | "StopWhenUnneeded" | "Persistent" | "WakeSystem")
+    setting.value() == demanded || setting.raw() == demanded || canonical(setting.value()) == canonical(demanded)
 }
 
 /// The words a list must hold and does not.
@@ -64,21 +40,5 @@ pub fn meeting(demand: &SettingDemand) -> Option<String> {
         Form::OneOf(values) => values.first().cloned(),
         Form::Contains(words) => Some(words.join(" ")),
         Form::Absent | Form::Present => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spellings_of_one_value_are_one_value() {
-        assert!(same("RestartSec", "10", "10000ms") && same("RestartSec", "1min 30s", "90"));
-        assert!(!same("RestartSec", "10", "10min"));
-        assert!(same("NoNewPrivileges", "yes", "true") && same("ProtectSystem", "on", "true"));
-        assert!(same("ProtectSystem", "full", "full") && !same("ProtectSystem", "full", "strict"));
-        assert!(same("MemoryMax", "1G", "1024M"));
-        assert!(same("WorkingDirectory", "/a//b/", "/a/b") && !same("WorkingDirectory", "-/a/b", "/a/b"));
-        assert!(!same("Restart", "Always", "always"));
     }
 }

@@ -88,19 +88,22 @@ fn exec_word(word: &str) -> String {
 }
 
 impl ServiceView<'_> {
-    /// A command followed by what makes systemd and, for a service that runs, the process take it up.
+    /// What makes systemd and, for a service that runs, the process take up what is written.
+    pub fn take_up(&self) -> String {
+        match self.service.kind.value.runs() {
+            true => format!("systemctl daemon-reload && systemctl restart {}", quoted(&self.service.unit.value)),
+            false => "systemctl daemon-reload".to_owned(),
+        }
+    }
+
+    /// A command and then [`Self::take_up`].
     pub fn and_take_up(&self, command: impl AsRef<str>) -> String {
-        let unit = quoted(&self.service.unit.value);
-        let restart = match self.service.kind.value.runs() {
-            true => format!(" && systemctl restart {unit}"),
-            false => String::new(),
-        };
-        format!("{} && systemctl daemon-reload{restart}", command.as_ref())
+        format!("{} && {}", command.as_ref(), self.take_up())
     }
 
     /// The command that gives a setting of `[Service]` the demanded value.
     pub fn mend_setting(&self, unit: &EffectiveUnit, setting: Option<&Setting>, key: &str, demanded: &str) -> String {
-        let section = setting.map_or("Service", |setting| setting.section.as_ref());
+        let section = setting.map_or("Service", |setting| setting.section.as_str());
         self.mend_in(unit, setting, section, key, demanded)
     }
 

@@ -88,7 +88,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
 /// What every gatherer stands on.
 #[derive(Clone, Copy)]
 struct Ground<'a> {
-    system: &'a dyn System,
+    system: &'a (dyn System + 'a),
     contract: &'a Contract,
     needs: Needs,
     version: SystemdVersion,
@@ -99,7 +99,7 @@ struct Ground<'a> {
 /// One worker: the common ground and a walker of its own.
 struct Worker<'a> {
     ground: &'a Ground<'a>,
-    walker: Walker<'a, dyn System>,
+    walker: Walker<'a, dyn System + 'a>,
 }
 
 impl<'a> Worker<'a> {

@@ -12,7 +12,7 @@ use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::Process;
 use crate::model::{End, NodeKind, Observed};
-use crate::syntax::effective::EffectiveUnit;
+use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, UNIT_DIRECTORIES};
 use crate::syntax::specifier::Specifiers;
 use crate::syntax::unit_file::{self, UnitFile};
@@ -22,7 +22,7 @@ use crate::system::{System, Walker};
 
 /// The version of the systemd whose reading counts. Its shared library carries the version in its name, and
 /// is the same package as the manager itself; asking the manager would need a running one.
-pub(super) fn version(system: &dyn System) -> Observed<SystemdVersion> {
+pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVersion> {
     let walker = Walker::new(system);
     let mut trouble = None;
     for directory in ["/usr/lib/systemd", "/lib/systemd"] {
@@ -48,7 +48,7 @@ pub(super) fn version(system: &dyn System) -> Observed<SystemdVersion> {
 }
 
 /// Debian keeps the library in the multiarch directory.
-fn debian_version(system: &dyn System, walker: &Walker<'_, dyn System>) -> Option<Observed<SystemdVersion>> {
+fn debian_version<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> Option<Observed<SystemdVersion>> {
     ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().find_map(|triplet| {
         let lookup = walker.lookup(&format!("/usr/lib/{triplet}/systemd"));
         let Observed::Found(names) = system.list(lookup.real()?) else { return None };
@@ -168,6 +168,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
         Observed::Found(unit) => unit.names().map(str::to_owned).collect(),
         _ => vec![name.to_owned()],
     };
+    look_at_files(worker, name, &effective, pad);
     let enabled_by = names.iter().filter_map(|name| index.enabled_by.get(name.as_str())).flatten().cloned();
     let facts = UnitFacts {
         effective,
@@ -175,6 +176,19 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
         state: Observed::Absent,
     };
     pad.units.insert(name.into(), facts);
+}
+
+/// The files of a unit as files: their times, where links lead, what lies below a mask.
+fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<EffectiveUnit>, pad: &mut Pad) {
+    let Observed::Found(unit) = effective else { return };
+    for file in unit.files() {
+        pad.look(worker, file);
+    }
+    if unit.load == LoadState::NotFound || unit.load == LoadState::Masked {
+        for directory in UNIT_DIRECTORIES {
+            pad.look(worker, &format!("{directory}/{name}"));
+        }
+    }
 }
 
 fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
@@ -308,6 +322,42 @@ pub(super) fn gather_others(worker: &Worker<'_>, pad: &mut Pad) {
     for unit in dependencies.chain(timers) {
         gather(worker, &unit.value, pad);
     }
+    for name in possible_aliases(worker, pad) {
+        gather(worker, &name, pad);
+    }
+}
+
+/// Names in the order lines of services that may be other names of what they should follow. Only of
+/// services that do not name all of it by its own name.
+fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
+    let contract = worker.ground.contract;
+    let unit_of = |name: &str| {
+        let dependency = contract.dependencies.get(name).and_then(|dependency| dependency.unit.as_ref());
+        let service = || contract.services.iter().find(|service| *service.name == *name).map(|service| &service.unit);
+        dependency.or_else(service).map(|unit| unit.value.as_str())
+    };
+    let mut names = BTreeSet::new();
+    for service in &contract.services {
+        let Some(UnitFacts { effective: Observed::Found(unit), .. }) = pad.units.get(service.unit.value.as_str())
+        else {
+            continue;
+        };
+        let mut words: Vec<String> = unit.words("Unit", "After").into_iter().map(|(word, _)| word).collect();
+        let expected = service.requires.iter().chain(&service.after).filter_map(|name| unit_of(&name.value));
+        let all_named = expected.into_iter().all(|name| words.iter().any(|word| word == name));
+        let bound = unit.words("Unit", "BindsTo").into_iter().map(|(word, _)| word);
+        words.extend(bound);
+        if let Some(timer) = &service.timer
+            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) = pad.units.get(timer.value.as_str())
+        {
+            names.extend(timer.scalar("Timer", "Unit").map(|setting| setting.value().to_owned()));
+        }
+        let unnamed = words.into_iter().filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
+        if !all_named || !unit.words("Unit", "BindsTo").is_empty() {
+            names.extend(unnamed);
+        }
+    }
+    names
 }
 
 /// Asks systemd about every unit that was read, and the kernel about their main processes.

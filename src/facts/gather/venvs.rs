@@ -7,7 +7,8 @@ use crate::contract::Service;
 use crate::facts::{ProgramFacts, VenvFacts, VenvScript};
 use crate::model::{NodeKind, Observed};
 use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
-use crate::syntax::{elf, shebang};
+use crate::syntax::elf::{self, ElfFault};
+use crate::syntax::shebang::{self, ShebangFault};
 
 /// Scripts are read to the end of their second line.
 const FIRST_LINES: u64 = 1024;
@@ -134,8 +135,11 @@ pub(super) fn classify(bytes: &[u8]) -> ProgramFacts {
     if bytes.is_empty() {
         return ProgramFacts::Empty;
     }
-    if let Ok(shebang) = shebang::parse(bytes) {
-        return ProgramFacts::Script(shebang);
+    match (shebang::parse(bytes), elf::parse(bytes)) {
+        (Ok(shebang), _) => ProgramFacts::Script(shebang),
+        (_, Ok(elf)) => ProgramFacts::Elf(elf),
+        (Err(ShebangFault::Missing), Err(ElfFault::NotElf)) => ProgramFacts::Other,
+        (Err(ShebangFault::Missing), Err(fault)) => ProgramFacts::Broken(fault.to_string()),
+        (Err(fault), Err(_)) => ProgramFacts::Broken(fault.to_string()),
     }
-    elf::parse(bytes).map_or(ProgramFacts::Other, ProgramFacts::Elf)
 }

@@ -62,8 +62,8 @@ fn check(view: &ServiceView) -> Ruling {
             (format!("its timer {name} does not exist"), Location::file(path), "nothing".to_owned())
         }
         LoadState::Masked => (format!("its timer {name} is masked"), unit.location(), "a mask".to_owned()),
-        LoadState::BadSetting(problem) | LoadState::Error(problem) => {
-            (format!("systemd refuses its timer {name}: {}", problem.why), problem.at.clone(), problem.why.clone())
+        LoadState::BadSetting(why, at) | LoadState::Error(why, at) => {
+            (format!("systemd refuses its timer {name}: {why}"), at.clone(), why.clone())
         }
     };
     Ok(Finding::new(message, location, timer.at.clone())

@@ -37,7 +37,7 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let demanded = &view.service.group;
-    let setting = unit.scalar("Service", "Group");
+    let setting = unit.deciding("Service", "Group");
     let stated = setting.map_or("", Setting::value);
     if stated == demanded.value || (!stated.is_empty() && same_number(view, stated, &demanded.value)?) {
         return Ok(Outcome::Pass);

@@ -40,7 +40,7 @@ fn check(view: &ServiceView) -> Ruling {
     let unit = view.effective(&name.value)?;
     let (location, why) = match &unit.load {
         LoadState::Loaded | LoadState::NotFound | LoadState::Masked => return Ok(Outcome::Pass),
-        LoadState::BadSetting(problem) | LoadState::Error(problem) => (problem.at.clone(), problem.why.clone()),
+        LoadState::BadSetting(why, at) | LoadState::Error(why, at) => (at.clone(), why.clone()),
     };
     Ok(Finding::new(format!("systemd refuses its unit: {why}"), location.clone(), name.at.clone())
         .expected("a unit that loads")

@@ -42,7 +42,7 @@ fn check(view: &ServiceView) -> Ruling {
     if demanded.value == "root" {
         return Ok(Outcome::not_applicable("the contract lets it run as root"));
     }
-    let setting = unit.scalar("Service", "User");
+    let setting = unit.deciding("Service", "User");
     match setting.map(Setting::value) {
         Some(user) if !matches!(user, "root" | "0" | "") => Ok(Outcome::Pass),
         _ => {

@@ -46,7 +46,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let findings = unit.ignored().iter().map(|ignored| {
+    let findings = unit.ignored.iter().map(|ignored| {
         let remedy = view.mend_by_deleting(unit, &ignored.at).unwrap_or_else(|| {
             format!("a person must decide: correct or delete {}", ignored.at)
         });

@@ -42,7 +42,7 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     if demand.form == Form::Absent {
         return Ok(Outcome::not_applicable("the contract demands its absence"));
     }
-    let reset = unit.scalar(&demand.section, &demand.key);
+    let reset = unit.deciding(&demand.section, &demand.key);
     let stated = reset.is_some_and(|setting| !setting.value().is_empty())
         || unit.words(&demand.section, &demand.key).iter().any(|(word, _)| !word.is_empty());
     if stated || demand.default_counts {

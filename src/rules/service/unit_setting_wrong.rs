@@ -58,10 +58,10 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
             _ => Outcome::not_applicable("it is not stated, which is another rule's word"),
         });
     };
-    let value = setting.value();
+    let version = view.systemd().known()?.copied().unwrap_or_default();
     let met = match &demand.form {
-        Form::Equals(demanded) => same(&demand.key, value, demanded),
-        Form::OneOf(demanded) => demanded.iter().any(|demanded| same(&demand.key, value, demanded)),
+        Form::Equals(demanded) => same(version, setting, demanded),
+        Form::OneOf(demanded) => demanded.iter().any(|demanded| same(version, setting, demanded)),
         Form::Present | Form::Contains(_) => true,
         Form::Absent => false,
     };

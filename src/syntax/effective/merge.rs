@@ -36,6 +36,7 @@ impl EffectiveUnit {
             merge.file(file);
         }
         merge.judge();
+        merge.unit.resets = merge.resets.into_iter().filter_map(last_reset).collect();
         merge.unit
     }
 }
@@ -258,6 +259,12 @@ impl Merge<'_> {
             self.refuse("Type=dbus needs BusName=", here);
         }
     }
+}
+
+/// An empty assignment that nothing followed, as a setting without text.
+fn last_reset((section, key, mut swept): (Name, Name, Vec<(Location, String)>)) -> Option<Setting> {
+    let (at, _) = swept.pop()?;
+    Some(Setting { section, key, raw: "".into(), read: None, at, overrode: swept })
 }
 
 /// Settings for which an empty value is a value, not a reset.

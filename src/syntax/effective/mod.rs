@@ -29,6 +29,10 @@ pub struct EffectiveUnit {
     pub drop_ins: Vec<Arc<str>>,
     /// The assignments that count.
     pub settings: Vec<Setting>,
+    /// Empty assignments with no assignment after them: settings that are back at systemd's default, with
+    /// the line that put them there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<Setting>,
     /// What was written and does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
@@ -101,6 +105,7 @@ impl EffectiveUnit {
             fragment,
             drop_ins: Vec::new(),
             settings: Vec::new(),
+            resets: Vec::new(),
             ignored: Vec::new(),
         }
     }
@@ -138,6 +143,27 @@ impl EffectiveUnit {
     /// The setting that counts, for one that has a single value.
     pub fn scalar(&self, section: &str, key: &str) -> Option<&Setting> {
         self.assignments(section, key).last()
+    }
+
+    /// The line that decides a setting with a single value: the assignment that counts, or the empty one
+    /// that took it back to systemd's default.
+    pub fn deciding(&self, section: &str, key: &str) -> Option<&Setting> {
+        let reset = || self.resets.iter().find(|reset| *reset.section == *section && *reset.key == *key);
+        self.scalar(section, key).or_else(reset)
+    }
+
+    /// Its fragment and its drop-ins.
+    pub fn files(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.fragment.iter().chain(&self.drop_ins)
+    }
+
+    /// Whether the file of a setting says nothing but this setting.
+    pub fn is_all_of_file(&self, setting: &Setting) -> bool {
+        let path = &setting.at.path;
+        let is_it = |other: &Setting| other.section == setting.section && other.key == setting.key;
+        let speaks = |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
+        self.settings.iter().chain(&self.resets).all(|other| is_it(other) || !speaks(other))
+            && self.ignored.iter().all(|ignored| ignored.at.path != *path)
     }
 
     /// Every assignment that counts of a setting that takes several.
