@@ -38,6 +38,9 @@ pub enum ProgramFacts {
     Empty,
 }
 
+/// A program that every host has; its machine is the host's.
+pub const OF_THIS_MACHINE: &str = "/bin/sh";
+
 /// What was seen in a venv.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VenvFacts {

@@ -72,3 +72,28 @@ pub fn parts_that_exist<'a>(view: &PlaceView<'a>) -> Result<Vec<(String, &'a Loo
 pub fn does_not_exist() -> Outcome {
     Outcome::not_applicable("it does not exist")
 }
+
+/// A service without a venv.
+pub fn no_venv() -> Outcome {
+    Outcome::not_applicable("the contract gives it no venv")
+}
+
+/// The command that makes a venv with nothing but pip.
+pub fn make_venv(path: &str) -> String {
+    format!("/usr/bin/python3 -m venv {}", quoted(path))
+}
+
+/// The command that makes a venv anew over an old one whose packages stay.
+pub fn renew_venv(path: &str) -> String {
+    let path = quoted(path);
+    format!("rm -f {path}/bin/python {path}/bin/python3 && /usr/bin/python3 -m venv --without-pip {path}")
+}
+
+/// The command that points the scripts of a venv at its own interpreter: the `#!` line, or the second line
+/// where a shell passes on.
+pub fn point_into_venv(path: &str) -> String {
+    let script = format!(
+        r#"1s|^#!.*/python[0-9.]*|#!{path}/bin/python|;1s|^#!.*env .*python[0-9.]*|#!{path}/bin/python|;2s|^'''exec' "*[^ "]*"*|'''exec' "{path}/bin/python"|"#
+    );
+    format!("find {}/bin -maxdepth 1 -type f -exec sed -i {} {{}} +", quoted(path), quoted(&script))
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Pad, Worker};
 use crate::contract::Service;
+use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{ProgramFacts, VenvFacts, VenvScript};
 use crate::model::{NodeKind, Observed};
 use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
@@ -12,9 +13,6 @@ use crate::syntax::shebang::{self, ShebangFault};
 
 /// Scripts are read to the end of their second line.
 const FIRST_LINES: u64 = 1024;
-
-/// A program that every host has; its machine is the host's.
-pub const OF_THIS_MACHINE: &str = "/bin/sh";
 
 /// Looks at the venv of a service.
 pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
