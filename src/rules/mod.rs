@@ -7,6 +7,7 @@
 #[macro_use]
 mod declare;
 pub mod files;
+pub mod governed;
 pub mod mend;
 pub mod prelude;
 

@@ -93,7 +93,11 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(finding(fault, format!("chmod a+x {}", quoted(&closed.path))).into());
     }
     if let Some(fault) = not_executable(view, step)? {
-        return Ok(finding(fault, format!("chmod a+rx {}", quoted(&step.path))).into());
+        let mend = match step.meta.kind {
+            NodeKind::File => format!("chmod a+rx {}", quoted(&step.path)),
+            _ => format!("rm -r {} && {}", quoted(&path), renew_venv(&venv.value)),
+        };
+        return Ok(finding(fault, mend).into());
     }
     let fault = match (not_a_python(step), not_of_this_machine(view, &path, step)?) {
         (Some(fault), _) | (None, Some(fault)) => Some(fault),
