@@ -6,6 +6,9 @@
 
 #[macro_use]
 mod declare;
+pub mod files;
+pub mod governed;
+pub mod mend;
 pub mod prelude;
 
 use crate::contract::{SettingDemand, VariableDemand};
