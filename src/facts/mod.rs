@@ -3,6 +3,7 @@
 //! Rules see it only through the views in [`view`]; `gather` fills it through the door to the world.
 
 pub mod gather;
+pub mod logs;
 pub mod needs;
 pub mod repository;
 pub mod start;
@@ -17,11 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::answers::{Listener, Process, RedisAnswer, SqliteAnswer};
 use crate::model::{Lookup, Observed, Scope};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::syntax::accounts::Accounts;
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::redis_conf::RedisConf;
+use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
+pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
 pub use unit::{ProgramFacts, UnitFacts, VenvFacts};
@@ -50,8 +53,8 @@ pub struct HostFacts {
     pub systemd: Observed<SystemdVersion>,
     /// `/etc/passwd` and `/etc/group`.
     pub accounts: Observed<Accounts>,
-    /// `/etc/sudoers` with the files it includes.
-    pub sudoers: Observed<Sudoers>,
+    /// `/etc/sudoers` and the files it includes, by path.
+    pub sudoers: Observed<Vec<(Arc<str>, Sudoers)>>,
     /// Walks by the path that was asked for.
     pub paths: BTreeMap<Arc<str>, Lookup>,
     /// Names in directories.
@@ -72,6 +75,8 @@ pub struct HostFacts {
     pub dependencies: BTreeMap<Arc<str>, DependencyFacts>,
     /// The governed repository, where the contract has one.
     pub repository: Option<RepositoryFacts>,
+    /// The journal and log rotation; absent when nobody looked.
+    pub logs: Option<LogFacts>,
     /// Digest of an installed contract and of the repository's copy of it.
     pub contract_copy: Option<Observed<String>>,
 }

@@ -1,4 +1,4 @@
-//! Facts about the governed repository.
+//! Facts about the governed repository. Nothing of it was run to learn them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,48 +8,134 @@ use serde::{Deserialize, Serialize};
 use crate::model::Observed;
 use crate::syntax::makefile::Makefile;
 
-/// What was seen of the repository. Nothing of it was run to learn this.
+/// What was seen of the repository.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RepositoryFacts {
     /// Its git metadata.
     pub git: Observed<GitFacts>,
+    /// The nearest directory above it that is the top level of a work tree.
+    pub work_tree_above: Option<Arc<str>>,
     /// Its Makefile.
     pub makefile: Observed<Makefile>,
-    /// Files below it that match a pattern of the contract's `must_not_hold`, by pattern.
-    pub unwanted: Observed<Vec<Unwanted>>,
-    /// Second clones that were found.
-    pub clones: Observed<Clones>,
+    /// Shell scripts beside the wrapper and below.
+    pub scripts: Search<ShellScript>,
+    /// Files that match a pattern of the contract's `must_not_hold`.
+    pub unwanted: Search<Unwanted>,
+    /// Second clones; absent when nobody searched.
+    pub clones: Observed<Search<Clone>>,
 }
 
 /// What git's own files say.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitFacts {
+    /// The directory with git's files; not `.git` itself in a linked work tree.
+    pub directory: Arc<str>,
+    /// What a repository must have and this one lacks: HEAD, objects, refs.
+    pub lacks: Vec<String>,
     /// The commit HEAD points at; absent in a repository without commits.
     pub head: Observed<String>,
+    /// What its `config` says.
+    pub config: Observed<GitConfig>,
+}
+
+/// The part of git's configuration that matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitConfig {
     /// Remotes and their URLs.
     pub remotes: BTreeMap<String, String>,
-    /// True when `.git` has what makes it a repository: HEAD, objects, refs.
-    pub complete: bool,
-    /// Tracked files that match a pattern of the contract, by path.
-    pub tracked: Observed<Vec<Arc<str>>>,
+    /// `core.bare`: there is no work tree.
+    pub bare: bool,
+    /// `core.worktree`: the work tree is elsewhere.
+    pub work_tree: Option<String>,
+}
+
+/// The outcome of a bounded search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search<T> {
+    /// What was found.
+    pub found: Vec<T>,
+    /// What could not be searched, with the reason.
+    pub unread: Vec<(Arc<str>, String)>,
+}
+
+impl<T> Default for Search<T> {
+    fn default() -> Self {
+        Self { found: Vec::new(), unread: Vec::new() }
+    }
 }
 
 /// A file that should not lie in the repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unwanted {
-    /// Its absolute path.
+    /// Its path relative to the repository.
     pub path: Arc<str>,
-    /// The pattern it matches.
-    pub pattern: String,
     /// True when git tracks it.
     pub tracked: bool,
+    /// True when it lies there.
+    pub there: bool,
 }
 
-/// The outcome of a bounded search for second clones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clones {
-    /// Work trees with the same remote.
-    pub found: Vec<Arc<str>>,
-    /// Directories that could not be searched.
-    pub unread: Vec<Arc<str>>,
+/// A work tree elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clone {
+    /// Its directory.
+    pub path: Arc<str>,
+    /// URLs of its remotes; unreadable configurations are in [`Search::unread`].
+    pub remotes: Vec<String>,
+}
+
+/// A shell script of the repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShellScript {
+    /// Its absolute path.
+    pub path: Arc<str>,
+    /// The commands it runs.
+    pub commands: Vec<ShellCommand>,
+}
+
+/// A command of a shell script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShellCommand {
+    /// Its line.
+    pub line: u32,
+    /// Program and arguments as far as they are plain words.
+    pub words: Vec<String>,
+}
+
+/// A remote's URL in the one form that all ways of writing it share: `host/owner/name`.
+pub fn same_remote_key(url: &str) -> String {
+    let url = url.trim();
+    let (scheme, rest) = url.split_once("://").map_or((false, url), |(_, rest)| (true, rest));
+    let (host, path) = match rest.split_once('/') {
+        Some((host, path)) if scheme => (host, path),
+        _ if scheme => (rest, ""),
+        // scp's way of writing it, `user@host:path`; a slash before the colon makes it a path.
+        _ => match rest.split_once(':') {
+            Some((host, path)) if !host.contains('/') => (host, path),
+            _ => ("", rest),
+        },
+    };
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let host = if scheme { host.split(':').next().unwrap_or(host) } else { host };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path).trim_matches('/');
+    format!("{}/{path}", host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_remote_has_one_key() {
+        let same = [
+            "https://github.com/a/b.git",
+            "https://user:token@GitHub.com/a/b",
+            "git@github.com:a/b.git",
+            "ssh://git@github.com:22/a/b.git/",
+        ];
+        assert!(same.iter().all(|url| same_remote_key(url) == "github.com/a/b"));
+        assert_ne!(same_remote_key("git@github.com:a/c"), "github.com/a/b");
+        assert_eq!(same_remote_key("/srv/git/b.git"), "/srv/git/b");
+    }
 }

@@ -22,20 +22,7 @@ impl HostFacts {
                     variable.value = hidden(&salt, &variable.value);
                 }
             }
-            for dropped in &mut file.dropped {
-                dropped.text = hidden_line(contract, &salt, &dropped.text);
-            }
         }
-    }
-}
-
-/// A line that systemd drops may hold a secret all the same: `export API_TOKEN=…`.
-fn hidden_line(contract: &Contract, salt: &Sha256, line: &str) -> String {
-    match line.split_once('=') {
-        Some((name, value)) if is_secret(contract, name.split_whitespace().last().unwrap_or(name), value) => {
-            format!("{name}={}", hidden(salt, value))
-        }
-        _ => line.to_owned(),
     }
 }
 
@@ -48,6 +35,6 @@ fn hidden(salt: &Sha256, value: &str) -> String {
 /// Whether a variable holds a real secret: its name matches a pattern of the contract and its value is no
 /// placeholder, or its value has the shape of a well-known token.
 pub fn is_secret(contract: &Contract, name: &str, value: &str) -> bool {
-    let named = contract.env.secret_names.value.iter().any(|pattern| secret_shape::glob(pattern, name));
-    (named && !secret_shape::is_placeholder(value)) || secret_shape::token(value).is_some()
+    let named = contract.env.secret_names.value.iter().any(|pattern| secret_shape::glob_matches(pattern, name));
+    (named && !secret_shape::is_placeholder(value)) || secret_shape::secret_shape(value).is_some()
 }

@@ -28,6 +28,8 @@ pub struct UnitFacts {
 pub enum ProgramFacts {
     /// A binary.
     Elf(Elf),
+    /// Something that begins like a binary or a script and is broken, and why.
+    Broken(String),
     /// A script with a `#!` line.
     Script(Shebang),
     /// Neither: execve(2) gives ENOEXEC.

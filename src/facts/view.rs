@@ -3,14 +3,18 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{DependencyFacts, HostFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts};
+use super::repository::{Clone, Search};
+use super::{
+    DependencyFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts,
+};
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
 use crate::model::{Credentials, Location, Lookup, Observed, Stated, Undecided};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::search::UNIT_DIRECTORIES;
+use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
 /// The host as one rule may see it.
@@ -113,17 +117,14 @@ impl<'a> View<'a> {
     }
 
     /// Who may become root by sudo; `None` without sudo.
-    pub fn sudoers(&self) -> Result<Option<&'a Sudoers>, Undecided> {
+    pub fn sudoers(&self) -> Result<Option<&'a Vec<(Arc<str>, Sudoers)>>, Undecided> {
         self.facts(Need::Sudo)?.sudoers.known()
     }
 
     /// A user with all of its groups; `None` when the host has no such user.
     pub fn credentials(&self, user: &str) -> Result<Option<Credentials>, Undecided> {
         let accounts = self.accounts()?;
-        Ok(accounts.user(user).map(|found| Credentials {
-            uid: found.uid,
-            gids: accounts.group_ids_of(found),
-        }))
+        Ok(accounts.user(user).map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
     }
 
     /// The walk to a path of the family `need`.
@@ -223,6 +224,24 @@ impl<'a> View<'a> {
     pub fn repository(&self) -> Result<&'a RepositoryFacts, Undecided> {
         let repository = self.facts(Need::Repository)?.repository.as_ref();
         repository.ok_or_else(|| not_looked_at("the repository"))
+    }
+
+    /// The search for second clones; `None` without a repository to compare with.
+    pub fn clones(&self) -> Result<Option<&'a Search<Clone>>, Undecided> {
+        match &self.facts(Need::Clones)?.repository {
+            Some(repository) => repository.clones.known(),
+            None => Err(not_looked_at("the repository")),
+        }
+    }
+
+    /// The journal and log rotation.
+    pub fn logs(&self) -> Result<&'a LogFacts, Undecided> {
+        self.facts(Need::Logs)?.logs.as_ref().ok_or_else(|| not_looked_at("the logs"))
+    }
+
+    /// What an executable that was looked at for the family `need` is; `None` when it does not exist.
+    pub fn program_of(&self, need: Need, path: &str) -> Result<Option<&'a ProgramFacts>, Undecided> {
+        self.facts(need)?.programs.get(path).ok_or_else(|| not_looked_at(path))?.known()
     }
 
     /// What was observed of a dependency, for the family `need`.

@@ -6,6 +6,8 @@
 
 #[macro_use]
 mod declare;
+pub mod compare;
+pub mod mend;
 pub mod prelude;
 
 use crate::contract::{SettingDemand, VariableDemand};
@@ -59,9 +61,42 @@ impl Rule {
 
 rules! {
     host {
+        unit_order_cycle
     }
     service {
+        draft_enabled
+        job_enabled
+        process_executable_wrong
+        process_older_than_unit
+        process_user_wrong
+        timer_missing
+        timer_not_active
+        timer_not_enabled
+        unit_bound_not_restored
+        unit_env_file_wrong
+        unit_exec_outside_venv
+        unit_exec_wrong
+        unit_group_wrong
+        unit_masked
+        unit_misplaced
+        unit_missing
+        unit_not_active
+        unit_not_bound
+        unit_not_enabled
+        unit_not_reloaded
+        unit_order_missing
+        unit_refused
+        unit_restarts_often
         unit_runs_as_root
+        unit_runs_shell
+        unit_sets_path
+        unit_setting_ignored
+        unit_setting_missing
+        unit_setting_wrong
+        unit_user_wrong
+        unit_uses_system_python
+        unit_without_preflight
+        unit_word_forbidden
     }
     repository {
     }

@@ -119,6 +119,16 @@ impl Look for MemorySystem {
         }
     }
 
+    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>> {
+        let at = path.trim_end_matches('/');
+        let kind = |name: String| match self.nodes.get(&format!("{at}/{name}")).map(|owned| &owned.node) {
+            Some(MemoryNode::File(_)) => (name, NodeKind::File),
+            Some(MemoryNode::Link(_)) => (name, NodeKind::Link),
+            _ => (name, NodeKind::Directory),
+        };
+        self.list(path).map(|names| names.into_iter().map(kind).collect())
+    }
+
     fn file_system(&self, path: &str) -> Observed<String> {
         let on = self.file_systems.iter().rfind(|(prefix, _)| path.starts_with(prefix.as_str()));
         Observed::Found(on.map_or("ext4", |(_, name)| name).to_owned())

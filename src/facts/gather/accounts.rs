@@ -1,8 +1,11 @@
 //! The root's own accounts: never the name service of the host that runs golden.
 
+use std::sync::Arc;
+
 use super::Worker;
 use crate::model::{End, Observed};
-use crate::syntax::accounts::{Accounts, Sudoers};
+use crate::syntax::accounts::{self, Accounts};
+use crate::syntax::sudoers::{self, Include, Sudoers};
 use crate::system::{READ_LIMIT, System, Walker};
 
 /// `/etc/passwd` and `/etc/group`.
@@ -10,7 +13,7 @@ pub(super) fn accounts(system: &dyn System) -> Observed<Accounts> {
     let passwd = read(system, "/etc/passwd");
     let group = read(system, "/etc/group");
     match (passwd, group) {
-        (Observed::Found(passwd), Observed::Found(group)) => Observed::Found(Accounts::parse(&passwd, &group)),
+        (Observed::Found(passwd), Observed::Found(group)) => Observed::Found(accounts::parse(&passwd, &group)),
         (Observed::Unreadable(why), _) => Observed::Unreadable(format!("/etc/passwd: {why}")),
         (_, Observed::Unreadable(why)) => Observed::Unreadable(format!("/etc/group: {why}")),
         _ => Observed::Absent,
@@ -28,12 +31,11 @@ fn read(system: &dyn System, path: &str) -> Observed<Vec<u8>> {
 
 /// `/etc/sudoers` and, in its order, the files it includes; sudo reads a directory's files by name and
 /// passes over names with a dot or a final tilde (sudoers(5)).
-pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Sudoers> {
-    let mut sudoers = Sudoers::default();
+pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>> {
+    let mut files: Vec<(Arc<str>, Sudoers)> = Vec::new();
     let mut waiting = vec!["/etc/sudoers".to_owned()];
-    let mut seen = Vec::new();
     while let Some(path) = waiting.pop() {
-        if seen.contains(&path) {
+        if files.iter().any(|(seen, _)| **seen == *path) {
             continue;
         }
         let bytes = match worker.read(&worker.walker.lookup(&path)) {
@@ -41,27 +43,35 @@ pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Sudoers> {
             Observed::Absent => continue,
             Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
         };
-        let includes = sudoers.add(&path, &bytes);
-        seen.push(path);
+        let file = sudoers::parse(&String::from_utf8_lossy(&bytes));
         let mut included = Vec::new();
-        for include in includes {
-            match include {
-                crate::syntax::accounts::Include::File(file) => included.push(file),
-                crate::syntax::accounts::Include::Directory(directory) => {
-                    match worker.ground.system.list(&directory) {
-                        Observed::Found(names) => included.extend(
-                            names
-                                .iter()
-                                .filter(|name| !name.contains('.') && !name.ends_with('~'))
-                                .map(|name| format!("{directory}/{name}")),
-                        ),
-                        Observed::Absent => {}
-                        Observed::Unreadable(why) => return Observed::Unreadable(format!("{directory}: {why}")),
-                    }
-                }
+        for include in &file.includes {
+            match included_files(worker, &path, include) {
+                Ok(paths) => included.extend(paths),
+                Err(why) => return Observed::Unreadable(why),
             }
         }
         waiting.extend(included.into_iter().rev());
+        files.push((path.into(), file));
     }
-    if seen.is_empty() { Observed::Absent } else { Observed::Found(sudoers) }
+    if files.is_empty() { Observed::Absent } else { Observed::Found(files) }
+}
+
+fn included_files(worker: &Worker<'_>, from: &str, include: &Include) -> Result<Vec<String>, String> {
+    let named = include.path.replace("%h", &worker.ground.system.host_name());
+    let path = match named.strip_prefix('/') {
+        Some(_) => named,
+        None => format!("{}/{named}", from.rsplit_once('/').map_or("", |(directory, _)| directory)),
+    };
+    if !include.is_directory {
+        return Ok(vec![path]);
+    }
+    match worker.ground.system.list(&path) {
+        Observed::Found(names) => {
+            let counts = |name: &&String| !name.contains('.') && !name.ends_with('~');
+            Ok(names.iter().filter(counts).map(|name| format!("{path}/{name}")).collect())
+        }
+        Observed::Absent => Ok(Vec::new()),
+        Observed::Unreadable(why) => Err(format!("{path}: {why}")),
+    }
 }

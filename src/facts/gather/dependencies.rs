@@ -7,7 +7,7 @@ use super::{Pad, Worker};
 use crate::contract::{Dependency, DependencyKind};
 use crate::facts::{DependencyFacts, Need};
 use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
-use crate::model::{End, Observed};
+use crate::model::Observed;
 use crate::syntax::env_file;
 use crate::syntax::redis_conf::{self, RedisConf};
 
@@ -67,7 +67,7 @@ fn secret(worker: &Worker<'_>, file: &str, key: &str) -> Result<String, String> 
     match worker.read(&worker.walker.lookup(file)) {
         Observed::Found(bytes) => {
             let content = env_file::parse(&bytes, worker.ground.version.0);
-            let value = content.get(key).map(str::to_owned);
+            let value = content.get(key).map(|variable| variable.value.clone());
             value.ok_or_else(|| format!("{file} has no {key}, which holds the password of Redis"))
         }
         Observed::Absent => Err(format!("{file}, which holds the password of Redis, does not exist")),
@@ -105,23 +105,32 @@ fn written(worker: &Worker<'_>, answer: &Observed<RedisAnswer>) -> Observed<Redi
         Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => path.clone(),
         _ => USUAL_CONFIG.to_owned(),
     };
-    let mut trouble = None;
-    let mut load = |path: &str| {
-        let lookup = worker.walker.lookup(path);
-        match worker.read(&lookup) {
-            Observed::Found(bytes) => Some(bytes),
-            Observed::Absent => None,
-            Observed::Unreadable(why) => {
-                trouble.get_or_insert(format!("{path}: {why}"));
-                None
-            }
-        }
+    read_config(worker, &path, 0)
+}
+
+/// Redis itself stops at this many nested includes.
+const DEEPEST: u32 = 16;
+
+fn read_config(worker: &Worker<'_>, path: &str, depth: u32) -> Observed<RedisConf> {
+    let mut conf = match worker.read(&worker.walker.lookup(path)) {
+        Observed::Found(bytes) => redis_conf::parse(&bytes),
+        Observed::Absent => return Observed::Absent,
+        Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
     };
-    let found = !matches!(worker.walker.lookup(&path).end, End::Absent(_));
-    let conf = redis_conf::parse_with_includes(&path, &mut load);
-    match trouble {
-        Some(why) => Observed::Unreadable(why),
-        None if found => Observed::Found(conf),
-        None => Observed::Absent,
+    let includes: Vec<(usize, String)> = conf
+        .includes()
+        .filter_map(|(at, directive)| Some((at, directive.arguments.first()?.clone())))
+        .collect();
+    // From the last to the first, so that positions before it stay true.
+    for (at, include) in includes.into_iter().rev() {
+        if depth == DEEPEST {
+            return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
+        }
+        match read_config(worker, &include, depth + 1) {
+            Observed::Found(included) => conf.splice(at, included),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => return Observed::Unreadable(why),
+        }
     }
+    Observed::Found(conf)
 }

@@ -6,6 +6,8 @@
 mod accounts;
 mod dependencies;
 mod environment;
+mod git;
+mod logs;
 mod places;
 mod repository;
 mod start;
@@ -45,6 +47,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
         repository: None,
+        logs: None,
         contract_copy: None,
     };
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
@@ -59,7 +62,10 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     if needs.has(Need::Places) {
         places::gather(&worker, &mut pad);
     }
-    if needs.has(Need::Repository) {
+    if needs.has(Need::Logs) {
+        facts.logs = Some(logs::gather(&worker, &mut pad));
+    }
+    if needs.has(Need::Repository) || needs.has(Need::Clones) {
         facts.repository = repository::gather(&worker, &mut pad);
     }
     units::gather_others(&worker, &mut pad);
@@ -82,7 +88,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
 /// What every gatherer stands on.
 #[derive(Clone, Copy)]
 struct Ground<'a> {
-    system: &'a dyn System,
+    system: &'a (dyn System + 'a),
     contract: &'a Contract,
     needs: Needs,
     version: SystemdVersion,
@@ -93,7 +99,7 @@ struct Ground<'a> {
 /// One worker: the common ground and a walker of its own.
 struct Worker<'a> {
     ground: &'a Ground<'a>,
-    walker: Walker<'a, dyn System>,
+    walker: Walker<'a, dyn System + 'a>,
 }
 
 impl<'a> Worker<'a> {

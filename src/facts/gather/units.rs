@@ -22,7 +22,7 @@ use crate::system::{System, Walker};
 
 /// The version of the systemd whose reading counts. Its shared library carries the version in its name, and
 /// is the same package as the manager itself; asking the manager would need a running one.
-pub(super) fn version(system: &dyn System) -> Observed<SystemdVersion> {
+pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVersion> {
     let walker = Walker::new(system);
     let mut trouble = None;
     for directory in ["/usr/lib/systemd", "/lib/systemd"] {
@@ -48,7 +48,7 @@ pub(super) fn version(system: &dyn System) -> Observed<SystemdVersion> {
 }
 
 /// Debian keeps the library in the multiarch directory.
-fn debian_version(system: &dyn System, walker: &Walker<'_, dyn System>) -> Option<Observed<SystemdVersion>> {
+fn debian_version<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> Option<Observed<SystemdVersion>> {
     ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().find_map(|triplet| {
         let lookup = walker.lookup(&format!("/usr/lib/{triplet}/systemd"));
         let Observed::Found(names) = system.list(lookup.real()?) else { return None };

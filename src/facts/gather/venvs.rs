@@ -6,7 +6,9 @@ use super::{Pad, Worker};
 use crate::contract::Service;
 use crate::facts::{ProgramFacts, VenvFacts};
 use crate::model::{NodeKind, Observed};
-use crate::syntax::{pyvenv_cfg, shebang};
+use crate::syntax::elf::{self, ElfFault};
+use crate::syntax::shebang::{self, ShebangFault};
+use crate::syntax::pyvenv_cfg;
 
 /// Scripts are read to the end of their first line.
 const FIRST_LINE: u64 = 512;
@@ -26,7 +28,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     let facts = found.map(|()| VenvFacts { config: config(worker, venv, pad), scripts: scripts(worker, venv, pad) });
     python(worker, venv, pad);
     if let Observed::Found(VenvFacts { config: Observed::Found(config), .. }) = &facts
-        && let Some(home) = config.home()
+        && let Some(home) = config.home.as_ref().map(|entry| entry.value.as_str())
         && home.starts_with('/')
     {
         pad.look(worker, home);
@@ -64,7 +66,7 @@ fn scripts(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<Vec<(Arc<
                 Observed::Found(bytes) if is_script => bytes,
                 _ => return None,
             };
-            Some((Arc::from(name.as_str()), shebang::parse(&bytes)?))
+            Some((Arc::from(name.as_str()), shebang::parse(&bytes).ok()?))
         };
         names.iter().filter_map(script).collect()
     })
@@ -75,8 +77,11 @@ pub(super) fn classify(bytes: &[u8]) -> ProgramFacts {
     if bytes.is_empty() {
         return ProgramFacts::Empty;
     }
-    if let Some(shebang) = shebang::parse(bytes) {
-        return ProgramFacts::Script(shebang);
+    match (shebang::parse(bytes), elf::parse(bytes)) {
+        (Ok(shebang), _) => ProgramFacts::Script(shebang),
+        (_, Ok(elf)) => ProgramFacts::Elf(elf),
+        (Err(ShebangFault::Missing), Err(ElfFault::NotElf)) => ProgramFacts::Other,
+        (Err(ShebangFault::Missing), Err(fault)) => ProgramFacts::Broken(fault.to_string()),
+        (Err(fault), Err(_)) => ProgramFacts::Broken(fault.to_string()),
     }
-    crate::syntax::elf::parse(bytes).map_or(ProgramFacts::Other, ProgramFacts::Elf)
 }

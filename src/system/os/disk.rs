@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat2, readlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat2, readlinkat, statat,
+};
 use rustix::io::Errno;
 
 use super::{LiveHost, sqlite};
@@ -61,15 +63,18 @@ fn observe<T>(result: Result<T, Errno>) -> Observed<T> {
     }
 }
 
-fn meta(stat: &Stat) -> Meta {
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
+fn kind(of: FileType) -> NodeKind {
+    match of {
         FileType::RegularFile => NodeKind::File,
         FileType::Directory => NodeKind::Directory,
         FileType::Symlink => NodeKind::Link,
         _ => NodeKind::Special,
-    };
+    }
+}
+
+fn meta(stat: &Stat) -> Meta {
     Meta {
-        kind,
+        kind: kind(FileType::from_raw_mode(stat.st_mode)),
         uid: stat.st_uid,
         gid: stat.st_gid,
         mode: stat.st_mode & 0o7777,
@@ -109,18 +114,31 @@ impl Look for DiskSystem {
     }
 
     fn list(&self, path: &str) -> Observed<Vec<String>> {
+        self.list_kinds(path).map(|entries| entries.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>> {
         let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
         observe(opened.and_then(|fd| {
-            let mut names = Vec::new();
-            for entry in rustix::fs::Dir::new(fd)? {
+            let mut entries = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&fd)? {
                 let entry = entry?;
                 let name = entry.file_name().to_string_lossy();
-                if name != "." && name != ".." {
-                    names.push(name.into_owned());
+                if name == "." || name == ".." {
+                    continue;
                 }
+                // Some file systems do not keep the type in the directory.
+                let kind = match entry.file_type() {
+                    FileType::Unknown => match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                        Ok(stat) => meta(&stat).kind,
+                        Err(_) => NodeKind::Special,
+                    },
+                    known => kind(known),
+                };
+                entries.push((name.into_owned(), kind));
             }
-            names.sort_unstable();
-            Ok(names)
+            entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            Ok(entries)
         }))
     }
 
