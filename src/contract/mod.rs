@@ -3,11 +3,32 @@
 //! `document` is what the TOML says, with spans; `validate` turns it into a [`Contract`] or into *all* of
 //! its errors at once. A contract with errors is never used in part. Everything that a rule compares a
 //! host with stands here as data and knows the line that demands it.
+//!
+//! The way through: `text` knows lines and columns, `tree` holds values with their place, `document`
+//! parses and merges what a contract extends, `reader` takes typed values out of the tree and collects
+//! errors, `read` makes the contract's parts of them, `check` looks for contradictions between the parts.
 
+mod check;
 pub mod demand;
+mod document;
+mod error;
+mod placeholder;
+mod read;
+mod reader;
+mod safety;
+mod schema;
 pub mod service;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
 mod types;
+mod validate;
+mod words;
 
 pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
+pub use error::ContractError;
+pub use safety::{Gate, Rollback, Safety, Scoreboard, Telemetry};
 pub use service::{CommandDemand, EnvFileDemand, Job, JobProgram, Kind, Service};
 pub use types::*;

@@ -55,12 +55,17 @@ pub struct Service {
     pub working_directory: Option<Stated<String>>,
     /// Names of dependencies without which it must not run.
     pub requires: Vec<Stated<String>>,
-    /// Names of services it starts after.
+    /// Names of services, or of dependencies it can live without, that it starts after.
     pub after: Vec<Stated<String>>,
+    /// Units that must stand in its `After=`: those of `requires` and of `after`.
+    pub after_units: Vec<Stated<String>>,
+    /// Units that must stand in its `BindsTo=`: those of `requires`, for kinds that run all the time.
+    pub binds_to: Vec<Stated<String>>,
     /// Demands on settings: the contract's, its kind's and its own, merged.
-    pub settings: Vec<SettingDemand>,
+    /// Shared: ten thousand services of one kind hold one copy of each common demand.
+    pub settings: Vec<Arc<SettingDemand>>,
     /// Demands on variables, merged.
-    pub variables: Vec<VariableDemand>,
+    pub variables: Vec<Arc<VariableDemand>>,
     /// Directories it must be able to write.
     pub writes: Vec<Stated<String>>,
     /// Where it begins in the contract.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::{Job, Service};
-use crate::model::{Location, Severity, Stated, Subject};
+use super::{Job, Safety, Service};
+use crate::model::{Location, Section, Severity, Stated, Subject};
 
 /// A validated contract. Nothing in it contradicts itself.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Contract {
     pub runtime: RuntimePolicy,
     /// Sections A, G and H: what a governed repository must be; `None` where there is no repository.
     pub repository: Option<RepositoryPolicy>,
+    /// Section B: the venvs by name.
+    pub venvs: BTreeMap<Arc<str>, Venv>,
     /// Section D: what no unit may contain.
     pub forbidden: Vec<Forbidden>,
     /// Section E by name.
@@ -45,6 +47,10 @@ pub struct Contract {
     pub jobs: Vec<Job>,
     /// Dated exceptions.
     pub waivers: Vec<Waiver>,
+    /// Section F; `None` where no models are guarded.
+    pub safety: Option<Safety>,
+    /// What only a person can check, in the order of the file.
+    pub checklist: Vec<CheckItem>,
     /// Rule id to severity, where the contract overrides a rule's own.
     pub severities: BTreeMap<String, Stated<Level>>,
 }
@@ -152,6 +158,28 @@ pub struct RuntimePolicy {
     pub forbidden_shells: Stated<Vec<String>>,
 }
 
+/// A venv of section B.
+#[derive(Clone, Debug)]
+pub struct Venv {
+    /// Its name in `[venvs]`.
+    pub name: Arc<str>,
+    /// Its directory.
+    pub path: Stated<String>,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// A demand that no machine can check; it is printed in checklists and documents.
+#[derive(Clone, Debug)]
+pub struct CheckItem {
+    /// The section it belongs to.
+    pub section: Section,
+    /// What a person must see to.
+    pub text: String,
+    /// Where it is written.
+    pub at: Location,
+}
+
 /// Sections A, G, H: the governed repository.
 #[derive(Clone, Debug)]
 pub struct RepositoryPolicy {
@@ -184,6 +212,10 @@ pub struct Forbidden {
     pub key: String,
     /// Any word of the value equal to one of these is an offence.
     pub words: Vec<String>,
+    /// Any word of the value that begins with one of these is an offence.
+    pub prefixes: Vec<String>,
+    /// Its name in the contract.
+    pub name: Arc<str>,
     /// Why, for the finding.
     pub why: String,
     /// Where it is written.

@@ -1,0 +1,177 @@
+//! From text to a tree of values: parses a contract and everything it extends, and lays one over the other.
+
+use std::cell::OnceCell;
+
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use super::reader::Cx;
+use super::text::{SourceText, Span};
+use super::tree::{Table, Value, span};
+use super::{schema, validate};
+
+/// How many contracts may stand in one line of inheritance.
+const LAYERS: usize = 8;
+
+/// Larger texts are no contracts.
+const LARGEST: usize = 64 << 20;
+
+/// Gives the text of a file, or why it cannot be read.
+pub(super) type Load<'f> = dyn Fn(&str) -> Result<String, String> + 'f;
+
+/// Holds the texts of the contracts that are extended, so that the tree can borrow from them.
+#[derive(Default)]
+pub(super) struct Shelf([OnceCell<String>; LAYERS]);
+
+/// What the texts say: the merged tree, and the digest of all bytes in it.
+pub(super) struct Document<'a> {
+    /// The root table; `None` when nothing of it can be judged.
+    pub root: Option<Table<'a>>,
+    /// sha256 in hex, of the contract's bytes followed by those of each contract it extends, in order.
+    pub digest: String,
+}
+
+/// Reads a contract and what it extends. Errors of syntax and of inheritance go to `cx`.
+pub(super) fn read<'a>(
+    cx: &mut Cx<'a>,
+    text: &'a str,
+    path: &str,
+    shelf: &'a Shelf,
+    load: &Load<'_>,
+) -> Document<'a> {
+    let mut hash = Sha256::new();
+    let mut layers = Vec::new();
+    let mut readable = true;
+    let mut next = Some((path.to_owned(), text));
+    while let Some((path, text)) = next.take() {
+        hash.update(text.as_bytes());
+        let table = parse(cx, &path, text);
+        readable &= is_readable(cx, &table);
+        let room = shelf.0.get(layers.len()).filter(|_| layers.len() + 1 < LAYERS);
+        next = inherited(cx, &table, &path, room, load);
+        layers.push(table);
+    }
+    let mut merged = layers.pop();
+    while let Some(over) = layers.pop() {
+        merged = merged.map(|below| below.overlaid(over, &mut Vec::new()));
+    }
+    let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Document { root: merged.filter(|_| readable), digest }
+}
+
+/// Parses one text. What the parser can save of a broken one is still judged.
+fn parse<'a>(cx: &mut Cx<'a>, path: &str, text: &'a str) -> Table<'a> {
+    let file = cx.sources.len() as u32;
+    if text.len() > LARGEST {
+        cx.sources.push(SourceText::new(path.into(), ""));
+        cx.partial = true;
+        cx.error(Span::top(file), "the contract is larger than 64 MiB", "split off what is no contract");
+        return Table::default();
+    }
+    cx.sources.push(SourceText::new(path.into(), text));
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        cx.partial = true;
+        let at = error.span().map_or(span(file, text.len()..text.len()), |range| span(file, range));
+        let (message, way_out) = syntax_error(error.message(), cx.source_of(at));
+        cx.error(at, message, way_out);
+    }
+    Table::from_toml(table.into_inner(), file)
+}
+
+/// The parser's words for an error, and a way out.
+fn syntax_error(message: &str, offence: &str) -> (String, &'static str) {
+    if message == "duplicate key" {
+        let key = offence.lines().next().unwrap_or("");
+        return (
+            format!("the key `{key}` stands here for the second time"),
+            "keep one of the two, or give this one another name",
+        );
+    }
+    let way_out = if message.starts_with("string values must be quoted") {
+        "put the text between double quotes"
+    } else if message.contains("leading zero") || message.contains("zero-padded") {
+        "write a mode as text, \"0640\", and a number without leading zeros"
+    } else if message.contains("recursion") {
+        "nest less deeply"
+    } else {
+        "a line is a [table], a key = value or a # comment; text stands in quotes, lists in [ ]"
+    };
+    (format!("this is no TOML: {message}"), way_out)
+}
+
+/// Judges `schema`: without it nobody knows how the rest is meant.
+fn is_readable(cx: &mut Cx<'_>, table: &Table<'_>) -> bool {
+    let file = cx.sources.len() as u32 - 1;
+    let version = schema::VERSION;
+    let Some(entry) = table.get("schema") else {
+        let way_out = format!("write `schema = {version}` in the first line");
+        cx.missing(Span::top(file), "the contract does not say which schema it follows", way_out);
+        return true;
+    };
+    let known = format!("this golden reads schema {version}");
+    match entry.node.value {
+        Value::Integer(Some(number)) if number == version => true,
+        Value::Integer(Some(number)) if number > version => {
+            let message = format!("schema {number} is newer than this program; {known}");
+            cx.error(entry.node.span, message, "install a newer golden");
+            false
+        }
+        _ => {
+            let message = format!("there is no such schema; {known}");
+            cx.error(entry.node.span, message, format!("write `schema = {version}`"));
+            true
+        }
+    }
+}
+
+/// Finds and loads what a contract extends: its path and text.
+fn inherited<'a>(
+    cx: &mut Cx<'a>,
+    table: &Table<'a>,
+    path: &str,
+    room: Option<&'a OnceCell<String>>,
+    load: &Load<'_>,
+) -> Option<(String, &'a str)> {
+    let entry = table.get("extends")?;
+    let at = entry.node.span;
+    let built_in = validate::BUILT_IN_NAME;
+    let Value::Text(named) = &entry.node.value else {
+        let way_out = format!("write `extends = \"{built_in}\"` or the path of a file");
+        cx.error(at, format!("`extends` must be text, not {}", entry.node.value.sort()), way_out);
+        return None;
+    };
+    let target = if named == built_in {
+        validate::BUILT_IN_PATH.to_owned()
+    } else if named.contains('/') || named.ends_with(".toml") {
+        beside(path, named)
+    } else {
+        let message = format!("there is no built-in contract {named:?}");
+        cx.error(at, message, format!("the built-in one is \"{built_in}\"; a file ends in .toml"));
+        return None;
+    };
+    let Some(room) = room.filter(|_| cx.sources.iter().all(|source| *source.path != *target)) else {
+        let message = format!("{target} extends itself, or too many contracts stand in one line");
+        cx.error(at, message, "break the circle; eight contracts are the most");
+        return None;
+    };
+    if named == built_in {
+        return Some((target, validate::BUILT_IN_TEXT));
+    }
+    match load(&target) {
+        Ok(text) => Some((target, room.get_or_init(|| text))),
+        Err(why) => {
+            cx.partial = true;
+            cx.error(at, format!("{target} cannot be read: {why}"), "name a file that can be read");
+            None
+        }
+    }
+}
+
+/// A path that is relative to the directory of a contract.
+fn beside(contract: &str, named: &str) -> String {
+    match contract.rsplit_once('/') {
+        Some((directory, _)) if !named.starts_with('/') => format!("{directory}/{named}"),
+        _ => named.to_owned(),
+    }
+}

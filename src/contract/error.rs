@@ -1,0 +1,64 @@
+//! An error of a contract: where, what, and the way out of it.
+
+use std::fmt;
+
+use crate::model::Location;
+
+/// Something wrong with a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractError {
+    /// Where it stands.
+    pub at: Location,
+    /// What is wrong, without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub way_out: String,
+    /// How many characters of the line it concerns, at least one.
+    pub width: u32,
+}
+
+/// The longest piece of a source line that is shown.
+const SHOWN: usize = 120;
+
+impl ContractError {
+    /// The error as a person reads it: the message, the line of `source_text` (the text of the file that
+    /// [`at`](Self::at) names) with a mark under the offence, and the way out. Plain text.
+    pub fn render(&self, source_text: &str) -> String {
+        let mut out = format!("error: {}\n", self.message);
+        let number = self.at.line.map_or(0, |line| line.get());
+        let gutter = number.to_string().len();
+        out.push_str(&format!("{:gutter$}--> {}\n", "", self.at));
+        let line = (number > 0).then(|| source_text.lines().nth(number as usize - 1)).flatten();
+        if let Some(line) = line {
+            let (shown, mark) = self.cut(line);
+            out.push_str(&format!("{:gutter$} |\n{number} | {shown}\n{:gutter$} | {mark}\n", "", ""));
+        }
+        if !self.way_out.is_empty() {
+            out.push_str(&format!("{:gutter$} = help: {}\n", "", self.way_out));
+        }
+        out
+    }
+
+    /// The piece of the line around the offence and the marks below it. Control characters are replaced:
+    /// what a file holds must not steer a terminal.
+    fn cut(&self, line: &str) -> (String, String) {
+        let column = self.at.column.map_or(1, |column| column.get()) as usize - 1;
+        let skip = if column < SHOWN { 0 } else { column - SHOWN / 2 };
+        let clean = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let shown: String = line.chars().skip(skip).take(SHOWN).map(clean).collect();
+        let before = column - skip;
+        let room = shown.chars().count().saturating_sub(before).max(1);
+        let mut mark: String =
+            shown.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        mark.extend(std::iter::repeat_n('^', (self.width.max(1) as usize).min(room)));
+        (shown, mark)
+    }
+}
+
+impl fmt::Display for ContractError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.message)
+    }
+}
+
+impl std::error::Error for ContractError {}

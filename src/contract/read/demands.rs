@@ -1,0 +1,503 @@
+//! Demands on settings and variables: the forms they take, and the layers they are written in. The
+//! contract's layer lies lowest, then that of a kind, then a service's own; a key said anew replaces
+//! what lies below it.
+
+use std::sync::Arc;
+
+use super::places::level;
+use super::services::{EnvFileTemplate, env_file};
+use super::{Cx, Fields, name};
+use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
+use crate::contract::tree::{Entry, Node, Value};
+use crate::contract::{Forbidden, Form, Level, SettingDemand, VariableDemand, VariableForm, schema, words};
+use crate::model::{Severity, Stated};
+
+/// A demand of a layer; without one the key is not demanded. What depends on the service is filled later.
+#[derive(Clone, Debug)]
+pub(super) struct Rule<D> {
+    /// `Service.Restart`, or the name of a variable. One key may have several demands in a row.
+    pub key: Arc<str>,
+    /// The demand.
+    pub demand: Option<Arc<D>>,
+    /// True when the service has something to fill in.
+    pub per_service: bool,
+}
+
+/// What one `unit` table says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnitLayer {
+    /// The unit's name, with placeholders.
+    pub name: Option<Stated<String>>,
+    /// Demands sorted by key.
+    pub settings: Vec<Rule<SettingDemand>>,
+    /// `User=`, which is judged by a rule of its own.
+    pub user: Option<Stated<String>>,
+    /// `Group=`, likewise.
+    pub group: Option<Stated<String>>,
+    /// `EnvironmentFile=`, likewise.
+    pub env_files: Option<Vec<EnvFileTemplate>>,
+}
+
+impl UnitLayer {
+    /// This layer with another over it.
+    pub fn overlaid(&self, over: &UnitLayer) -> UnitLayer {
+        UnitLayer {
+            name: over.name.clone().or_else(|| self.name.clone()),
+            settings: overlay(&self.settings, &over.settings),
+            user: over.user.clone().or_else(|| self.user.clone()),
+            group: over.group.clone().or_else(|| self.group.clone()),
+            env_files: over.env_files.clone().or_else(|| self.env_files.clone()),
+        }
+    }
+}
+
+/// Sorted rules with others laid over them: all of a key or none.
+pub(super) fn overlay<D>(below: &[Rule<D>], above: &[Rule<D>]) -> Vec<Rule<D>> {
+    let copy = |rule: &Rule<D>| Rule {
+        key: rule.key.clone(),
+        demand: rule.demand.clone(),
+        per_service: rule.per_service,
+    };
+    let mut merged = Vec::with_capacity(below.len() + above.len());
+    let mut lower = below.iter().peekable();
+    let mut upper = above.iter().peekable();
+    while let Some(over) = upper.peek() {
+        match lower.peek() {
+            Some(under) if under.key < over.key => merged.extend(lower.next().map(copy)),
+            Some(under) if under.key == over.key => {
+                lower.next();
+            }
+            _ => {
+                // Rules of the same key below are dropped even when this key goes on for several rules.
+                let key = over.key.clone();
+                while let Some(rule) = upper.next_if(|rule| rule.key == key) {
+                    merged.push(copy(rule));
+                }
+            }
+        }
+    }
+    merged.extend(lower.map(copy));
+    merged
+}
+
+/// A `unit` table, or the bare name of a unit.
+pub(super) fn unit_layer<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, keys: &'static schema::Keys) -> UnitLayer {
+    let mut layer = UnitLayer::default();
+    if let Value::Text(_) = entry.node.value {
+        layer.name = service_text(cx, &entry.node, "unit");
+        return layer;
+    }
+    let Some(fields) = cx.fields(&entry.node, entry.at, "", keys) else { return layer };
+    layer.name = fields.opt(cx, "name", service_text);
+    for section in ["Install", "Service", "Unit"] {
+        let Some(entry) = fields.get(section) else { continue };
+        let Value::Table(table) = &entry.node.value else {
+            let message = format!("`{section}` must be a table, not {}", entry.node.value.sort());
+            cx.error(entry.node.span, message, format!("write a header such as `[unit.{section}]`"));
+            continue;
+        };
+        for setting in table.iter() {
+            read_setting(cx, section, setting, &mut layer);
+        }
+    }
+    layer
+}
+
+/// Text in which the words of a service are left for later.
+pub(super) fn service_text<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
+    let raw = cx.raw(node, key)?;
+    let value = cx.expand(raw, node.span, Scope::Service);
+    Some(Stated::new(value, cx.at(node.span)))
+}
+
+/// One setting of a section; those with a place of their own go there.
+fn read_setting<'a>(cx: &mut Cx<'a>, section: &str, entry: &Entry<'a>, layer: &mut UnitLayer) {
+    let key = entry.key.as_ref();
+    cx.checked(entry.at, words::setting(key));
+    match (section, key) {
+        ("Service", "User") => layer.user = plain(cx, entry),
+        ("Service", "Group") => layer.group = plain(cx, entry),
+        ("Service", "EnvironmentFile") => layer.env_files = Some(environment_files(cx, entry)),
+        ("Service", "ExecStart") => cx.error(
+            entry.at,
+            "`ExecStart` is not demanded as a setting",
+            "write `command = [\"program\", \"argument\"]` in the service",
+        ),
+        _ => setting_rules(cx, section, entry, &mut layer.settings),
+    }
+}
+
+/// A setting that has a rule of its own: its value alone.
+fn plain<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Stated<String>> {
+    let node = match &entry.node.value {
+        Value::Table(table) if table.iter().all(|entry| entry.key == "equals") => {
+            table.get("equals").map_or(&entry.node, |entry| &entry.node)
+        }
+        _ => &entry.node,
+    };
+    service_text(cx, node, &entry.key)
+}
+
+/// `EnvironmentFile`: one file, a list of them, or `{ level = "off" }`.
+fn environment_files<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<EnvFileTemplate> {
+    match &entry.node.value {
+        Value::List(items) => items.iter().filter_map(|item| env_file(cx, item)).collect(),
+        Value::Table(table) if table.get("level").is_some() => match level_of(cx, &entry.node) {
+            Some(Level::Off) => Vec::new(),
+            _ => {
+                let message = "`EnvironmentFile` is always a must";
+                cx.error(entry.node.span, message, "leave out the level, or write \"off\"");
+                Vec::new()
+            }
+        },
+        _ => env_file(cx, &entry.node).into_iter().collect(),
+    }
+}
+
+fn level_of<'a>(cx: &mut Cx<'a>, node: &Node<'a>) -> Option<Level> {
+    let fields = cx.fields(node, node.span, "", &schema::SETTING)?;
+    fields.opt(cx, "level", level).map(|stated| stated.value)
+}
+
+/// The rules of one setting: a value, a form, or a list of forms.
+fn setting_rules<'a>(
+    cx: &mut Cx<'a>,
+    section: &str,
+    entry: &Entry<'a>,
+    rules: &mut Vec<Rule<SettingDemand>>,
+) {
+    let key: Arc<str> = format!("{section}.{}", entry.key).into();
+    let nodes: &[Node<'a>] = match &entry.node.value {
+        Value::List(items) => items,
+        _ => std::slice::from_ref(&entry.node),
+    };
+    for node in nodes {
+        let Some(said) = setting_form(cx, node, &entry.key) else { continue };
+        let per_service = said.form.as_ref().is_some_and(|form| texts(form).any(is_per_service));
+        let demand = said.form.map(|form| {
+            Arc::new(SettingDemand {
+                section: section.to_owned(),
+                key: entry.key.to_string(),
+                form,
+                severity: said.severity,
+                default_counts: said.default_counts,
+                at: cx.at(if nodes.len() > 1 { node.span } else { entry.at }),
+            })
+        });
+        rules.push(Rule { key: key.clone(), demand, per_service });
+    }
+    if nodes.is_empty() {
+        cx.error(entry.node.span, format!("`{key}` demands nothing"), "write a value, or take it out");
+    }
+}
+
+/// What a form of a setting says; without a form it is not demanded.
+struct Said {
+    form: Option<Form>,
+    severity: Severity,
+    default_counts: bool,
+}
+
+fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said> {
+    let Value::Table(_) = node.value else {
+        let form = Form::Equals(scalar(cx, node, key)?);
+        return Some(Said { form: Some(form), severity: Severity::Must, default_counts: false });
+    };
+    let fields = cx.fields(node, node.span, "", &schema::SETTING)?;
+    let severity = fields.opt(cx, "level", level).map(|stated| stated.value);
+    let default_counts = fields.opt(cx, "presence", |cx, node, key| {
+        cx.word(node, key, |text| match text {
+            "stated" => Ok(false),
+            "effective" => Ok(true),
+            _ => Err((format!("{text:?} is no presence"), "write \"stated\" or \"effective\"".into())),
+        })
+    });
+    let form = one_form(cx, &fields, &["equals", "one_of", "contains", "absent", "present"], severity)?;
+    let form = match form {
+        Some("equals") => Some(Form::Equals(fields.opt(cx, "equals", scalar)?)),
+        Some("one_of") => Some(Form::OneOf(some(cx, &fields, "one_of")?)),
+        Some("contains") => Some(Form::Contains(some(cx, &fields, "contains")?)),
+        Some("absent") => Some(truly(cx, &fields, "absent", Form::Absent)?),
+        Some("present") => Some(truly(cx, &fields, "present", Form::Present)?),
+        _ => None,
+    };
+    let severity = match severity {
+        Some(Level::At(severity)) => severity,
+        _ => Severity::Must,
+    };
+    Some(Said { form, severity, default_counts: default_counts.is_some_and(|stated| stated.value) })
+}
+
+/// The one form that a demand has. `level = "off"` needs none and allows none.
+fn one_form<'a>(
+    cx: &mut Cx<'a>,
+    fields: &Fields<'_, 'a>,
+    forms: &[&'static str],
+    level: Option<Level>,
+) -> Option<Option<&'static str>> {
+    let there: Vec<&'static str> = forms.iter().copied().filter(|form| fields.get(form).is_some()).collect();
+    match (there.as_slice(), level) {
+        ([], Some(Level::Off)) => Some(None),
+        ([form], level) if level != Some(Level::Off) => Some(Some(form)),
+        ([], _) => {
+            let way_out = format!("add one of {}, or `level = \"off\"`", forms.join(", "));
+            cx.error(fields.at, "this demand does not say what is demanded", way_out);
+            None
+        }
+        ([first, ..], Some(Level::Off)) => {
+            let message = format!("`{first}` is demanded and switched off at once");
+            cx.error(fields.at, message, "keep the form or the level");
+            None
+        }
+        ([first, second, ..], _) => {
+            let at = fields.get(second).map_or(fields.at, |entry| entry.at);
+            let message = format!("both `{first}` and `{second}` are demanded of one key");
+            cx.error(at, message, "keep one of them");
+            None
+        }
+        // A single form with a level that is not off was taken by the second arm.
+        ([_], _) => None,
+    }
+}
+
+/// A value as text; numbers and truth are taken as they are written.
+fn scalar<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
+    match &node.value {
+        Value::Text(text) if text.is_empty() => Some(String::new()),
+        Value::Text(_) => service_text(cx, node, key).map(|text| text.value),
+        Value::Integer(Some(number)) => Some(number.to_string()),
+        Value::Boolean(value) => Some(value.to_string()),
+        Value::List(_) => {
+            let message = format!("`{key}` must be one value, not a list");
+            let way_out = format!("write `{key} = {{ one_of = […] }}` or `{{ contains = […] }}`");
+            cx.error(node.span, message, way_out);
+            None
+        }
+        _ => {
+            cx.mismatch(node, key, "text, a whole number, true or false", "\"…\"");
+            None
+        }
+    }
+}
+
+/// A list of values that holds at least one.
+fn some<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str) -> Option<Vec<String>> {
+    let entry = fields.get(key)?;
+    let before = cx.errors.len();
+    let values = fields.list(cx, key, scalar);
+    if values.is_empty() && cx.errors.len() == before {
+        cx.error(entry.node.span, format!("`{key}` is an empty list"), "name at least one value");
+    }
+    (!values.is_empty()).then_some(values)
+}
+
+/// A key that only makes sense as `true`.
+fn truly<'a, T>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str, form: T) -> Option<T> {
+    let stated = fields.opt(cx, key, Cx::boolean)?;
+    if stated.value {
+        return Some(form);
+    }
+    let at = fields.get(key).map_or(fields.at, |entry| entry.node.span);
+    let opposite = if key == "absent" { "present" } else { "absent" };
+    cx.error(at, format!("`{key} = false` demands nothing"), format!("write `{opposite} = true`"));
+    None
+}
+
+/// The texts of a form.
+fn texts(form: &Form) -> impl Iterator<Item = &str> {
+    let texts: &[String] = match form {
+        Form::Equals(text) => std::slice::from_ref(text),
+        Form::OneOf(texts) | Form::Contains(texts) => texts,
+        Form::Absent | Form::Present => &[],
+    };
+    texts.iter().map(String::as_str)
+}
+
+fn fill_all(texts: &[String], words: &ServiceWords<'_>) -> Vec<String> {
+    texts.iter().map(|text| fill(text, words).into_owned()).collect()
+}
+
+/// The demands of a service on settings; those without words of the service are shared.
+pub(super) fn settings_of(
+    rules: &[Rule<SettingDemand>],
+    words: &ServiceWords<'_>,
+) -> Vec<Arc<SettingDemand>> {
+    let filled = |demand: &SettingDemand| SettingDemand {
+        form: match &demand.form {
+            Form::Equals(text) => Form::Equals(fill(text, words).into_owned()),
+            Form::OneOf(texts) => Form::OneOf(fill_all(texts, words)),
+            Form::Contains(texts) => Form::Contains(fill_all(texts, words)),
+            other => other.clone(),
+        },
+        ..demand.clone()
+    };
+    instances(rules, filled)
+}
+
+/// The demands of a service on variables, likewise.
+pub(super) fn variables_of(
+    rules: &[Rule<VariableDemand>],
+    words: &ServiceWords<'_>,
+) -> Vec<Arc<VariableDemand>> {
+    let filled = |demand: &VariableDemand| VariableDemand {
+        form: match &demand.form {
+            VariableForm::Equals(text) => VariableForm::Equals(fill(text, words).into_owned()),
+            VariableForm::OneOf(texts) => VariableForm::OneOf(fill_all(texts, words)),
+            VariableForm::Path { under } => {
+                VariableForm::Path { under: under.as_ref().map(|under| fill(under, words).into_owned()) }
+            }
+            other => other.clone(),
+        },
+        ..demand.clone()
+    };
+    instances(rules, filled)
+}
+
+fn instances<D>(rules: &[Rule<D>], filled: impl Fn(&D) -> D) -> Vec<Arc<D>> {
+    let mut found = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let Some(demand) = &rule.demand else { continue };
+        found.push(if rule.per_service { Arc::new(filled(demand)) } else { demand.clone() });
+    }
+    found
+}
+
+/// A table of variables, sorted by name.
+pub(super) fn variable_rules<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<Rule<VariableDemand>> {
+    let Value::Table(table) = &entry.node.value else {
+        let message = format!("`{}` must be a table, not {}", entry.key, entry.node.value.sort());
+        cx.error(entry.node.span, message, "write `NAME = \"value\"` or `NAME = { one_of = […] }` in it");
+        return Vec::new();
+    };
+    let mut rules = Vec::new();
+    for entry in table.iter() {
+        cx.checked(entry.at, words::variable(&entry.key));
+        let Some((form, severity)) = variable_form(cx, &entry.node, &entry.key) else { continue };
+        let per_service = match &form {
+            Some(VariableForm::Equals(text)) => is_per_service(text),
+            Some(VariableForm::OneOf(texts)) => texts.iter().any(|text| is_per_service(text)),
+            Some(VariableForm::Path { under: Some(under) }) => is_per_service(under),
+            _ => false,
+        };
+        let at = cx.at(entry.at);
+        let name = entry.key.to_string();
+        let demand = form.map(|form| Arc::new(VariableDemand { name, form, severity, at }));
+        rules.push(Rule { key: entry.key.as_ref().into(), demand, per_service });
+    }
+    rules
+}
+
+fn variable_form<'a>(
+    cx: &mut Cx<'a>,
+    node: &Node<'a>,
+    key: &str,
+) -> Option<(Option<VariableForm>, Severity)> {
+    let Value::Table(_) = node.value else {
+        return Some((Some(VariableForm::Equals(scalar(cx, node, key)?)), Severity::Must));
+    };
+    let fields = cx.fields(node, node.span, key, &schema::VARIABLE)?;
+    let level = fields.opt(cx, "level", level).map(|stated| stated.value);
+    let severity = match level {
+        Some(Level::At(severity)) => severity,
+        _ => Severity::Must,
+    };
+    if fields.get("min").is_some() || fields.get("max").is_some() {
+        one_form(cx, &fields, &["equals", "one_of", "path", "under", "absent", "present", "min"], level)
+            .filter(|_| fields.get("min").is_some());
+        return Some((Some(range(cx, &fields)?), severity));
+    }
+    let form = one_form(cx, &fields, &["equals", "one_of", "path", "under", "absent", "present"], level)?;
+    let form = match form {
+        Some("equals") => VariableForm::Equals(fields.opt(cx, "equals", scalar)?),
+        Some("one_of") => VariableForm::OneOf(some(cx, &fields, "one_of")?),
+        Some("path") => fields.opt(cx, "path", absolute)?,
+        Some("under") => VariableForm::Path { under: Some(fields.opt(cx, "under", under)?) },
+        Some("absent") => truly(cx, &fields, "absent", VariableForm::Absent)?,
+        Some("present") => truly(cx, &fields, "present", VariableForm::Present)?,
+        _ => return Some((None, severity)),
+    };
+    Some((Some(form), severity))
+}
+
+/// `path = "absolute"`
+fn absolute<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<VariableForm> {
+    let way_out = "write `path = \"absolute\"`, or `under = \"/directory\"`";
+    let checked = cx.word(node, key, |text| match text {
+        "absolute" => Ok(()),
+        _ => Err((format!("`path` can only be \"absolute\", not {text:?}"), way_out.into())),
+    });
+    checked.map(|_| VariableForm::Path { under: None })
+}
+
+fn under<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
+    let text = service_text(cx, node, key)?;
+    cx.checked(node.span, words::path(&text.value))
+}
+
+/// `min` and `max`, of which one may be left out.
+fn range<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<VariableForm> {
+    let number = |cx: &mut Cx<'a>, node: &Node<'a>, key: &str| match node.value {
+        Value::Integer(Some(number)) => Some(number),
+        _ => {
+            cx.mismatch(node, key, "a whole number", "1");
+            None
+        }
+    };
+    let min = fields.opt(cx, "min", number).unwrap_or(i64::MIN);
+    let max = fields.opt(cx, "max", number).unwrap_or(i64::MAX);
+    if min > max {
+        cx.error(fields.at, format!("no number is at least {min} and at most {max}"), "swap them");
+        return None;
+    }
+    Some(VariableForm::Integer { min, max })
+}
+
+/// `[unit.forbidden]`: each entry names settings and the words they must not have.
+pub(super) fn forbidden<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Vec<Forbidden> {
+    let unit = root.get("unit").and_then(|entry| match &entry.node.value {
+        Value::Table(table) => table.get("forbidden"),
+        _ => None,
+    });
+    let Some(entry) = unit else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in cx.named(entry) {
+        let name = name(cx, entry);
+        let Some(fields) = cx.fields(&entry.node, entry.at, &entry.key, &schema::FORBIDDEN) else { continue };
+        let settings = fields.need(cx, "settings", "[\"Unit.After\"]", |cx, node, key| {
+            let items = cx.items(node, key);
+            Some(items.iter().filter_map(|item| section_and_key(cx, item, key)).collect::<Vec<_>>())
+        });
+        let words = fields.texts(cx, "words").value;
+        let prefixes = fields.texts(cx, "prefixes").value;
+        if words.is_empty() && prefixes.is_empty() {
+            let message = format!("`{name}` forbids nothing");
+            cx.missing(entry.at, message, "add `words = [\"…\"]` or `prefixes = [\"…\"]`");
+        }
+        let why = fields.need(cx, "why", "\"what goes wrong otherwise\"", Cx::prose);
+        let at = cx.at(entry.at);
+        for (section, key) in settings.unwrap_or_default() {
+            found.push(Forbidden {
+                section,
+                key,
+                words: words.clone(),
+                prefixes: prefixes.clone(),
+                name: name.clone(),
+                why: why.as_ref().map(|why| why.value.clone()).unwrap_or_default(),
+                at: at.clone(),
+            });
+        }
+    }
+    found
+}
+
+/// `Unit.After`
+fn section_and_key<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<(String, String)> {
+    let way_out = "write the section, a dot and the setting, such as \"Unit.After\"";
+    let stated = cx.word(node, key, |text| match text.split_once('.') {
+        Some((section @ ("Unit" | "Service" | "Install"), setting)) => {
+            words::setting(setting).map(|setting| (section.to_owned(), setting))
+        }
+        _ => Err((format!("{text:?} is no setting of a section"), way_out.into())),
+    });
+    stated.map(|stated| stated.value)
+}

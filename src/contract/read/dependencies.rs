@@ -1,0 +1,93 @@
+//! Section E: what services rely on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::places::{account, path_value};
+use super::{Cx, Fields, name};
+use crate::contract::tree::{Entry, Node};
+use crate::contract::{Dependency, DependencyKind, schema, words};
+use crate::model::Stated;
+
+/// Up to which size a database is read through, where the contract does not say: 256 MiB.
+const CHECK_UP_TO: u64 = 256 << 20;
+
+/// `[dependencies]`
+pub(super) fn dependencies<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> BTreeMap<Arc<str>, Dependency> {
+    let Some(entry) = root.get("dependencies") else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for entry in cx.named(entry) {
+        let name = name(cx, entry);
+        if let Some(dependency) = dependency(cx, entry, name.clone()) {
+            found.insert(name, dependency);
+        }
+    }
+    found
+}
+
+fn dependency<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: Arc<str>) -> Option<Dependency> {
+    let fields = cx.fields(&entry.node, entry.at, &entry.key, &schema::DEPENDENCY)?;
+    let kind_name = fields.need(cx, "kind", "\"redis\"", Cx::raw)?;
+    let known = schema::DEPENDENCY_KINDS.iter().copied();
+    if !known.clone().any(|kind| kind == kind_name) {
+        let at = fields.get("kind").map_or(entry.at, |entry| entry.node.span);
+        cx.unknown(at, format!("{kind_name:?} is no kind of dependency"), kind_name, known);
+        return None;
+    }
+    refuse_foreign_keys(cx, &fields, kind_name);
+    let unit = fields.opt(cx, "unit", |cx, node, key| cx.word(node, key, |text| words::unit(text, None)));
+    let kind = match kind_name {
+        "redis" => redis(cx, &fields),
+        "sqlite" => sqlite(cx, &fields),
+        "tcp" => tcp_address(cx, &fields).map(|address| DependencyKind::Tcp { address }),
+        _ => {
+            fields.need(cx, "unit", "\"app.service\"", |_, _, _| Some(()))?;
+            Some(DependencyKind::Unit)
+        }
+    };
+    Some(Dependency { name, kind: kind?, unit, at: cx.at(entry.at) })
+}
+
+/// Refuses keys that only other kinds have.
+fn refuse_foreign_keys<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, kind: &str) {
+    for (key, kinds) in schema::DEPENDENCY_KEYS {
+        if let (Some(entry), false) = (fields.get(key), kinds.contains(&kind)) {
+            let message = format!("`{key}` means nothing for a dependency of kind {kind}");
+            cx.error(entry.at, message, format!("take it out; it belongs to kind {}", kinds.join(", ")));
+        }
+    }
+}
+
+fn redis<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind> {
+    let address = tcp_address(cx, fields);
+    let append_only = fields.opt(cx, "append_only", Cx::boolean);
+    let loopback_only = fields.opt(cx, "loopback_only", Cx::boolean);
+    let password = fields.opt(cx, "password", password);
+    let address = address?;
+    if loopback_only.as_ref().is_some_and(|only| only.value) && !words::is_loopback(&address.value) {
+        let message = format!("{} is no address of this host, yet `loopback_only` is true", address.value);
+        let span = fields.get("address").map_or(fields.at, |entry| entry.node.span);
+        cx.error(span, message, "write \"127.0.0.1:…\", or `loopback_only = false`");
+    }
+    Some(DependencyKind::Redis { address, append_only, loopback_only, password })
+}
+
+/// `password = { file = "…", key = "…" }`
+fn password<'a>(cx: &mut Cx<'a>, node: &Node<'a>, _: &str) -> Option<(Stated<String>, Stated<String>)> {
+    let fields = cx.fields(node, node.span, "", &schema::PASSWORD)?;
+    let file = fields.need(cx, "file", "\"/etc/app/secrets.env\"", path_value);
+    let key =
+        fields.need(cx, "key", "\"REDIS_PASSWORD\"", |cx, node, key| cx.word(node, key, words::variable));
+    Some((file?, key?))
+}
+
+fn sqlite<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind> {
+    let path = fields.need(cx, "path", "\"{layout.data}/app.db\"", path_value);
+    let owner = fields.opt(cx, "owner", account);
+    let check_up_to = fields.opt(cx, "check_up_to", Cx::count).map_or(CHECK_UP_TO, |stated| stated.value);
+    Some(DependencyKind::Sqlite { path: path?, owner, check_up_to })
+}
+
+fn tcp_address<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Stated<String>> {
+    fields.need(cx, "address", "\"127.0.0.1:8080\"", |cx, node, key| cx.word(node, key, words::address))
+}

@@ -1,0 +1,450 @@
+//! The services: layers of demands laid over each other, names resolved, placeholders filled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::demands::{
+    Rule, UnitLayer, overlay, service_text, settings_of, unit_layer, variable_rules, variables_of,
+};
+use super::places::{account, mode};
+use super::{Cx, Fields, name};
+use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
+use crate::contract::tree::{Node, Value};
+use crate::contract::{
+    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Kind, Service, SettingDemand, VariableDemand,
+    schema, words,
+};
+use crate::model::{Severity, Stated};
+
+/// Every kind with its name in a contract.
+pub(super) const KINDS: [(&str, Kind); 5] = [
+    ("python", Kind::Python),
+    ("executable", Kind::Executable),
+    ("timer-job", Kind::TimerJob),
+    ("job", Kind::Job),
+    ("draft", Kind::Draft),
+];
+
+/// An env file whose path may name the service.
+#[derive(Clone, Debug)]
+pub(super) struct EnvFileTemplate {
+    demand: EnvFileDemand,
+    per_service: bool,
+}
+
+/// What services of one kind start with.
+struct KindLayer {
+    unit: UnitLayer,
+    variables: Vec<Rule<VariableDemand>>,
+}
+
+/// A service as far as others need to know it.
+struct Draft<'t, 'a> {
+    fields: Fields<'t, 'a>,
+    name: Arc<str>,
+    title: Option<String>,
+    kind: Stated<Kind>,
+    unit: Stated<String>,
+    own: Option<UnitLayer>,
+}
+
+impl Draft<'_, '_> {
+    fn words(&self) -> ServiceWords<'_> {
+        let title = self.title.as_deref().unwrap_or(&self.name);
+        ServiceWords { service: &self.name, unit: &self.unit.value, title }
+    }
+}
+
+/// `[services]` with what `[unit]`, `[env.variables]` and `[kinds]` say of them.
+pub(super) fn services<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>, contract: &Contract) -> Vec<Service> {
+    let kinds = kind_layers(cx, root);
+    let Some(entry) = root.get("services") else { return Vec::new() };
+    let entries = cx.named(entry);
+    let mut drafts = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = name(cx, entry);
+        if let Some(fields) = cx.fields(&entry.node, entry.at, &entry.key, &schema::SERVICE) {
+            drafts.push(draft(cx, fields, name, &kinds));
+        }
+    }
+    let units: HashMap<&str, &str> =
+        drafts.iter().map(|draft| (draft.name.as_ref(), draft.unit.value.as_str())).collect();
+    let around = Around { contract, kinds: &kinds, units: &units };
+    drafts.iter().map(|draft| around.service(cx, draft)).collect()
+}
+
+/// The layers of the contract and of each kind, merged.
+fn kind_layers<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> BTreeMap<Kind, KindLayer> {
+    let base = root.get("unit").map(|entry| unit_layer(cx, entry, &schema::UNIT)).unwrap_or_default();
+    let variables = root.get("env").and_then(|entry| match &entry.node.value {
+        Value::Table(table) => table.get("variables"),
+        _ => None,
+    });
+    let variables = variables.map(|entry| variable_rules(cx, entry)).unwrap_or_default();
+    let mut layers: BTreeMap<Kind, KindLayer> = KINDS
+        .iter()
+        .map(|(_, kind)| (*kind, KindLayer { unit: base.clone(), variables: overlay(&variables, &[]) }))
+        .collect();
+    let Some(entry) = root.get("kinds") else { return layers };
+    for entry in cx.named(entry) {
+        let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == entry.key) else {
+            let message = format!("there is no kind `{}`", entry.key);
+            cx.unknown(entry.at, message, &entry.key, KINDS.iter().map(|(name, _)| *name));
+            continue;
+        };
+        let Some(fields) = cx.fields(&entry.node, entry.at, &entry.key, &schema::KIND) else { continue };
+        let unit = fields.get("unit").map(|entry| unit_layer(cx, entry, &schema::SECTIONS));
+        let more = fields.get("variables").map(|entry| variable_rules(cx, entry));
+        if let Some(layer) = layers.get_mut(kind) {
+            layer.unit = layer.unit.overlaid(&unit.unwrap_or_default());
+            layer.variables = overlay(&layer.variables, &more.unwrap_or_default());
+        }
+    }
+    layers
+}
+
+/// First look at a service: name, kind, unit.
+fn draft<'t, 'a>(
+    cx: &mut Cx<'a>,
+    fields: Fields<'t, 'a>,
+    name: Arc<str>,
+    kinds: &BTreeMap<Kind, KindLayer>,
+) -> Draft<'t, 'a> {
+    let at = cx.at(fields.at);
+    let title = fields.opt(cx, "title", Cx::text).map(|title| title.value);
+    let kind = fields.need(cx, "kind", "\"python\"", kind);
+    let kind = kind.unwrap_or_else(|| Stated::new(Kind::Executable, at.clone()));
+    let own = fields.get("unit").map(|entry| unit_layer(cx, entry, &schema::SECTIONS));
+    let inherited = kinds.get(&kind.value).and_then(|layer| layer.unit.name.as_ref());
+    let template = own.as_ref().and_then(|own| own.name.as_ref()).or(inherited);
+    let text = template.map_or("{service}.service", |stated| stated.value.as_str());
+    let words = ServiceWords { service: &name, unit: "", title: title.as_deref().unwrap_or(&name) };
+    let unit = fill(text, &words).into_owned();
+    let stated_at = template.map_or(at, |stated| stated.at.clone());
+    if let Err((message, way_out)) = words::unit(&unit, Some("service")) {
+        cx.error_at(&stated_at, message, way_out);
+    }
+    Draft { fields, name, title, kind, unit: Stated::new(unit, stated_at), own }
+}
+
+/// `kind = "python"`
+fn kind<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<Kind>> {
+    let text = cx.raw(node, key)?;
+    let found = KINDS.iter().find(|(name, _)| *name == text);
+    if found.is_none() {
+        let message = format!("there is no kind {text:?}");
+        cx.unknown(node.span, message, text, KINDS.iter().map(|(name, _)| *name));
+    }
+    found.map(|(_, kind)| Stated::new(*kind, cx.at(node.span)))
+}
+
+/// What a service is built from.
+struct Around<'c> {
+    contract: &'c Contract,
+    kinds: &'c BTreeMap<Kind, KindLayer>,
+    units: &'c HashMap<&'c str, &'c str>,
+}
+
+impl Around<'_> {
+    fn service<'a>(&self, cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Service {
+        let fields = &draft.fields;
+        let words = draft.words();
+        let none = UnitLayer::default();
+        let inherited = self.kinds.get(&draft.kind.value).map_or(&none, |layer| &layer.unit);
+        let own = draft.own.as_ref();
+        let requires = fields.list(cx, "requires", |cx, item, key| self.required(cx, item, key));
+        let after = fields.list(cx, "after", |cx, item, key| self.earlier(cx, item, key, &draft.name));
+        let env_files = self.env_files(cx, draft, inherited);
+        let settings = self.settings(cx, draft, inherited);
+        let account_of = |cx: &mut Cx<'a>, key, typed: fn(&UnitLayer) -> Option<&Stated<String>>, last| {
+            let stated: &Stated<String> = match own.and_then(typed).or_else(|| typed(inherited)) {
+                Some(typed) => typed,
+                None => last,
+            };
+            let filled = || Stated::new(fill(&stated.value, &words).into_owned(), stated.at.clone());
+            fields.opt(cx, key, account).unwrap_or_else(filled)
+        };
+        let identity = &self.contract.identity;
+        Service {
+            name: draft.name.clone(),
+            title: draft.title.clone(),
+            kind: draft.kind.clone(),
+            unit: draft.unit.clone(),
+            timer: timer(cx, draft),
+            user: account_of(cx, "user", |layer| layer.user.as_ref(), &identity.user),
+            group: account_of(cx, "group", |layer| layer.group.as_ref(), &identity.group),
+            venv: self.venv(cx, draft),
+            command: command(cx, draft),
+            working_directory: working_directory(&settings),
+            writes: fields.list(cx, "writes", |cx, item, key| path_of(cx, item, key, &words)),
+            variables: self.variables(cx, draft, &env_files),
+            after_units: self.units_of(requires.iter().chain(&after)),
+            binds_to: if draft.kind.value.runs() { self.units_of(requires.iter()) } else { Vec::new() },
+            settings,
+            env_files,
+            requires,
+            after,
+            at: cx.at(fields.at),
+        }
+    }
+
+    /// The name of a dependency.
+    fn required<'a>(&self, cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
+        let named = cx.text(node, key)?;
+        let known = &self.contract.dependencies;
+        if !known.contains_key(named.value.as_str()) && !cx.partial {
+            let message = format!("there is no dependency {:?}", named.value);
+            cx.unknown(node.span, message, &named.value, known.keys().map(|name| name.as_ref()));
+        }
+        Some(named)
+    }
+
+    /// The name of a service, or of a dependency that is not required.
+    fn earlier<'a>(&self, cx: &mut Cx<'a>, node: &Node<'a>, key: &str, own: &str) -> Option<Stated<String>> {
+        let named = cx.text(node, key)?;
+        let word = named.value.as_str();
+        let dependencies = &self.contract.dependencies;
+        match (self.units.contains_key(word), dependencies.contains_key(word)) {
+            (true, _) if word == own => {
+                cx.error(node.span, format!("{own} cannot start after itself"), "take it out");
+            }
+            (true, true) => cx.error(
+                node.span,
+                format!("{word:?} is both a service and a dependency"),
+                "give one of them another name",
+            ),
+            (false, false) if !cx.partial => {
+                let message = format!("there is neither a service nor a dependency {word:?}");
+                let known = self.units.keys().copied().chain(dependencies.keys().map(|name| name.as_ref()));
+                cx.unknown(node.span, message, word, known);
+            }
+            _ => {}
+        }
+        Some(named)
+    }
+
+    /// The units behind names, each with the place of the name.
+    fn units_of<'n>(&self, names: impl Iterator<Item = &'n Stated<String>>) -> Vec<Stated<String>> {
+        let unit_of = |name: &str| match self.contract.dependencies.get(name) {
+            Some(Dependency { unit, .. }) => unit.as_ref().map(|unit| unit.value.clone()),
+            None => self.units.get(name).map(|unit| (*unit).to_owned()),
+        };
+        names.filter_map(|name| Some(Stated::new(unit_of(&name.value)?, name.at.clone()))).collect()
+    }
+
+    fn venv<'a>(&self, cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
+        let fields = &draft.fields;
+        let Some(entry) = fields.get("venv") else {
+            if draft.kind.value == Kind::Python {
+                let message = format!("{} is a python service without a venv", draft.name);
+                cx.missing(fields.at, message, "add `venv = \"…\"`, or make it `kind = \"executable\"`");
+            }
+            return None;
+        };
+        let named = cx.text(&entry.node, "venv")?;
+        let known = &self.contract.venvs;
+        let Some(venv) = known.get(named.value.as_str()) else {
+            if !cx.partial {
+                let message = format!("there is no venv {:?} in `[venvs]`", named.value);
+                cx.unknown(entry.node.span, message, &named.value, known.keys().map(|name| name.as_ref()));
+            }
+            return None;
+        };
+        Some(Stated::new(venv.path.value.clone(), named.at))
+    }
+
+    fn env_files<'a>(
+        &self,
+        cx: &mut Cx<'a>,
+        draft: &Draft<'_, 'a>,
+        inherited: &UnitLayer,
+    ) -> Vec<EnvFileDemand> {
+        let words = draft.words();
+        let own = draft.own.as_ref().and_then(|own| own.env_files.as_ref());
+        let templates = match (draft.fields.get("env_files"), own.or(inherited.env_files.as_ref())) {
+            (Some(_), _) => &draft.fields.list(cx, "env_files", |cx, item, _| env_file(cx, item)),
+            (None, Some(templates)) => templates,
+            (None, None) => return Vec::new(),
+        };
+        let filled = |template: &EnvFileTemplate| {
+            let mut demand = template.demand.clone();
+            if template.per_service {
+                demand.path = fill(&demand.path, &words).into_owned();
+            }
+            demand
+        };
+        let files: Vec<EnvFileDemand> = templates.iter().map(filled).collect();
+        let twice = |index: usize| files[..index].iter().any(|other| other.path == files[index].path);
+        if let Some(index) = (1..files.len().min(64)).find(|index| twice(*index)) {
+            let message = format!("{} is named twice by {}", files[index].path, draft.name);
+            cx.error_at(&files[index].at, message, "name each env file once, in order");
+        }
+        files
+    }
+
+    /// Variables are demanded of services that have env files; others only owe what they say themselves.
+    fn variables<'a>(
+        &self,
+        cx: &mut Cx<'a>,
+        draft: &Draft<'_, 'a>,
+        env_files: &[EnvFileDemand],
+    ) -> Vec<Arc<VariableDemand>> {
+        let own = draft.fields.get("variables").map(|entry| variable_rules(cx, entry)).unwrap_or_default();
+        let inherited: &[Rule<VariableDemand>] = match self.kinds.get(&draft.kind.value) {
+            Some(layer) if !env_files.is_empty() => &layer.variables,
+            _ => &[],
+        };
+        match own.is_empty() {
+            true => variables_of(inherited, &draft.words()),
+            false => variables_of(&overlay(inherited, &own), &draft.words()),
+        }
+    }
+
+    fn settings<'a>(
+        &self,
+        cx: &mut Cx<'a>,
+        draft: &Draft<'_, 'a>,
+        inherited: &UnitLayer,
+    ) -> Vec<Arc<SettingDemand>> {
+        let words = draft.words();
+        let mut settings = match &draft.own {
+            Some(own) if !own.settings.is_empty() => {
+                settings_of(&overlay(&inherited.settings, &own.settings), &words)
+            }
+            _ => settings_of(&inherited.settings, &words),
+        };
+        let directory =
+            draft.fields.opt(cx, "working_directory", |cx, node, key| path_of(cx, node, key, &words));
+        if let Some(directory) = directory {
+            settings.retain(|demand| !is_working_directory(demand));
+            settings.push(Arc::new(SettingDemand {
+                section: "Service".into(),
+                key: "WorkingDirectory".into(),
+                form: Form::Equals(directory.value),
+                severity: Severity::Must,
+                default_counts: false,
+                at: directory.at,
+            }));
+        }
+        settings
+    }
+}
+
+fn is_working_directory(demand: &SettingDemand) -> bool {
+    demand.section == "Service" && demand.key == "WorkingDirectory"
+}
+
+/// The working directory that the settings demand, where it is one.
+fn working_directory(settings: &[Arc<SettingDemand>]) -> Option<Stated<String>> {
+    let demand = settings.iter().find(|demand| is_working_directory(demand))?;
+    match &demand.form {
+        Form::Equals(path) => Some(Stated::new(path.clone(), demand.at.clone())),
+        _ => None,
+    }
+}
+
+/// An absolute path that may name the service.
+fn path_of<'a>(
+    cx: &mut Cx<'a>,
+    node: &Node<'a>,
+    key: &str,
+    service: &ServiceWords<'_>,
+) -> Option<Stated<String>> {
+    let text = service_text(cx, node, key)?;
+    let path = cx.checked(node.span, words::path(&fill(&text.value, service)))?;
+    Some(Stated::new(path, text.at))
+}
+
+/// The timer of a timer job: the one it names, else the unit's namesake.
+fn timer<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
+    let is_timed = draft.kind.value == Kind::TimerJob;
+    if let (Some(entry), false) = (draft.fields.get("timer"), is_timed) {
+        let message = format!("{} has a timer but is no timer job", draft.name);
+        cx.error(entry.at, message, "write `kind = \"timer-job\"`, or take the timer out");
+        return None;
+    }
+    let named = draft.fields.opt(cx, "timer", |cx, node, key| {
+        let text = service_text(cx, node, key)?;
+        let unit = fill(&text.value, &draft.words()).into_owned();
+        cx.checked(node.span, words::unit(&unit, Some("timer"))).map(|unit| Stated::new(unit, text.at))
+    });
+    let stem = draft.unit.value.strip_suffix(".service").unwrap_or(&draft.unit.value);
+    let namesake = || Stated::new(format!("{stem}.timer"), draft.unit.at.clone());
+    is_timed.then(|| named.unwrap_or_else(namesake))
+}
+
+/// `command = ["program", "argument"]`
+fn command<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<CommandDemand> {
+    let fields = &draft.fields;
+    let exact = fields.opt(cx, "exact", Cx::boolean);
+    let Some(entry) = fields.get("command") else {
+        if let Some(exact) = exact {
+            cx.error_at(&exact.at, "`exact` without a `command` means nothing", "add the command");
+        }
+        return None;
+    };
+    let words = fields.list(cx, "command", |cx, item, key| match &item.value {
+        Value::Text(text) if text.is_empty() => Some(String::new()),
+        _ => service_text(cx, item, key).map(|text| fill(&text.value, &draft.words()).into_owned()),
+    });
+    let Some(program) = words.first() else {
+        if matches!(&entry.node.value, Value::List(items) if items.is_empty()) {
+            cx.error(entry.node.span, "`command` is empty", "name the program, then its arguments");
+        }
+        return None;
+    };
+    let at_home = fields.get("venv").is_some();
+    if program.is_empty() || program.contains('/') && !program.starts_with('/') {
+        let message = format!("{program:?} cannot be a program");
+        cx.error(entry.node.span, message, "write the name of a program of the venv, or a whole path");
+    } else if !program.starts_with('/') && !at_home && draft.kind.value != Kind::Python {
+        let message = format!("{program:?} is relative, and {} has no venv to look in", draft.name);
+        cx.error(entry.node.span, message, format!("write the whole path, such as \"/usr/bin/{program}\""));
+    }
+    let exact = exact.is_some_and(|exact| exact.value);
+    Some(CommandDemand { words, exact, at: cx.at(entry.at) })
+}
+
+/// An env file: its path, or a table with its path and what is special about it.
+pub(super) fn env_file<'a>(cx: &mut Cx<'a>, node: &Node<'a>) -> Option<EnvFileTemplate> {
+    let at = cx.at(node.span);
+    let mut demand = EnvFileDemand {
+        path: String::new(),
+        secret: false,
+        owner: None,
+        group: None,
+        mode: None,
+        overrides: Vec::new(),
+        at,
+    };
+    let path_node = match &node.value {
+        Value::Table(table) => {
+            let fields = cx.fields(node, node.span, "", &schema::ENV_FILE)?;
+            fields.need(cx, "path", "\"/etc/app/app.env\"", |_, _, _| Some(()))?;
+            demand.secret = fields.opt(cx, "secret", Cx::boolean).is_some_and(|stated| stated.value);
+            demand.owner = fields.opt(cx, "owner", account).map(|stated| stated.value);
+            demand.group = fields.opt(cx, "group", account).map(|stated| stated.value);
+            demand.mode = fields.opt(cx, "mode", mode).map(|stated| stated.value);
+            demand.overrides = fields.list(cx, "overrides", |cx, item, key| {
+                cx.word(item, key, words::variable).map(|stated| stated.value)
+            });
+            table.get("path").map_or(node, |entry| &entry.node)
+        }
+        _ => node,
+    };
+    let raw = cx.raw(path_node, "env_files")?;
+    if let Some(path) = raw.strip_prefix('-') {
+        let message =
+            "an env file is never optional: without it the service would start with half its values";
+        cx.error(path_node.span, message, format!("write {path:?}"));
+        return None;
+    }
+    let text = cx.expand(raw, path_node.span, Scope::Service);
+    demand.path = cx.checked(path_node.span, words::path(&text))?;
+    if demand.secret && demand.mode.is_some_and(|mode| mode & 0o007 != 0) {
+        let message = format!("{} is secret, yet its mode lets everybody in", demand.path);
+        cx.error(path_node.span, message, "write `mode = \"0640\"`, or a stricter one");
+    }
+    let per_service = is_per_service(&demand.path);
+    Some(EnvFileTemplate { demand, per_service })
+}
