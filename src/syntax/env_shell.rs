@@ -136,7 +136,12 @@ struct Shell<'a> {
     known: HashMap<String, Result<String, String>>,
     /// Why the shell, or our reading of it, ended before the file did.
     stopped: Option<String>,
+    /// How much text expansions may still put in.
+    budget: usize,
 }
+
+/// Room for expansions beside the file's own length, or `A=$A$A` line after line would double for ever.
+const EXPANSION_BUDGET: usize = 256 * 1024;
 
 /// One word of a command.
 #[derive(Default)]
@@ -167,6 +172,7 @@ impl<'a> Shell<'a> {
             stretches: Vec::new(),
             known: HashMap::new(),
             stopped: None,
+            budget: text.len() + EXPANSION_BUDGET,
         }
     }
 
@@ -518,13 +524,15 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn insert(&self, word: &mut Word, name: &str) {
+    fn insert(&mut self, word: &mut Word, name: &str) {
         match self.known.get(name) {
             Some(Ok(_)) if SPECIAL.contains(&name) => {
                 word.unknown = Some(format!("the shell expands `${name}`"));
             }
-            // Growth is bounded, or `A=$A$A` line after line would double for ever.
-            Some(Ok(value)) if word.text.len() + value.len() <= 64 * 1024 => word.text.push_str(value),
+            Some(Ok(value)) if value.len() <= self.budget => {
+                self.budget -= value.len();
+                word.text.push_str(value);
+            }
             Some(_) => word.unknown = Some(format!("the shell puts in the value of ${name}")),
             None => {
                 word.unknown =

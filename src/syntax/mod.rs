@@ -22,5 +22,7 @@ pub mod pyvenv_cfg;
 pub mod redis_conf;
 pub mod secret_shape;
 pub mod shebang;
+pub mod shell_words;
+mod shell_wrappers;
 pub mod sudoers;
 pub mod words;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{Accounts, User};
 
+/// Aliases in aliases are followed this deep; nobody nests them further.
+const DEEPEST_ALIAS: usize = 64;
+
 /// One sudoers file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sudoers {
@@ -80,8 +83,8 @@ impl Sudoers {
             None => item.strip_prefix('#').map_or(item == user.name, |uid| uid.parse() == Ok(user.uid)),
         };
         let is_root = |item: &str| item == "root" || item == "#0";
-        let mut users = Matcher { aliases: &aliases, matches: &is_user, judged: HashMap::new() };
-        let mut run_as = Matcher { aliases: &aliases, matches: &is_root, judged: HashMap::new() };
+        let mut users = Matcher { aliases: &aliases, matches: &is_user, judged: HashMap::new(), depth: 0 };
+        let mut run_as = Matcher { aliases: &aliases, matches: &is_root, judged: HashMap::new(), depth: 0 };
         let mut grants = Vec::new();
         for rule in &self.rules {
             let as_root = rule.run_as.is_empty() || run_as.list(&rule.run_as) == Some(true);
@@ -101,6 +104,8 @@ struct Matcher<'a> {
     matches: &'a dyn Fn(&str) -> bool,
     /// Aliases judged already; None while one is being judged, so that a circle ends.
     judged: HashMap<&'a str, Option<bool>>,
+    /// How many aliases deep we are.
+    depth: usize,
 }
 
 impl Matcher<'_> {
@@ -125,7 +130,12 @@ impl Matcher<'_> {
             return *known;
         }
         self.judged.insert(key, None);
-        let verdict = if self.judged.len() > 64 { None } else { self.list(members) };
+        if self.depth >= DEEPEST_ALIAS {
+            return None;
+        }
+        self.depth += 1;
+        let verdict = self.list(members);
+        self.depth -= 1;
         self.judged.insert(key, verdict);
         verdict
     }
@@ -251,21 +261,22 @@ fn parse_rule(text: &str, line: u32) -> Option<Rule> {
 /// The user list ends at the first blank that neither follows nor precedes a comma.
 fn users_of(left: &str) -> &str {
     let left = left.trim();
-    let bytes = left.as_bytes();
     let mut quoted = false;
-    for (at, &byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b' ' | b'\t' if !quoted => {
-                let before = left[..at].trim_end().ends_with([',', '!']);
-                let after = left[at..].trim_start().starts_with(',');
-                let escaped = left[..at].ends_with('\\');
-                if !before && !after && !escaped {
-                    return &left[..at];
-                }
-            }
-            _ => {}
+    let mut last = ' ';
+    let mut blank_from = None;
+    for (at, c) in left.char_indices() {
+        let blank = matches!(c, ' ' | '\t');
+        if blank && !quoted && last != '\\' {
+            blank_from.get_or_insert(at);
+            continue;
         }
+        if let Some(end) = blank_from.take() {
+            if c != ',' && !matches!(last, ',' | '!') {
+                return &left[..end];
+            }
+        }
+        quoted ^= c == '"';
+        last = c;
     }
     left
 }

@@ -1,0 +1,1 @@
+"""The quantum trader: a small system of four services under one contract."""

@@ -1,0 +1,1 @@
+"""The ensemble: several simple models vote on every tick of the market."""

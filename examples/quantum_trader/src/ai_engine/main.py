@@ -1,0 +1,58 @@
+"""Publishes a trade intent for every tick: `python -m src.ai_engine.main`."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from src.ai_engine import ensemble, market
+from src.common import database, service, settings
+
+STREAM_LENGTH = 20_000
+
+
+class Engine:
+    """Walks the market; the tick survives a restart because it is the number of events published."""
+
+    def __init__(self) -> None:
+        self.redis = service.connect_redis()
+        self.database = database.connect()
+        self.tick: int | None = None
+
+    def step(self) -> None:
+        """One tick of one symbol."""
+        if self.tick is None:
+            self.tick = int(self.redis.get("quantum:market:tick") or ensemble.WINDOW)
+        symbol = market.SYMBOLS[self.tick % len(market.SYMBOLS)]
+        prices = market.window(symbol, self.tick, ensemble.WINDOW)
+        predictions = ensemble.breakdown(prices)
+        action, confidence = ensemble.vote(predictions)
+        event = {
+            "event_type": "trade.intent",
+            "source": settings.text("SERVICE_NAME"),
+            "timestamp": f"{time.time():.3f}",
+            "tick": str(self.tick),
+            "symbol": symbol,
+            "price": f"{prices[-1]:.6f}",
+            "action": action,
+            "confidence": f"{confidence:.4f}",
+            "model_breakdown": json.dumps(predictions, separators=(",", ":")),
+        }
+        self.redis.xadd(service.STREAM, event, maxlen=STREAM_LENGTH, approximate=True)
+        self.tick += 1
+        self.redis.set("quantum:market:tick", self.tick)
+        if self.tick % 10 == 0:
+            database.beat(self.database)
+
+
+def main() -> None:
+    """Runs until it is told to stop."""
+    stop = service.Stop()
+    log = service.configure_logging()
+    engine = Engine()
+    log.info("publishing to %s", service.STREAM)
+    service.run(engine.step, settings.number("TICK_SECONDS", 0.2), stop, log)
+
+
+if __name__ == "__main__":
+    main()

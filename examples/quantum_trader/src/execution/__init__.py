@@ -1,0 +1,1 @@
+"""Paper trading: from intents to positions."""
