@@ -9,6 +9,8 @@ mod declare;
 pub mod compare;
 pub mod mend;
 pub mod prelude;
+pub mod reach;
+pub mod sandbox;
 
 use crate::contract::{SettingDemand, VariableDemand};
 use crate::facts::Needs;
@@ -69,6 +71,17 @@ rules! {
         process_executable_wrong
         process_older_than_unit
         process_user_wrong
+        start_directory_missing
+        start_directory_unwritable
+        start_env_file_missing
+        start_group_missing
+        start_interpreter_broken
+        start_path_missing
+        start_program_missing
+        start_sandbox_hides
+        start_sandbox_locks
+        start_script_missing
+        start_user_missing
         timer_missing
         timer_not_active
         timer_not_enabled
