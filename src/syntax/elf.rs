@@ -137,9 +137,7 @@ fn find_loader(bytes: &Bytes<'_>, layout: &Layout) -> Option<Loader> {
     let size = usize::from(bytes.half(layout.program_header_size)?);
     let count = usize::from(bytes.half(layout.program_header_count)?);
     for index in 0..count.min(MOST_PROGRAM_HEADERS) {
-        let Some(header) = index.checked_mul(size).and_then(|offset| table.checked_add(offset)) else {
-            return None;
-        };
+        let header = index.checked_mul(size).and_then(|offset| table.checked_add(offset))?;
         let Some(kind) = bytes.word(header) else { return Some(Loader::Beyond) };
         if kind == PT_INTERP {
             let offset = bytes.address(header.checked_add(layout.segment_offset)?, layout.wide);

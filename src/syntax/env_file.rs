@@ -457,10 +457,8 @@ impl Reader {
 
     /// An assignment is complete: systemd's `push`, then its `strv_env_clean`.
     fn push(&mut self) {
-        if self.state == State::Value {
-            if let Some(length) = self.blanks_from {
-                self.value.truncate(length);
-            }
+        if let (State::Value, Some(length)) = (self.state, self.blanks_from) {
+            self.value.truncate(length);
         }
         self.state = State::BeforeKey;
         let key = self.key.trim_ascii_end().to_vec();

@@ -18,6 +18,8 @@ pub mod elf;
 pub mod env_file;
 pub mod env_shell;
 pub mod environment;
+mod make_variables;
+pub mod makefile;
 pub mod pyvenv_cfg;
 pub mod redis_conf;
 pub mod secret_shape;

@@ -626,7 +626,7 @@ mod tests {
             "pythonx y",
             "git commit -m 'python x'",
         ] {
-            assert_eq!(python_lines(text), [], "{text}");
+            assert!(python_lines(text).is_empty(), "{text}");
         }
     }
 

@@ -270,10 +270,11 @@ fn users_of(left: &str) -> &str {
             blank_from.get_or_insert(at);
             continue;
         }
-        if let Some(end) = blank_from.take() {
-            if c != ',' && !matches!(last, ',' | '!') {
-                return &left[..end];
-            }
+        if let Some(end) = blank_from.take()
+            && c != ','
+            && !matches!(last, ',' | '!')
+        {
+            return &left[..end];
         }
         quoted ^= c == '"';
         last = c;

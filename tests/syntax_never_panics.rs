@@ -1,0 +1,168 @@
+//! No input panics a reader: every reader gets random bytes, random text
+//! of the characters that mean something to it, and large files of one repeated piece.
+
+use golden::syntax::{
+    accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,
+    secret_shape, shebang, shell_words, sudoers,
+};
+use proptest::prelude::*;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn read_env(bytes: &[u8]) {
+    for version in [252, 257] {
+        let file = env_file::parse(bytes, version);
+        let readings = env_shell::shell_readings(bytes, &file);
+        assert_eq!(readings.len(), file.variables.len());
+        assert!(file.effective().len() + file.repeated().len() <= file.variables.len());
+    }
+}
+
+fn read_commands(bytes: &[u8]) {
+    let value = text(bytes);
+    for command in command_line::parse(&value).commands {
+        let arguments = command_line::expand_arguments(&command, &|name| Some(name.to_owned()));
+        assert!(arguments.iter().map(String::len).sum::<usize>() <= 3 * value.len());
+    }
+    let specifiers = |word: &str| if word.contains('%') { Err(String::new()) } else { Ok(word.to_owned()) };
+    command_line::parse_with(&value, &specifiers);
+    environment::parse_environment(&value, &specifiers);
+    environment::parse_pass_environment(&value, &specifiers);
+    environment::parse_unset_environment(&value, &specifiers);
+}
+
+fn read_accounts(bytes: &[u8]) {
+    let known =
+        accounts::parse(b"root:x:0:0::/root:/bin/sh\nqt:x:9:9::/:/bin/sh\n", b"qt:x:9:\nsudo:x:27:qt\n");
+    let user = known.user("qt").expect("qt is there");
+    sudoers::parse(&text(bytes)).grants_root(user, &known);
+    let read = accounts::parse(bytes, bytes);
+    for user in read.users.iter().take(20) {
+        read.group_names_of(user);
+    }
+}
+
+fn read_small(bytes: &[u8]) {
+    shebang::parse(bytes).map(|shebang| shebang.env_use()).ok();
+    elf::parse(bytes).ok();
+    elf::parse(&[b"\x7fELF\x02\x01\x01", bytes].concat()).ok();
+    pyvenv_cfg::parse(bytes);
+    let mut conf = redis_conf::parse(bytes);
+    conf.splice(0, redis_conf::parse(bytes));
+    secret_shape::secret_shape(&text(bytes));
+    secret_shape::is_placeholder(&text(bytes));
+}
+
+fn read_makefile(bytes: &[u8]) {
+    let makefile = makefile::parse(&text(bytes));
+    let lines = makefile.recipe_lines().count();
+    for (_, line) in makefile.recipe_lines() {
+        for expanded in &line.expanded {
+            if lines < 100 {
+                shell_words::calls(expanded, line.line);
+            }
+        }
+    }
+}
+
+fn read_shell(bytes: &[u8]) {
+    for call in shell_words::calls(&text(bytes), 1) {
+        assert!(call.line >= 1);
+        call.makes_a_venv();
+    }
+}
+
+fn read_all(bytes: &[u8]) {
+    for reader in [read_env, read_commands, read_accounts, read_small, read_makefile, read_shell] {
+        reader(bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        read_all(&bytes);
+    }
+
+    #[test]
+    fn random_text_of_meaningful_characters(
+        pieces in prop::collection::vec(prop_oneof![
+            "[a-cA-C0-2 \t\n\r\"'\\\\$#;:=(){}<>|&`!@%+*?,./~\\[\\]_-]{1,4}",
+            prop::sample::select(vec![
+                "export ", "$(shell ", "${A}", "$(A)", "define A\n", "endef\n", "ifeq (", "else\n", "endif\n", "include ",
+                ".RECIPEPREFIX", "\n\t@", "<<E\n", "case a in ", "esac", "sudo ", "bash -c '", "$((", "[[ ", "ALL=(ALL) ",
+                "User_Alias ", "é", "\u{feff}", "#!", "\\\n", "://u:p@", "eyJ", "-----BEGIN ", "$(call ", "$(foreach ",
+            ]).prop_map(str::to_owned),
+        ], 0..60),
+    ) {
+        read_all(pieces.concat().as_bytes());
+    }
+}
+
+/// What is nested or repeated without end needs neither a deep stack nor quadratic time, which would be minutes.
+#[test]
+fn repeated_pieces_come_to_an_end() {
+    let pieces = [
+        "(",
+        "$(",
+        "`",
+        "\"",
+        "'",
+        "\\",
+        "\\\n",
+        "$((",
+        "${",
+        "#",
+        "A=",
+        "A=$A$A\n",
+        "A=$(A) $(A)\n",
+        "a,",
+        "! ",
+        "case ",
+        "[[ ",
+        "<<a ",
+        "<<a\n",
+        "a(",
+        "://",
+        "eyJ",
+        "sk_live_",
+        "-----BEGIN ",
+        ":AA",
+        "User_Alias A=A\n",
+        "x",
+        " ",
+        "\t",
+        "\n",
+        "\n\t",
+        "a:b\n",
+        "define A\n",
+        "A+=x\n",
+        "$(call A,",
+        "$(foreach a,b c,",
+        "sudo ",
+        "bash -c ",
+        "eval ",
+        "; ",
+        "%",
+        "\r",
+        "{",
+        ")",
+        "t: A=1\n",
+        "a\\\n\t",
+        "A := $(A) x\n",
+        "/",
+        ":",
+        "=",
+        "a ; ",
+        "\0",
+        "é",
+    ];
+    for piece in pieces {
+        let input = piece.repeat(60_000 / piece.len());
+        read_all(input.as_bytes());
+    }
+}
