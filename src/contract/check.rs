@@ -112,39 +112,54 @@ fn one_unit_each(cx: &mut Cx<'_>, contract: &Contract) {
     }
 }
 
+/// More circles than this are one mistake said again and again.
+const CIRCLES: usize = 20;
+
 /// Services that wait for each other.
 fn circles(cx: &mut Cx<'_>, contract: &Contract) {
     let services = &contract.services;
     let index: HashMap<&str, usize> =
         services.iter().enumerate().map(|(index, service)| (service.unit.value.as_str(), index)).collect();
-    let earlier = |service: usize, edge: usize| services.get(service)?.after_units.get(edge);
-    // White, on the present path, done. A path of ten thousand services must not be a recursion.
+    let mut found = 0;
+    // A path of ten thousand services must not become a recursion, so the path is a list of its own.
     let mut done = vec![false; services.len()];
     let mut on_path = vec![false; services.len()];
     for start in 0..services.len() {
         let mut path = if done[start] { Vec::new() } else { vec![(start, 0)] };
         while let Some((service, edge)) = path.pop() {
             on_path[service] = true;
-            let Some(unit) = earlier(service, edge) else {
+            let Some(unit) = services[service].after_units.get(edge) else {
                 on_path[service] = false;
                 done[service] = true;
                 continue;
             };
             path.push((service, edge + 1));
             match index.get(unit.value.as_str()) {
-                Some(next) if on_path[*next] => {
-                    let names = path.iter().map(|(index, _)| services[*index].name.as_ref());
-                    let names: Vec<&str> =
-                        names.skip_while(|name| *name != services[*next].name.as_ref()).collect();
-                    let circle = format!("{} → {}", names.join(" → "), services[*next].name);
-                    let message = format!("services wait for each other: {circle}");
+                Some(next) if on_path[*next] && found < CIRCLES => {
+                    found += 1;
+                    let from = path.iter().position(|(index, _)| index == next).unwrap_or(0);
+                    let circle = path[from..].iter().map(|(index, _)| services[*index].name.as_ref());
+                    let message = match *next == service {
+                        true => format!("{} waits for itself", services[service].name),
+                        false => format!("services wait for each other: {}", named_circle(circle.collect())),
+                    };
                     cx.error_at(&unit.at, message, "take one of them out of `after`");
                 }
-                Some(next) if !done[*next] => path.push((*next, 0)),
+                Some(next) if !done[*next] && !on_path[*next] => path.push((*next, 0)),
                 _ => {}
             }
         }
     }
+}
+
+/// `a → b → a`, shortened in the middle when it is long.
+fn named_circle(mut names: Vec<&str>) -> String {
+    let first = names.first().copied().unwrap_or("");
+    if names.len() > 8 {
+        names.splice(4..names.len() - 2, ["…"]);
+    }
+    names.push(first);
+    names.join(" → ")
 }
 
 /// Env files of a contract that does not say what they must be.

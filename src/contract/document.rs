@@ -71,12 +71,18 @@ fn parse<'a>(cx: &mut Cx<'a>, path: &str, text: &'a str) -> Table<'a> {
     cx.sources.push(SourceText::new(path.into(), text));
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        cx.partial = true;
+        cx.partial |= !keeps_its_place(error.message());
         let at = error.span().map_or(span(file, text.len()..text.len()), |range| span(file, range));
         let (message, way_out) = syntax_error(error.message(), cx.source_of(at));
         cx.error(at, message, way_out);
+        cx.unreadable.insert((at.file, at.start));
     }
     Table::from_toml(table.into_inner(), file)
+}
+
+/// True for errors after which the parser still knows every key: nothing is missing but one value.
+fn keeps_its_place(message: &str) -> bool {
+    message == "duplicate key" || message.starts_with("invalid date") || message.contains("leading zero")
 }
 
 /// The parser's words for an error, and a way out.
@@ -90,6 +96,11 @@ fn syntax_error(message: &str, offence: &str) -> (String, &'static str) {
     }
     let way_out = if message.starts_with("string values must be quoted") {
         "put the text between double quotes"
+    } else if message.starts_with("cannot extend value") {
+        "a value and a table cannot share a name; beside `[services.x.unit.Service]` write \
+         `unit.name = \"…\"`, not `unit = \"…\"`"
+    } else if message.starts_with("invalid date") {
+        "write a day of the calendar as year-month-day, such as 2026-12-31"
     } else if message.contains("leading zero") || message.contains("zero-padded") {
         "write a mode as text, \"0640\", and a number without leading zeros"
     } else if message.contains("recursion") {
@@ -138,6 +149,7 @@ fn inherited<'a>(
     let built_in = validate::BUILT_IN_NAME;
     let Value::Text(named) = &entry.node.value else {
         let way_out = format!("write `extends = \"{built_in}\"` or the path of a file");
+        cx.partial = true;
         cx.error(at, format!("`extends` must be text, not {}", entry.node.value.sort()), way_out);
         return None;
     };
@@ -147,10 +159,12 @@ fn inherited<'a>(
         beside(path, named)
     } else {
         let message = format!("there is no built-in contract {named:?}");
+        cx.partial = true;
         cx.error(at, message, format!("the built-in one is \"{built_in}\"; a file ends in .toml"));
         return None;
     };
     let Some(room) = room.filter(|_| cx.sources.iter().all(|source| *source.path != *target)) else {
+        cx.partial = true;
         let message = format!("{target} extends itself, or too many contracts stand in one line");
         cx.error(at, message, "break the circle; eight contracts are the most");
         return None;

@@ -1,6 +1,8 @@
 //! Takes typed values out of the tree. Every reader either gives the value with its place or files an
 //! error and gives nothing, so that one pass finds all errors.
 
+use std::collections::HashSet;
+
 use jiff::civil::Date;
 
 use super::error::ContractError;
@@ -22,6 +24,8 @@ pub(super) struct Cx<'a> {
     pub sources: Vec<SourceText<'a>>,
     /// Every error so far.
     pub errors: Vec<ContractError>,
+    /// File and offset of values that are no TOML, of which that was said already.
+    pub unreadable: HashSet<(u32, u32)>,
     /// A text was broken, so that what seems to be missing may only be unread.
     pub partial: bool,
     /// What placeholders stand for.
@@ -47,6 +51,9 @@ impl<'a> Cx<'a> {
 
     /// Files an error.
     pub fn error(&mut self, span: Span, message: impl Into<String>, way_out: impl Into<String>) {
+        if self.unreadable.contains(&(span.file, span.start)) {
+            return;
+        }
         let width = self.sources.get(span.file as usize).map_or(1, |source| source.width(span));
         let (message, way_out) = (message.into(), way_out.into());
         self.errors.push(ContractError { at: self.at(span), message, way_out, width });
@@ -124,11 +131,13 @@ impl<'a> Cx<'a> {
             self.error(node.span, message, format!("write `{{ {first} = … }}` or a header `[{title}]`"));
             return None;
         };
+        let mut has_unknown = false;
         for entry in table.iter().filter(|entry| !keys.keys.contains(&entry.key.as_ref())) {
+            has_unknown = true;
             let message = format!("unknown key `{}` in {}", entry.key, title(keys, name));
             self.unknown(entry.at, message, &entry.key, keys.keys.iter().copied());
         }
-        Some(Fields { table, at, name, keys })
+        Some(Fields { table, at, name, keys, has_unknown })
     }
 
     /// The entries of a table of names that the contract gives, in order.
@@ -277,6 +286,8 @@ pub(super) struct Fields<'t, 'a> {
     pub at: Span,
     /// The name that the contract gives to it.
     pub name: &'t str,
+    /// It has keys that the format does not know.
+    pub has_unknown: bool,
     keys: &'static Keys,
 }
 

@@ -41,19 +41,19 @@ tables! {
     ]
     UNIT "unit" ["name" "Unit" "Service" "Install" "forbidden"]
     FORBIDDEN "unit.forbidden.*" ["settings" "words" "prefixes" "why"]
-    SETTING "unit.*.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence"]
+    SETTING "unit.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence"]
     VARIABLE "env.variables.*" ["equals" "one_of" "path" "under" "min" "max" "absent" "present" "level"]
     KIND "kinds.*" ["unit" "variables"]
-    SECTIONS "kinds.*.unit" ["name" "Unit" "Service" "Install"]
+    SECTIONS "unit" ["name" "Unit" "Service" "Install"]
     DEPENDENCY "dependencies.*" [
         "kind" "unit" "address" "append_only" "loopback_only" "password" "path" "owner" "check_up_to"
     ]
-    PASSWORD "dependencies.*.password" ["file" "key"]
+    PASSWORD "password" ["file" "key"]
     SERVICE "services.*" [
         "title" "kind" "timer" "user" "group" "venv" "command" "exact" "env_files"
         "working_directory" "requires" "after" "writes" "unit" "variables"
     ]
-    ENV_FILE "services.*.env_files" ["path" "secret" "owner" "group" "mode" "overrides"]
+    ENV_FILE "env_files" ["path" "secret" "owner" "group" "mode" "overrides"]
     JOB "jobs.*" [
         "service" "script" "built_in" "replaces" "needs" "single_flight" "time_limit" "make_target"
     ]

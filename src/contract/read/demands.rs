@@ -1,15 +1,14 @@
-//! Demands on settings and variables: the forms they take, and the layers they are written in. The
-//! contract's layer lies lowest, then that of a kind, then a service's own; a key said anew replaces
+//! Demands on settings: the forms they take, and the layers they are written in. The contract's layer lies lowest, then that of a kind, then a service's own; a key said anew replaces
 //! what lies below it.
 
 use std::sync::Arc;
 
 use super::places::level;
 use super::services::{EnvFileTemplate, env_file};
-use super::{Cx, Fields, name};
+use super::{Cx, Fields};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Entry, Node, Value};
-use crate::contract::{Forbidden, Form, Level, SettingDemand, VariableDemand, VariableForm, schema, words};
+use crate::contract::{Form, Level, SettingDemand, schema, words};
 use crate::model::{Severity, Stated};
 
 /// A demand of a layer; without one the key is not demanded. What depends on the service is filled later.
@@ -155,7 +154,7 @@ fn environment_files<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<EnvFileTempl
 }
 
 fn level_of<'a>(cx: &mut Cx<'a>, node: &Node<'a>) -> Option<Level> {
-    let fields = cx.fields(node, node.span, "", &schema::SETTING)?;
+    let fields = cx.fields(node, node.span, "Service.EnvironmentFile", &schema::SETTING)?;
     fields.opt(cx, "level", level).map(|stated| stated.value)
 }
 
@@ -172,7 +171,7 @@ fn setting_rules<'a>(
         _ => std::slice::from_ref(&entry.node),
     };
     for node in nodes {
-        let Some(said) = setting_form(cx, node, &entry.key) else { continue };
+        let Some(said) = setting_form(cx, node, &key) else { continue };
         let per_service = said.form.as_ref().is_some_and(|form| texts(form).any(is_per_service));
         let demand = said.form.map(|form| {
             Arc::new(SettingDemand {
@@ -203,7 +202,7 @@ fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said>
         let form = Form::Equals(scalar(cx, node, key)?);
         return Some(Said { form: Some(form), severity: Severity::Must, default_counts: false });
     };
-    let fields = cx.fields(node, node.span, "", &schema::SETTING)?;
+    let fields = cx.fields(node, node.span, key, &schema::SETTING)?;
     let severity = fields.opt(cx, "level", level).map(|stated| stated.value);
     let default_counts = fields.opt(cx, "presence", |cx, node, key| {
         cx.word(node, key, |text| match text {
@@ -229,16 +228,20 @@ fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said>
 }
 
 /// The one form that a demand has. `level = "off"` needs none and allows none.
-fn one_form<'a>(
+pub(super) fn one_form<'a>(
     cx: &mut Cx<'a>,
     fields: &Fields<'_, 'a>,
     forms: &[&'static str],
     level: Option<Level>,
 ) -> Option<Option<&'static str>> {
-    let there: Vec<&'static str> = forms.iter().copied().filter(|form| fields.get(form).is_some()).collect();
+    let mut there: Vec<&'static str> =
+        forms.iter().copied().filter(|form| fields.get(form).is_some()).collect();
+    there.sort_by_key(|form| fields.get(form).map(|entry| entry.at));
     match (there.as_slice(), level) {
         ([], Some(Level::Off)) => Some(None),
         ([form], level) if level != Some(Level::Off) => Some(Some(form)),
+        // An unknown key was said already; most likely it is the form, misspelled.
+        ([], _) if fields.has_unknown => None,
         ([], _) => {
             let way_out = format!("add one of {}, or `level = \"off\"`", forms.join(", "));
             cx.error(fields.at, "this demand does not say what is demanded", way_out);
@@ -261,7 +264,7 @@ fn one_form<'a>(
 }
 
 /// A value as text; numbers and truth are taken as they are written.
-fn scalar<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
+pub(super) fn scalar<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
     match &node.value {
         Value::Text(text) if text.is_empty() => Some(String::new()),
         Value::Text(_) => service_text(cx, node, key).map(|text| text.value),
@@ -281,7 +284,7 @@ fn scalar<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
 }
 
 /// A list of values that holds at least one.
-fn some<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str) -> Option<Vec<String>> {
+pub(super) fn some<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str) -> Option<Vec<String>> {
     let entry = fields.get(key)?;
     let before = cx.errors.len();
     let values = fields.list(cx, key, scalar);
@@ -292,7 +295,7 @@ fn some<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str) -> Option<Vec<S
 }
 
 /// A key that only makes sense as `true`.
-fn truly<'a, T>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str, form: T) -> Option<T> {
+pub(super) fn truly<'a, T>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str, form: T) -> Option<T> {
     let stated = fields.opt(cx, key, Cx::boolean)?;
     if stated.value {
         return Some(form);
@@ -313,7 +316,8 @@ fn texts(form: &Form) -> impl Iterator<Item = &str> {
     texts.iter().map(String::as_str)
 }
 
-fn fill_all(texts: &[String], words: &ServiceWords<'_>) -> Vec<String> {
+/// [`fill`] for each text.
+pub(super) fn fill_all(texts: &[String], words: &ServiceWords<'_>) -> Vec<String> {
     texts.iter().map(|text| fill(text, words).into_owned()).collect()
 }
 
@@ -334,170 +338,12 @@ pub(super) fn settings_of(
     instances(rules, filled)
 }
 
-/// The demands of a service on variables, likewise.
-pub(super) fn variables_of(
-    rules: &[Rule<VariableDemand>],
-    words: &ServiceWords<'_>,
-) -> Vec<Arc<VariableDemand>> {
-    let filled = |demand: &VariableDemand| VariableDemand {
-        form: match &demand.form {
-            VariableForm::Equals(text) => VariableForm::Equals(fill(text, words).into_owned()),
-            VariableForm::OneOf(texts) => VariableForm::OneOf(fill_all(texts, words)),
-            VariableForm::Path { under } => {
-                VariableForm::Path { under: under.as_ref().map(|under| fill(under, words).into_owned()) }
-            }
-            other => other.clone(),
-        },
-        ..demand.clone()
-    };
-    instances(rules, filled)
-}
-
-fn instances<D>(rules: &[Rule<D>], filled: impl Fn(&D) -> D) -> Vec<Arc<D>> {
+/// The demands of a service: those without words of the service are shared.
+pub(super) fn instances<D>(rules: &[Rule<D>], filled: impl Fn(&D) -> D) -> Vec<Arc<D>> {
     let mut found = Vec::with_capacity(rules.len());
     for rule in rules {
         let Some(demand) = &rule.demand else { continue };
         found.push(if rule.per_service { Arc::new(filled(demand)) } else { demand.clone() });
     }
     found
-}
-
-/// A table of variables, sorted by name.
-pub(super) fn variable_rules<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<Rule<VariableDemand>> {
-    let Value::Table(table) = &entry.node.value else {
-        let message = format!("`{}` must be a table, not {}", entry.key, entry.node.value.sort());
-        cx.error(entry.node.span, message, "write `NAME = \"value\"` or `NAME = { one_of = […] }` in it");
-        return Vec::new();
-    };
-    let mut rules = Vec::new();
-    for entry in table.iter() {
-        cx.checked(entry.at, words::variable(&entry.key));
-        let Some((form, severity)) = variable_form(cx, &entry.node, &entry.key) else { continue };
-        let per_service = match &form {
-            Some(VariableForm::Equals(text)) => is_per_service(text),
-            Some(VariableForm::OneOf(texts)) => texts.iter().any(|text| is_per_service(text)),
-            Some(VariableForm::Path { under: Some(under) }) => is_per_service(under),
-            _ => false,
-        };
-        let at = cx.at(entry.at);
-        let name = entry.key.to_string();
-        let demand = form.map(|form| Arc::new(VariableDemand { name, form, severity, at }));
-        rules.push(Rule { key: entry.key.as_ref().into(), demand, per_service });
-    }
-    rules
-}
-
-fn variable_form<'a>(
-    cx: &mut Cx<'a>,
-    node: &Node<'a>,
-    key: &str,
-) -> Option<(Option<VariableForm>, Severity)> {
-    let Value::Table(_) = node.value else {
-        return Some((Some(VariableForm::Equals(scalar(cx, node, key)?)), Severity::Must));
-    };
-    let fields = cx.fields(node, node.span, key, &schema::VARIABLE)?;
-    let level = fields.opt(cx, "level", level).map(|stated| stated.value);
-    let severity = match level {
-        Some(Level::At(severity)) => severity,
-        _ => Severity::Must,
-    };
-    if fields.get("min").is_some() || fields.get("max").is_some() {
-        one_form(cx, &fields, &["equals", "one_of", "path", "under", "absent", "present", "min"], level)
-            .filter(|_| fields.get("min").is_some());
-        return Some((Some(range(cx, &fields)?), severity));
-    }
-    let form = one_form(cx, &fields, &["equals", "one_of", "path", "under", "absent", "present"], level)?;
-    let form = match form {
-        Some("equals") => VariableForm::Equals(fields.opt(cx, "equals", scalar)?),
-        Some("one_of") => VariableForm::OneOf(some(cx, &fields, "one_of")?),
-        Some("path") => fields.opt(cx, "path", absolute)?,
-        Some("under") => VariableForm::Path { under: Some(fields.opt(cx, "under", under)?) },
-        Some("absent") => truly(cx, &fields, "absent", VariableForm::Absent)?,
-        Some("present") => truly(cx, &fields, "present", VariableForm::Present)?,
-        _ => return Some((None, severity)),
-    };
-    Some((Some(form), severity))
-}
-
-/// `path = "absolute"`
-fn absolute<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<VariableForm> {
-    let way_out = "write `path = \"absolute\"`, or `under = \"/directory\"`";
-    let checked = cx.word(node, key, |text| match text {
-        "absolute" => Ok(()),
-        _ => Err((format!("`path` can only be \"absolute\", not {text:?}"), way_out.into())),
-    });
-    checked.map(|_| VariableForm::Path { under: None })
-}
-
-fn under<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<String> {
-    let text = service_text(cx, node, key)?;
-    cx.checked(node.span, words::path(&text.value))
-}
-
-/// `min` and `max`, of which one may be left out.
-fn range<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<VariableForm> {
-    let number = |cx: &mut Cx<'a>, node: &Node<'a>, key: &str| match node.value {
-        Value::Integer(Some(number)) => Some(number),
-        _ => {
-            cx.mismatch(node, key, "a whole number", "1");
-            None
-        }
-    };
-    let min = fields.opt(cx, "min", number).unwrap_or(i64::MIN);
-    let max = fields.opt(cx, "max", number).unwrap_or(i64::MAX);
-    if min > max {
-        cx.error(fields.at, format!("no number is at least {min} and at most {max}"), "swap them");
-        return None;
-    }
-    Some(VariableForm::Integer { min, max })
-}
-
-/// `[unit.forbidden]`: each entry names settings and the words they must not have.
-pub(super) fn forbidden<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Vec<Forbidden> {
-    let unit = root.get("unit").and_then(|entry| match &entry.node.value {
-        Value::Table(table) => table.get("forbidden"),
-        _ => None,
-    });
-    let Some(entry) = unit else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in cx.named(entry) {
-        let name = name(cx, entry);
-        let Some(fields) = cx.fields(&entry.node, entry.at, &entry.key, &schema::FORBIDDEN) else { continue };
-        let settings = fields.need(cx, "settings", "[\"Unit.After\"]", |cx, node, key| {
-            let items = cx.items(node, key);
-            Some(items.iter().filter_map(|item| section_and_key(cx, item, key)).collect::<Vec<_>>())
-        });
-        let words = fields.texts(cx, "words").value;
-        let prefixes = fields.texts(cx, "prefixes").value;
-        if words.is_empty() && prefixes.is_empty() {
-            let message = format!("`{name}` forbids nothing");
-            cx.missing(entry.at, message, "add `words = [\"…\"]` or `prefixes = [\"…\"]`");
-        }
-        let why = fields.need(cx, "why", "\"what goes wrong otherwise\"", Cx::prose);
-        let at = cx.at(entry.at);
-        for (section, key) in settings.unwrap_or_default() {
-            found.push(Forbidden {
-                section,
-                key,
-                words: words.clone(),
-                prefixes: prefixes.clone(),
-                name: name.clone(),
-                why: why.as_ref().map(|why| why.value.clone()).unwrap_or_default(),
-                at: at.clone(),
-            });
-        }
-    }
-    found
-}
-
-/// `Unit.After`
-fn section_and_key<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<(String, String)> {
-    let way_out = "write the section, a dot and the setting, such as \"Unit.After\"";
-    let stated = cx.word(node, key, |text| match text.split_once('.') {
-        Some((section @ ("Unit" | "Service" | "Install"), setting)) => {
-            words::setting(setting).map(|setting| (section.to_owned(), setting))
-        }
-        _ => Err((format!("{text:?} is no setting of a section"), way_out.into())),
-    });
-    stated.map(|stated| stated.value)
 }

@@ -4,11 +4,13 @@
 
 mod demands;
 mod dependencies;
+mod forbidden;
 mod jobs;
 mod places;
 mod policies;
 mod safety;
 mod services;
+mod variables;
 mod waivers;
 
 use std::sync::Arc;
@@ -38,7 +40,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.venvs = places::venvs(cx, root);
     contract.env = policies::env(cx, root, &contract.identity);
     contract.repository = policies::repository(cx, root, &contract.layout);
-    contract.forbidden = demands::forbidden(cx, root);
+    contract.forbidden = forbidden::forbidden(cx, root);
     contract.dependencies = dependencies::dependencies(cx, root);
     contract.services = services::services(cx, root, &contract);
     contract.jobs = jobs::jobs(cx, root, &contract);

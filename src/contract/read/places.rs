@@ -35,7 +35,8 @@ pub(super) fn layout<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> BTreeMap<Arc
 fn path_node<'t, 'a>(entry: &'t Entry<'a>) -> Option<&'t Node<'a>> {
     match &entry.node.value {
         Value::Table(table) => table.get("path").map(|entry| &entry.node),
-        _ => Some(&entry.node),
+        Value::Text(_) => Some(&entry.node),
+        _ => None,
     }
 }
 
@@ -105,8 +106,13 @@ fn place<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: Arc<str>) -> Option<Place
     let path_at = path_node(entry).map_or(entry.at, |node| node.span);
     let path = resolved.map(|path| Stated::new(path, cx.at(path_at)));
     let at = cx.at(entry.at);
-    if let Value::Text(_) = entry.node.value {
-        return Some(bare_place(name, path?, at));
+    match entry.node.value {
+        Value::Text(_) => return Some(bare_place(name, path?, at)),
+        Value::Table(_) => {}
+        _ => {
+            cx.mismatch(&entry.node, &entry.key, "a path or a table", "\"/srv/data\"");
+            return None;
+        }
     }
     let fields = cx.fields(&entry.node, entry.at, &entry.key, &schema::PLACE)?;
     fields.need(cx, "path", "\"/srv/data\"", |_, _, _| Some(()));

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::demands::{
-    Rule, UnitLayer, overlay, service_text, settings_of, unit_layer, variable_rules, variables_of,
-};
+use super::demands::{Rule, UnitLayer, overlay, service_text, settings_of, unit_layer};
 use super::places::{account, mode};
+use super::variables::{variable_rules, variables_of};
 use super::{Cx, Fields, name};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Node, Value};
@@ -153,7 +152,7 @@ impl Around<'_> {
         let inherited = self.kinds.get(&draft.kind.value).map_or(&none, |layer| &layer.unit);
         let own = draft.own.as_ref();
         let requires = fields.list(cx, "requires", |cx, item, key| self.required(cx, item, key));
-        let after = fields.list(cx, "after", |cx, item, key| self.earlier(cx, item, key, &draft.name));
+        let after = fields.list(cx, "after", |cx, item, key| self.earlier(cx, item, key));
         let env_files = self.env_files(cx, draft, inherited);
         let settings = self.settings(cx, draft, inherited);
         let account_of = |cx: &mut Cx<'a>, key, typed: fn(&UnitLayer) -> Option<&Stated<String>>, last| {
@@ -200,14 +199,11 @@ impl Around<'_> {
     }
 
     /// The name of a service, or of a dependency that is not required.
-    fn earlier<'a>(&self, cx: &mut Cx<'a>, node: &Node<'a>, key: &str, own: &str) -> Option<Stated<String>> {
+    fn earlier<'a>(&self, cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
         let named = cx.text(node, key)?;
         let word = named.value.as_str();
         let dependencies = &self.contract.dependencies;
         match (self.units.contains_key(word), dependencies.contains_key(word)) {
-            (true, _) if word == own => {
-                cx.error(node.span, format!("{own} cannot start after itself"), "take it out");
-            }
             (true, true) => cx.error(
                 node.span,
                 format!("{word:?} is both a service and a dependency"),
