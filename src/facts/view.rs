@@ -174,18 +174,14 @@ impl<'a> View<'a> {
     }
 
     /// Whether one of these words is the name of a unit, or another name of it.
-    pub fn names_unit<'w>(
-        &self,
-        words: impl Iterator<Item = &'w str> + Clone,
-        name: &str,
-    ) -> Result<bool, Undecided> {
-        if words.clone().any(|word| word == name) {
+    pub fn names_unit(&self, words: &[&str], name: &str) -> Result<bool, Undecided> {
+        if words.contains(&name) {
             return Ok(true);
         }
         let units = &self.facts(Need::Units)?.units;
         for word in words {
             // A word that is no unit we looked at is no name of the unit: aliases are all looked at.
-            let Some(unit) = units.get(word) else { continue };
+            let Some(unit) = units.get(*word) else { continue };
             if unit.effective.known()?.is_some_and(|unit| unit.names().any(|other| other == name)) {
                 return Ok(true);
             }

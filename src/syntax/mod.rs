@@ -18,6 +18,8 @@ pub mod elf;
 pub mod env_file;
 pub mod env_shell;
 pub mod environment;
+pub mod glob;
+pub mod logrotate;
 mod make_variables;
 pub mod makefile;
 pub mod pyvenv_cfg;

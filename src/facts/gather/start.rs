@@ -57,7 +57,12 @@ pub(super) fn program(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
         };
         let facts = head.map(|bytes| venvs::classify(&bytes));
         next = match &facts {
-            Observed::Found(ProgramFacts::Script(shebang)) => Some(shebang.interpreter.clone()),
+            Observed::Found(ProgramFacts::Script(shebang)) => {
+                for candidate in shebang.env_use().into_iter().flat_map(|env| program_paths(&env.program)) {
+                    pad.look(worker, &candidate);
+                }
+                Some(shebang.interpreter.clone())
+            }
             Observed::Found(ProgramFacts::Elf(elf)) => match &elf.loader {
                 Loader::Path(loader) => Some(loader.clone()),
                 Loader::None | Loader::Beyond => None,

@@ -51,7 +51,7 @@ fn check(view: &ServiceView) -> Ruling {
             let own = format!("{}.service", name.trim_end_matches(".timer"));
             let setting = unit.scalar("Timer", "Unit").filter(|setting| !setting.value().is_empty());
             let driven = setting.map_or(own.as_str(), Setting::value);
-            if view.names_unit(std::iter::once(driven), &view.service.unit.value)? {
+            if view.names_unit(&[driven], &view.service.unit.value)? {
                 return Ok(Outcome::Pass);
             }
             let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());

@@ -37,13 +37,13 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("only services that run are bound"));
     }
     let bound = unit.words("Unit", "BindsTo");
+    let words: Vec<&str> = bound.iter().map(|(word, _)| word.as_str()).collect();
     let mut findings = Vec::new();
     for (name, at) in view.required_units() {
-        if view.names_unit(bound.iter().map(|(word, _)| word.as_str()), &name)? {
+        if view.names_unit(&words, &name)? {
             continue;
         }
         let location = bound.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
-        let words: Vec<&str> = bound.iter().map(|(word, _)| word.as_str()).collect();
         let observed = if words.is_empty() { "no BindsTo=".to_owned() } else { format!("BindsTo={}", words.join(" ")) };
         findings.push(
             Finding::new(format!("is not bound to {name}"), location, at)

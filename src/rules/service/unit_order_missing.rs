@@ -35,13 +35,13 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let after = unit.words("Unit", "After");
+    let words: Vec<&str> = after.iter().map(|(word, _)| word.as_str()).collect();
     let mut findings = Vec::new();
     for (name, at) in view.precursors() {
-        if view.names_unit(after.iter().map(|(word, _)| word.as_str()), &name)? {
+        if view.names_unit(&words, &name)? {
             continue;
         }
         let location = after.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
-        let words: Vec<&str> = after.iter().map(|(word, _)| word.as_str()).collect();
         findings.push(
             Finding::new(format!("does not start after {name}"), location, at)
                 .key(name.clone())

@@ -1,0 +1,71 @@
+//! The working directory, as the user that must enter it.
+
+use crate::facts::start::{behind_binds, working_directory};
+use crate::rules::prelude::*;
+use crate::rules::reach::{has_own_root, no_user, obstacle};
+
+rule! {
+    /// The working directory does not exist or cannot be entered.
+    ///
+    /// systemd changes to `WorkingDirectory=` as the user of the service, so that every directory on the way
+    /// must be passable for that user; otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
+    /// leading `-` a missing directory is no failure. Access control lists are not looked at.
+    ///
+    /// Make the directory, or open the one on the way that is closed.
+    ///
+    /// ```bad
+    /// move /home/qt/quantum_trader -> /home/qt/quantum_trader_old
+    /// ```
+    /// ```bad
+    /// owner /home/qt root:root
+    /// mode /home/qt 0700
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/dir.conf root:root 0644
+    /// | [Service]
+    /// | WorkingDirectory=/etc/passwd
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/dir.conf root:root 0644
+    /// | [Service]
+    /// | WorkingDirectory=-/nowhere
+    /// ```
+    id: "start-directory-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    why: "the next start fails with 200/CHDIR",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let Some(runner) = view.runner(unit)? else { return Ok(no_user()) };
+    let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
+    let lookup = view.path(Need::Start, &behind_binds(unit, &directory.path))?;
+    let Some(obstacle) = obstacle(&runner, lookup, NodeKind::Directory, &[Access::Execute])? else {
+        return Ok(Outcome::Pass);
+    };
+    if obstacle.missing && directory.optional {
+        return Ok(Outcome::Pass);
+    }
+    let demanded = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at);
+    let (message, location) = match obstacle.at.path.as_ref() == directory.path {
+        true => (format!("cannot start: its working directory {}", obstacle.what), obstacle.at.clone()),
+        false => (
+            format!("cannot start: {}, on the way to its working directory, {}", obstacle.at, obstacle.what),
+            obstacle.at.clone(),
+        ),
+    };
+    let remedy = match obstacle.mend {
+        Some(command) => view.and_take_up(command),
+        None => format!("a person must decide what belongs at {}", directory.path),
+    };
+    let stated = directory.setting.map_or_else(|| "/".to_owned(), written);
+    Ok(Finding::new(message, location, demanded.clone())
+        .expected(format!("a directory that {} can enter ({stated})", runner.name))
+        .observed(obstacle.observed)
+        .mend(remedy)
+        .into())
+}

@@ -1,0 +1,75 @@
+//! The directories that a service must write, as the user that writes them.
+
+use crate::facts::start::behind_binds;
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+use crate::rules::reach::{has_own_root, no_user, obstacle};
+
+rule! {
+    /// A directory that a service must write cannot be written by its user.
+    ///
+    /// The contract names the directories that a service writes. Each must exist, every directory on the
+    /// way must be passable for the user of the unit, and the permission bits must let that user make files
+    /// in it (path_resolution(7)). What the sandbox forbids is `start-sandbox-locks`' word. Access control
+    /// lists are not looked at.
+    ///
+    /// Make the directory, or give it to the user.
+    ///
+    /// ```bad
+    /// owner /opt/quantum/data root:root
+    /// ```
+    /// ```bad
+    /// mode /opt/quantum/data 0555
+    /// ```
+    /// ```bad
+    /// remove /opt/quantum/data
+    /// ```
+    /// ```good
+    /// mode /opt/quantum/data 0700
+    /// ```
+    id: "start-directory-unwritable",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    why: "it starts, and fails at the first thing it wants to keep",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if view.service.writes.is_empty() {
+        return Ok(Outcome::not_applicable("the contract names no directory that it writes"));
+    }
+    has_own_root(unit)?;
+    let Some(runner) = view.runner(unit)? else { return Ok(no_user()) };
+    let (user, group) = (&view.service.user.value, &view.service.group.value);
+    let mut findings = Vec::new();
+    for directory in &view.service.writes {
+        let lookup = view.path(Need::Start, &behind_binds(unit, &directory.value))?;
+        let Some(obstacle) = obstacle(&runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])? else {
+            continue;
+        };
+        let remedy = match &obstacle.mend {
+            Some(command) => command.clone(),
+            None if obstacle.missing => {
+                format!("install -d -o {} -g {} -m 0755 {}", quoted(user), quoted(group), quoted(&directory.value))
+            }
+            None if obstacle.at.path.as_ref() == directory.value => {
+                format!("chown {}:{} {}", quoted(user), quoted(group), quoted(&directory.value))
+            }
+            None => format!("a person must decide who may use {}", obstacle.at),
+        };
+        let message = match obstacle.at.path.as_ref() == directory.value {
+            true => format!("{} {}", directory.value, obstacle.what),
+            false => format!("{}, on the way to {}, {}", obstacle.at, directory.value, obstacle.what),
+        };
+        findings.push(
+            Finding::new(message, obstacle.at, directory.at.clone())
+                .key(directory.value.clone())
+                .expected(format!("a directory that {} can write", runner.name))
+                .observed(obstacle.observed)
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}

@@ -1,0 +1,175 @@
+//! What a program needs in turn: the interpreter of a script, the loader of a binary.
+
+use crate::facts::start::{START_SETTINGS, behind_binds, commands, program_paths};
+use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
+use crate::rules::reach::{Runner, has_own_root, no_user, obstacle};
+use crate::syntax::elf::Loader;
+use crate::syntax::shebang::Shebang;
+
+rule! {
+    /// A program that the start needs has an interpreter or loader that cannot run.
+    ///
+    /// The kernel reads the first 256 bytes of a script for its interpreter (execve(2)): a line that ends in
+    /// CR LF asks for an interpreter with a CR in its name; a relative one is looked up in the working
+    /// directory; a venv that was moved names a Python that is gone. A binary of another machine, one whose
+    /// loader is missing, and a file that is neither script nor binary fail too: 203/EXEC.
+    ///
+    /// Correct the first line (`sed -i 's/\r$//'` for CR LF), or make the venv anew where it stands.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/check.sh
+    /// data /opt/quantum/check.sh root:root 0755
+    /// | #!/bin/sh\r\ntrue\r\n
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/check
+    /// file /opt/quantum/check root:root 0755
+    /// | #!/opt/old/venv/bin/python
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/check
+    /// file /opt/quantum/check root:root 0755
+    /// | true
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/check
+    /// file /opt/quantum/check root:root 0755
+    /// | #! /opt/quantum/venvs/backend/bin/python -u
+    /// ```
+    id: "start-interpreter-broken",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    why: "the next start fails with 203/EXEC although the program is there",
+    check: Service(check),
+}
+
+/// The kernel follows no more interpreters of interpreters.
+const INTERPRETERS: usize = 5;
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
+    let mut findings = Vec::new();
+    for started in commands(unit, START_SETTINGS) {
+        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+            continue;
+        }
+        let runner = user.clone().of(&started.command);
+        let Some(program) = existing(view, unit, &started.command.program)? else { continue };
+        let Some(fault) = fault(view, &runner, &program)? else { continue };
+        let remedy = match fault.mend {
+            Some(command) => view.and_take_up(command),
+            None => format!("a person must decide how {} is to run; a venv is made anew where it stands", fault.of),
+        };
+        findings.push(
+            Finding::new(format!("cannot start: {}", fault.why), Location::file(fault.of.as_str()), view.service.unit.at.clone())
+                .key(started.command.program.clone())
+                .expected("a program that this machine can execute")
+                .observed(fault.observed)
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// The path of a program that is there; one that is not is another rule's word.
+fn existing(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Option<String>, Undecided> {
+    for path in program_paths(program) {
+        let path = behind_binds(unit, &path);
+        if view.path(Need::Start, &path)?.node()?.is_some() {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+struct Fault {
+    /// The file that is at fault.
+    of: String,
+    why: String,
+    observed: String,
+    mend: Option<String>,
+}
+
+/// Why executing a program ends in 203, down the chain of interpreters.
+fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fault>, Undecided> {
+    let mut path = program.to_owned();
+    for _ in 0..INTERPRETERS {
+        let next = match view.program(&path)? {
+            None => return Ok(None),
+            Some(ProgramFacts::Script(shebang)) => {
+                if let Some(fault) = script_fault(view, &path, shebang)? {
+                    return Ok(Some(fault));
+                }
+                shebang.interpreter.clone()
+            }
+            Some(ProgramFacts::Elf(elf)) => {
+                if !elf.runs_on(std::env::consts::ARCH) {
+                    let why = format!("{path} is a program for another machine");
+                    return Ok(Some(Fault { of: path, why, observed: format!("{:?}", elf.machine), mend: None }));
+                }
+                match &elf.loader {
+                    Loader::Path(loader) => loader.clone(),
+                    Loader::None | Loader::Beyond => return Ok(None),
+                }
+            }
+            Some(ProgramFacts::Broken(fault)) => {
+                let why = format!("{path} cannot be executed: {fault}");
+                return Ok(Some(Fault { of: path, why, observed: fault.clone(), mend: None }));
+            }
+            Some(ProgramFacts::Empty) => {
+                let why = format!("{path} is empty");
+                return Ok(Some(Fault { of: path, why, observed: "0 bytes".to_owned(), mend: None }));
+            }
+            Some(ProgramFacts::Other) => {
+                let why = format!("{path} is neither a script with a #! line nor a binary");
+                return Ok(Some(Fault { of: path, why, observed: "no #! line".to_owned(), mend: None }));
+            }
+        };
+        let lookup = view.path(Need::Start, &next)?;
+        if let Some(obstacle) = obstacle(runner, lookup, NodeKind::File, &[Access::Execute])? {
+            let why = format!("{path} needs {next}, which {}", obstacle.what);
+            return Ok(Some(Fault { of: path, why, observed: obstacle.observed, mend: obstacle.mend }));
+        }
+        path = next;
+    }
+    let why = format!("{program} has interpreters of interpreters without end");
+    Ok(Some(Fault { of: program.to_owned(), why, observed: path, mend: None }))
+}
+
+/// What is wrong with a `#!` line itself.
+fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Option<Fault>, Undecided> {
+    let line = match &shebang.argument {
+        Some(argument) => format!("#!{} {argument}", shebang.interpreter),
+        None => format!("#!{}", shebang.interpreter),
+    };
+    let fault = |why: String, mend| Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend });
+    if shebang.has_carriage_return() {
+        let mend = format!(r"sed -i 's/\r$//' {}", quoted(path));
+        return Ok(fault(format!("the #! line of {path} ends in CR LF"), Some(mend)));
+    }
+    if shebang.is_relative() {
+        return Ok(fault(format!("the #! line of {path} names a relative interpreter"), None));
+    }
+    let Some(env) = shebang.env_use() else { return Ok(None) };
+    if env.broken {
+        return Ok(fault(format!("the #! line of {path} makes env look for a program named {:?}", env.program), None));
+    }
+    for candidate in program_paths(&env.program) {
+        if view.path(Need::Start, &candidate)?.node()?.is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(fault(format!("the #! line of {path} makes env look for {}, which is in no directory of systemd's PATH", env.program), None))
+}

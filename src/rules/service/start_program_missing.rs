@@ -1,0 +1,103 @@
+//! The programs that a start executes, as the user that executes them.
+
+use crate::facts::start::{START_SETTINGS, Started, behind_binds, commands, program_paths};
+use crate::rules::prelude::*;
+use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
+
+rule! {
+    /// A program that the start needs is missing or cannot be executed.
+    ///
+    /// Looks at the program of every `ExecCondition=`, `ExecStartPre=`, `ExecStart=` and `ExecStartPost=` as
+    /// the user that runs it (`+` and `!` run as root): a regular file with an execute bit for that user,
+    /// every directory on the way passable, and readable where it is a script. Otherwise the start ends with
+    /// status 203/EXEC (systemd.exec(5)). A line with the `-` prefix may fail, but for `ExecStart=`.
+    ///
+    /// Put the program there, or give it its execute bit.
+    ///
+    /// ```bad
+    /// remove /opt/quantum/venvs/backend
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/opt/quantum/check.sh
+    /// file /opt/quantum/check.sh root:root 0644
+    /// | #!/bin/sh
+    /// ```
+    /// ```bad
+    /// owner /opt/quantum/venvs/backend root:root
+    /// mode /opt/quantum/venvs/backend 0700
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=-/opt/quantum/check.sh
+    /// ```
+    id: "start-program-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    why: "the next start fails with 203/EXEC",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
+    let mut findings = Vec::new();
+    for started in commands(unit, START_SETTINGS) {
+        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+            continue;
+        }
+        let runner = user.clone().of(&started.command);
+        if let Some(obstacle) = program_obstacle(view, unit, &started, &runner)? {
+            findings.push(finding(view, &started, &runner, obstacle));
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// What keeps every one of the paths that a program may have from being executed.
+fn program_obstacle(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    started: &Started,
+    runner: &Runner,
+) -> Result<Option<Obstacle>, Undecided> {
+    let mut first = None;
+    for path in program_paths(&started.command.program) {
+        let path = behind_binds(unit, &path);
+        let lookup = view.path(Need::Start, &path)?;
+        let mut found = obstacle(runner, lookup, NodeKind::File, &[Access::Execute])?;
+        if found.is_none() && matches!(view.program(&path)?, Some(ProgramFacts::Script(_))) {
+            found = obstacle(runner, lookup, NodeKind::File, &[Access::Read])?;
+        }
+        let Some(found) = found else { return Ok(None) };
+        // Of a bare name, the file that is there and cannot be executed says more than those that are not.
+        if first.as_ref().is_none_or(|first: &Obstacle| first.missing) {
+            first = Some(found);
+        }
+    }
+    Ok(first)
+}
+
+fn finding(view: &ServiceView, started: &Started, runner: &Runner, obstacle: Obstacle) -> Finding {
+    let program = &started.command.program;
+    let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
+    let at = demanded.map_or(&view.service.unit.at, |command| &command.at);
+    let remedy = match obstacle.mend {
+        Some(command) => view.and_take_up(command),
+        None => format!("a person must decide: put {program} there, or correct {}", started.setting.at),
+    };
+    let message = match obstacle.at.path.as_ref() == program {
+        true => format!("cannot start: {program} {}", obstacle.what),
+        false if obstacle.missing => format!("cannot start: there is no {program}"),
+        false => format!("cannot start: {}, on the way to {program}, {}", obstacle.at, obstacle.what),
+    };
+    Finding::new(message, started.setting.at.clone(), at.clone())
+        .key(format!("{}={program}", started.key))
+        .expected(format!("a program that {} can execute", runner.name))
+        .observed(format!("{}: {}", obstacle.at, obstacle.observed))
+        .mend(remedy)
+}

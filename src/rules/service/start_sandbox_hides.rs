@@ -1,0 +1,115 @@
+//! A sandbox that hides what the service needs.
+
+use std::collections::BTreeSet;
+
+use crate::facts::start::{
+    Code, START_SETTINGS, commands, from_directory, given_code, program_paths, working_directory,
+};
+use crate::rules::prelude::*;
+use crate::rules::reach::{has_own_root, no_user};
+use crate::rules::sandbox::{Effect, hidden, mounts};
+use crate::syntax::command_line::Privileges;
+
+rule! {
+    /// The sandbox of a unit hides what the service needs.
+    ///
+    /// `ProtectHome=yes` and `InaccessiblePaths=` make directories unreachable, `ProtectHome=tmpfs`,
+    /// `TemporaryFileSystem=` and `PrivateTmp=` lay an empty file system over them (systemd.exec(5)). Looks at the
+    /// working directory, the programs and scripts of the start, and the directories that the contract lets
+    /// the service write. What a bind shows again below an empty file system counts as shown; below a
+    /// hidden directory nothing is.
+    ///
+    /// Take the protection back to what fits the layout: `ProtectHome=read-only`, or `tmpfs` with a bind.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ProtectHome=true
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | TemporaryFileSystem=/opt:ro
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ProtectHome=tmpfs
+    /// | BindPaths=/home/qt/quantum_trader
+    /// | InaccessiblePaths=-/srv
+    /// ```
+    id: "start-sandbox-hides",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    why: "the next start fails with 200/CHDIR or 203/EXEC, and only under systemd",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let mounts = mounts(unit);
+    if !mounts.iter().any(|mount| matches!(mount.effect, Effect::Hidden | Effect::Emptied)) {
+        return Ok(Outcome::Pass);
+    }
+    let Some(needed) = needed(view, unit)? else { return Ok(no_user()) };
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (what, path) in needed {
+        let real = view.path(Need::Start, &path)?.real().unwrap_or(&path);
+        let Some(mount) = hidden(unit, &mounts, &path).or_else(|| hidden(unit, &mounts, real)) else { continue };
+        // One finding a setting: they all end with the same change.
+        if !seen.insert(mount.setting.at.clone()) {
+            continue;
+        }
+        let remedy = match mount.setting.value() {
+            "yes" if *mount.setting.key == *"ProtectHome" => {
+                view.mend_setting(unit, Some(mount.setting), "ProtectHome", "read-only")
+            }
+            "yes" if *mount.setting.key == *"PrivateTmp" => view.mend_setting(unit, Some(mount.setting), "PrivateTmp", "no"),
+            _ if mount.effect == Effect::Emptied => view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")]),
+            _ => format!("a person must decide: {} must not cover {path}", mount.setting.at),
+        };
+        let at = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |stated| &stated.at);
+        findings.push(
+            Finding::new(format!("cannot start: its sandbox hides {what} {path}"), mount.setting.at.clone(), at.clone())
+                .key(mount.setting.key.as_str())
+                .expected(format!("{path} can be reached"))
+                .observed(written(mount.setting))
+                .overrode(overridden(mount.setting))
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// What the service needs to see, each with a word for it.
+fn needed(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Vec<(&'static str, String)>>, Undecided> {
+    let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(None) };
+    let mut all = Vec::new();
+    for started in commands(unit, START_SETTINGS) {
+        let command = &started.command;
+        if command.prefixes.ignore_failure && started.key != "ExecStart" || command.prefixes.privileges == Privileges::Full {
+            continue;
+        }
+        for path in program_paths(&command.program) {
+            if view.path(Need::Start, &path)?.node()?.is_some() {
+                all.push(("the program", path));
+                break;
+            }
+        }
+        for code in given_code(&command.program, &command.words) {
+            if let Code::File(file) = code
+                && !file.contains('$')
+            {
+                all.push(("the script", from_directory(&directory.path, &file)));
+            }
+        }
+    }
+    all.extend(view.service.writes.iter().map(|directory| ("the directory", directory.value.clone())));
+    if !directory.optional {
+        all.insert(0, ("the working directory", directory.path));
+    }
+    Ok(Some(all))
+}

@@ -1,0 +1,69 @@
+//! A sandbox that locks what the service must write.
+
+use crate::rules::prelude::*;
+use crate::rules::reach::has_own_root;
+use crate::rules::sandbox::{locked, mounts};
+
+rule! {
+    /// The sandbox of a unit makes a directory read-only that the service must write.
+    ///
+    /// `ProtectSystem=strict` makes everything read-only but `/home`, `/root`, `/run/user` and the kernel's
+    /// own file systems, `full` `/usr` and `/etc`; `ProtectHome=read-only` the homes; `ReadOnlyPaths=` what it
+    /// names (systemd.exec(5)). `ReadWritePaths=`, `BindPaths=` and `StateDirectory=` and its kin open directories
+    /// again; the nearest one decides. Every directory that the contract lets the service write must be open.
+    ///
+    /// Name the directory in `ReadWritePaths=`.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ProtectSystem=strict
+    /// | ReadWritePaths=
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ReadOnlyPaths=/opt/quantum/data
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ProtectSystem=strict
+    /// | ReadWritePaths=/opt/quantum /home/qt/quantum_trader
+    /// ```
+    id: "start-sandbox-locks",
+    section: D,
+    severity: Must,
+    needs: [Units, Start],
+    why: "it starts, and fails at the first thing it wants to keep",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if view.service.writes.is_empty() {
+        return Ok(Outcome::not_applicable("the contract names no directory that it writes"));
+    }
+    has_own_root(unit)?;
+    let mounts = mounts(unit);
+    let mut findings = Vec::new();
+    for directory in &view.service.writes {
+        let path = &directory.value;
+        let real = view.path(Need::Start, path)?.real().unwrap_or(path);
+        let Some(mount) = locked(&mounts, real) else { continue };
+        let same_path = mount.path == *path;
+        let remedy = match same_path {
+            true => format!("a person must decide: {} locks {path}, which the contract lets it write", mount.setting.at),
+            false => view.mend_by_adding(unit, "Service", &[format!("ReadWritePaths={path}")]),
+        };
+        findings.push(
+            Finding::new(format!("its sandbox makes {path} read-only"), mount.setting.at.clone(), directory.at.clone())
+                .key(path.clone())
+                .expected(format!("ReadWritePaths={path}"))
+                .observed(written(mount.setting))
+                .overrode(overridden(mount.setting))
+                .mend(remedy),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}

@@ -1,0 +1,186 @@
+//! The script or module that an interpreter is given.
+
+use crate::facts::start::{
+    Code, Roots, START_SETTINGS, Started, behind_binds, commands, from_directory, given_code, libraries, module_files,
+    program_paths, top_of_module, working_directory,
+};
+use crate::rules::prelude::*;
+use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
+
+rule! {
+    /// The script or module that an interpreter is given is missing or cannot be read.
+    ///
+    /// The interpreter starts, finds nothing and ends: systemd sees a service that exits with 1 or 2 and
+    /// starts it again. Looks at what `python x.py`, `python -m a.b`, `uvicorn a.b:app`, `sh x.sh` and
+    /// `node x.js` are given, seen from the working directory, `PYTHONPATH` and the packages of the
+    /// interpreter, as the user of the service.
+    ///
+    /// Put the file there, or correct the line.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/python nowhere.py
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/python -m here.and.nowhere
+    /// dir /home/qt/quantum_trader/here qt:qt 0755
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/python here.py
+    /// file /home/qt/quantum_trader/here.py root:root 0600
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/python -u -m here.there --port 1
+    /// file /home/qt/quantum_trader/here/there/__main__.py qt:qt 0644
+    /// ```
+    id: "start-script-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, EnvFiles, Start],
+    why: "the interpreter starts and ends at once, again and again",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
+    let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
+    let mut findings = Vec::new();
+    for started in commands(unit, START_SETTINGS) {
+        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+            continue;
+        }
+        let runner = user.clone().of(&started.command);
+        for code in given_code(&started.command.program, &started.command.words) {
+            let obstacle = match &code {
+                Code::File(file) if is_certain(file) => {
+                    let lookup = view.path(Need::Start, &behind_binds(unit, &from_directory(&directory.path, file)))?;
+                    obstacle(&runner, lookup, NodeKind::File, &[Access::Read])?
+                }
+                Code::Module { name, runs } if is_certain(name) => {
+                    let Some(roots) = roots(view, unit, &started.command.program, &directory.path)? else { continue };
+                    module_obstacle(view, unit, &runner, &roots, name, *runs)?
+                }
+                Code::File(name) | Code::Module { name, .. } => {
+                    return Err(Undecided::new(format!("{name} depends on a variable ({})", started.setting.at)));
+                }
+            };
+            findings.extend(obstacle.map(|obstacle| finding(view, &started, &runner, &code, obstacle)));
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// Words with a variable are only known at start.
+fn is_certain(word: &str) -> bool {
+    !word.contains('$')
+}
+
+fn finding(view: &ServiceView, started: &Started, runner: &Runner, code: &Code, obstacle: Obstacle) -> Finding {
+    let name = match code {
+        Code::File(file) => file.clone(),
+        Code::Module { name, .. } => format!("module {name}"),
+    };
+    let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
+    let at = demanded.map_or(&view.service.unit.at, |command| &command.at);
+    let remedy = match obstacle.mend {
+        Some(command) => view.and_take_up(command),
+        None => format!("a person must decide: put {name} there, or correct {}", started.setting.at),
+    };
+    let message = match obstacle.missing {
+        true => format!("cannot start: {name} does not exist"),
+        false => format!("cannot start: {name}: {} {}", obstacle.at, obstacle.what),
+    };
+    Finding::new(message, started.setting.at.clone(), at.clone())
+        .key(name)
+        .expected(format!("code that {} can read", runner.name))
+        .observed(format!("{}: {}", obstacle.at, obstacle.observed))
+        .mend(remedy)
+}
+
+/// Where this program's Python looks; `None` when the program is not there, which is another rule's word.
+fn roots(view: &ServiceView, unit: &EffectiveUnit, program: &str, directory: &str) -> Result<Option<Roots>, Undecided> {
+    let mut env_files = Vec::new();
+    for setting in unit.assignments("Service", "EnvironmentFile") {
+        let path = setting.value().trim_start_matches('-');
+        if !path.contains(['*', '?', '[']) {
+            env_files.extend(view.env_file(path)?);
+        }
+    }
+    let mut roots = Roots::stated(unit, env_files.into_iter(), directory);
+    for path in program_paths(program) {
+        let lookup = view.path(Need::Start, &behind_binds(unit, &path))?;
+        if lookup.node()?.is_none() {
+            continue;
+        }
+        for library in libraries(&path, lookup.real()) {
+            if let Some(names) = view.listing(Need::Start, &library)? {
+                roots.add_library(&library, names);
+            }
+        }
+        return Ok(Some(roots));
+    }
+    Ok(None)
+}
+
+/// What keeps Python from a module. The first root that has its top package decides, as in Python.
+fn module_obstacle(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    runner: &Runner,
+    roots: &Roots,
+    name: &str,
+    runs: bool,
+) -> Result<Option<Obstacle>, Undecided> {
+    for root in roots.all() {
+        let mut has_top = false;
+        for top in top_of_module(root, name) {
+            has_top |= view.path(Need::Start, &behind_binds(unit, &top))?.node()?.is_some();
+        }
+        if !has_top {
+            continue;
+        }
+        let mut missing = None;
+        for file in module_files(root, name, runs) {
+            let lookup = view.path(Need::Start, &behind_binds(unit, &file))?;
+            match obstacle(runner, lookup, NodeKind::File, &[Access::Read])? {
+                None => return Ok(None),
+                Some(obstacle) if obstacle.missing => missing = missing.or(Some(obstacle)),
+                Some(obstacle) => return Ok(Some(obstacle)),
+            }
+        }
+        // A directory without __init__.py joins those of the same name in later roots (PEP 420).
+        if missing.is_some() && !roots.stated.contains(root) {
+            continue;
+        }
+        return Ok(missing);
+    }
+    // A path file (`*.pth`) in a directory of packages names further places, which nobody has looked at.
+    for installed in &roots.installed {
+        let names = view.listing(Need::Start, installed)?.map_or(&[][..], Vec::as_slice);
+        let path_file = |name: &&String| name.ends_with(".pth") && *name != "distutils-precedence.pth";
+        if let Some(file) = names.iter().find(path_file) {
+            return Err(Undecided::new(format!("where module {name} lies depends on {installed}/{file}")));
+        }
+    }
+    let first = roots.stated.first().map_or("/", String::as_str);
+    Ok(Some(Obstacle {
+        what: "does not exist".to_owned(),
+        at: Location::file(format!("{first}/{}", name.replace('.', "/"))),
+        observed: "nothing, and no package of that name is installed".to_owned(),
+        mend: None,
+        missing: true,
+    }))
+}
