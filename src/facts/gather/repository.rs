@@ -8,7 +8,7 @@ use crate::contract::{JobProgram, RepositoryPolicy};
 use crate::facts::repository::{Clone, RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted};
 use crate::facts::Need;
 use crate::model::{NodeKind, Observed};
-use crate::syntax::{glob, makefile, shebang};
+use crate::syntax::{glob, makefile, shebang, shell_words};
 
 /// A tree with more directories than this is not searched to its end.
 const MOST_DIRECTORIES: usize = 50_000;
@@ -74,12 +74,15 @@ fn files(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) {
     for file in policy.wrapper.iter().chain(&policy.makefile).chain(scripts) {
         pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
     }
+    if let Some(wrapper) = &policy.wrapper {
+        super::start::program(worker, &format!("{}/{}", policy.path.value, wrapper.value), pad);
+    }
 }
 
 fn makefile(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) -> Observed<makefile::Makefile> {
     let Some(file) = &policy.makefile else { return Observed::Absent };
     let lookup = pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
-    worker.read(lookup).map(|bytes| makefile::parse(&bytes))
+    worker.read(lookup).map(|bytes| makefile::parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// The nearest directory above that holds a `.git`.
@@ -212,10 +215,11 @@ fn is_shell(bytes: &[u8]) -> bool {
 
 fn commands(bytes: &[u8]) -> Vec<ShellCommand> {
     let text = String::from_utf8_lossy(bytes);
-    crate::syntax::shell_words::commands(&text)
-        .into_iter()
-        .map(|command| ShellCommand { line: command.line, words: command.words })
-        .collect()
+    let words = |call: shell_words::Call| ShellCommand {
+        line: call.line,
+        words: std::iter::once(call.program).chain(call.args).collect(),
+    };
+    shell_words::calls(&text, 1).into_iter().map(words).collect()
 }
 
 /// Work trees below the contract's roots, but for the repository itself.
