@@ -62,11 +62,37 @@ impl Rule {
 
 rules! {
     host {
+        place_missing
+        place_owner_wrong
+        place_mode_wrong
+        place_on_link
+        place_misplaced
+        journal_not_persistent
+        log_rotation_missing
+        model_archive_misnamed
+        contract_review_overdue
+        contract_differs_from_source
     }
     service {
+        venv_missing
+        venv_is_link
+        venv_config_invalid
+        venv_python_broken
+        venv_sees_system_packages
+        venv_moved
         unit_runs_as_root
     }
     repository {
+        repository_not_a_work_tree
+        repository_cloned_twice
+        repository_holds_forbidden_file
+        wrapper_missing
+        wrapper_not_executable
+        makefile_missing
+        makefile_target_missing
+        makefile_bypasses_wrapper
+        job_script_missing
+        script_calls_system_python
     }
 }
 

@@ -20,6 +20,8 @@ pub mod env_shell;
 pub mod environment;
 mod make_variables;
 pub mod makefile;
+pub mod glob;
+pub mod logrotate;
 pub mod pyvenv_cfg;
 pub mod redis_conf;
 pub mod secret_shape;
