@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Pad, Worker, git};
 use crate::contract::{JobProgram, RepositoryPolicy};
-use crate::facts::repository::{Clone, RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted};
+use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
 use crate::facts::Need;
 use crate::model::{NodeKind, Observed};
 use crate::syntax::{glob, makefile, shebang, shell_words};
@@ -223,7 +223,7 @@ fn commands(bytes: &[u8]) -> Vec<ShellCommand> {
 }
 
 /// Work trees below the contract's roots, but for the repository itself.
-fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<Clone> {
+fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<WorkTree> {
     let mut search = Search::default();
     for root in &policy.clone_roots.value {
         let real = match worker.walker.lookup(root).node() {
@@ -237,7 +237,7 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<C
         let on = worker.ground.system.file_system(&real);
         let mut waiting = vec![(real, 0)];
         while let Some((path, depth)) = waiting.pop() {
-            if path == own || search.found.iter().any(|clone: &Clone| clone.path.as_ref() == path) {
+            if path == own || search.found.iter().any(|clone: &WorkTree| clone.path.as_ref() == path) {
                 continue;
             }
             let entries = match worker.ground.system.list_kinds(&path) {
@@ -268,7 +268,7 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<C
     search
 }
 
-fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<Clone>) {
+fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<WorkTree>) {
     let git = match git::look(worker, path) {
         Observed::Found(git) => git.config,
         Observed::Absent => return,
@@ -276,7 +276,7 @@ fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<Clone>) {
     };
     match git {
         Observed::Found(config) => {
-            search.found.push(Clone { path: path.into(), remotes: config.remotes.into_values().collect() });
+            search.found.push(WorkTree { path: path.into(), remotes: config.remotes.into_values().collect() });
         }
         Observed::Absent => {}
         Observed::Unreadable(why) => search.unread.push((path.into(), why)),
