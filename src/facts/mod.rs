@@ -27,7 +27,7 @@ use crate::syntax::version::SystemdVersion;
 pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
-pub use unit::{ProgramFacts, UnitFacts, VenvFacts};
+pub use unit::{ProgramFacts, UnitFacts, VenvFacts, VenvScript};
 
 /// The schema a facts file names.
 pub const SCHEMA: &str = "golden.facts/1";

@@ -38,11 +38,27 @@ pub enum ProgramFacts {
     Empty,
 }
 
+/// A program that every host has; its machine is the host's.
+pub const OF_THIS_MACHINE: &str = "/bin/sh";
+
 /// What was seen in a venv.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VenvFacts {
     /// `pyvenv.cfg`.
     pub config: Observed<PyvenvCfg>,
-    /// The scripts of `bin/` with the interpreter that their `#!` line names.
-    pub scripts: Observed<Vec<(Arc<str>, Shebang)>>,
+    /// The scripts of `bin/` with the interpreter that starts them.
+    pub scripts: Observed<Vec<VenvScript>>,
+    /// Paths of the standard library, one of which the interpreter needs; empty when its version is unknown.
+    pub libraries: Vec<Arc<str>>,
+}
+
+/// A script in `bin/` of a venv.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VenvScript {
+    /// Its name in `bin/`.
+    pub name: Arc<str>,
+    /// What runs it, with the program that `env` is asked for.
+    pub interpreter: String,
+    /// The line that names it: the first, or the second where a shell passes on to a long path.
+    pub line: u32,
 }

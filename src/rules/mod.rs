@@ -7,6 +7,8 @@
 #[macro_use]
 mod declare;
 pub mod compare;
+pub mod files;
+pub mod governed;
 pub mod mend;
 pub mod prelude;
 pub mod reach;

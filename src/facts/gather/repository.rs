@@ -1,9 +1,280 @@
-//! The governed repository, read without running git: a repository's own configuration can run programs.
+//! The governed repository and the search for second clones of it. Nothing of it is run.
 
-use super::{Pad, Worker};
-use crate::facts::RepositoryFacts;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Pad, Worker, git};
+use crate::contract::{JobProgram, RepositoryPolicy};
+use crate::facts::repository::{Clone, RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted};
+use crate::facts::Need;
+use crate::model::{NodeKind, Observed};
+use crate::syntax::{glob, makefile, shebang};
+
+/// A tree with more directories than this is not searched to its end.
+const MOST_DIRECTORIES: usize = 50_000;
+
+/// The largest shell script that is read.
+const SCRIPT_LIMIT: u64 = 1 << 20;
 
 /// Looks at the repository of the contract.
-pub(super) fn gather(_worker: &Worker<'_>, _pad: &mut Pad) -> Option<RepositoryFacts> {
+pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<RepositoryFacts> {
+    let policy = worker.ground.contract.repository.as_ref()?;
+    let path = policy.path.value.as_str();
+    let lookup = pad.look(worker, path);
+    let real = match lookup.node() {
+        Ok(Some(step)) => Observed::Found(step.path.to_string()),
+        Ok(None) => Observed::Absent,
+        Err(undecided) => Observed::Unreadable(undecided.why),
+    };
+    let top = real.clone().and_then(|real| git::look(worker, &real));
+    let mut facts = RepositoryFacts {
+        work_tree_above: None,
+        makefile: Observed::Absent,
+        scripts: Search::default(),
+        unwanted: Search::default(),
+        clones: Observed::Absent,
+        git: top,
+    };
+    if worker.needs(Need::Repository) {
+        files(worker, policy, pad);
+        facts.makefile = makefile(worker, policy, pad);
+        if let Observed::Found(real) = &real {
+            facts.work_tree_above = above(worker, real);
+            let mut tree = Tree::new(worker, policy);
+            facts.unwanted = tree.unwanted(real, &facts.git);
+            facts.scripts = tree.scripts(real);
+        }
+        unreadable(&real, path, &mut facts);
+    }
+    if worker.needs(Need::Clones) {
+        let own = match &real {
+            Observed::Found(real) => real.as_str(),
+            _ => path,
+        };
+        facts.clones = Observed::Found(clones(worker, policy, own));
+    }
+    Some(facts)
+}
+
+/// A repository that cannot be looked at was not searched either.
+fn unreadable(real: &Observed<String>, path: &str, facts: &mut RepositoryFacts) {
+    if let Observed::Unreadable(why) = real {
+        let unread = (Arc::from(path), why.clone());
+        facts.unwanted.unread.push(unread.clone());
+        facts.scripts.unread.push(unread);
+    }
+}
+
+/// The wrapper and the scripts of jobs.
+fn files(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) {
+    let scripts = worker.ground.contract.jobs.iter().filter_map(|job| match &job.runs {
+        JobProgram::Script(script) => Some(script),
+        JobProgram::BuiltIn(_) => None,
+    });
+    for file in policy.wrapper.iter().chain(&policy.makefile).chain(scripts) {
+        pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
+    }
+}
+
+fn makefile(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) -> Observed<makefile::Makefile> {
+    let Some(file) = &policy.makefile else { return Observed::Absent };
+    let lookup = pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
+    worker.read(lookup).map(|bytes| makefile::parse(&bytes))
+}
+
+/// The nearest directory above that holds a `.git`.
+fn above(worker: &Worker<'_>, path: &str) -> Option<Arc<str>> {
+    let mut at = path;
+    while let Some((parent, _)) = at.rsplit_once('/') {
+        at = parent;
+        let holds = worker.walker.lookup(&format!("{parent}/.git"));
+        if holds.real().is_some() {
+            return Some(if parent.is_empty() { "/".into() } else { parent.into() });
+        }
+    }
     None
+}
+
+/// Walks over the files of a work tree.
+struct Tree<'a, 'w> {
+    worker: &'a Worker<'w>,
+    policy: &'a RepositoryPolicy,
+    directories: usize,
+}
+
+impl<'a, 'w> Tree<'a, 'w> {
+    fn new(worker: &'a Worker<'w>, policy: &'a RepositoryPolicy) -> Self {
+        Self { worker, policy, directories: 0 }
+    }
+
+    /// Calls `each` with the path relative to `top` of every file and link below; directories whose names
+    /// the contract skips are passed over, and git's own.
+    fn walk(&mut self, top: &str, from: &str, each: &mut dyn FnMut(&str)) -> Vec<(Arc<str>, String)> {
+        let mut unread = Vec::new();
+        let mut waiting = vec![from.to_owned()];
+        self.directories = 0;
+        while let Some(below) = waiting.pop() {
+            let path = if below.is_empty() { top.to_owned() } else { format!("{top}/{below}") };
+            self.directories += 1;
+            if self.directories > MOST_DIRECTORIES {
+                unread.push((path.into(), format!("more than {MOST_DIRECTORIES} directories")));
+                break;
+            }
+            let entries = match self.worker.ground.system.list_kinds(&path) {
+                Observed::Found(entries) => entries,
+                Observed::Absent => continue,
+                Observed::Unreadable(why) => {
+                    unread.push((path.into(), why));
+                    continue;
+                }
+            };
+            for (name, kind) in entries {
+                let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+                match kind {
+                    NodeKind::Directory if !self.skips(&name) => waiting.push(path),
+                    NodeKind::Directory => {}
+                    _ => each(&path),
+                }
+            }
+        }
+        unread
+    }
+
+    fn skips(&self, name: &str) -> bool {
+        name == ".git" || self.policy.clone_skip.value.iter().any(|skipped| skipped == name)
+    }
+
+    /// Files that match the contract's patterns: those that lie there and those that git tracks.
+    fn unwanted(&mut self, top: &str, facts: &Observed<crate::facts::repository::GitFacts>) -> Search<Unwanted> {
+        let patterns: Vec<&str> = self.policy.must_not_hold.iter().map(|pattern| pattern.value.as_str()).collect();
+        if patterns.is_empty() {
+            return Search::default();
+        }
+        let matches = |path: &str| glob::deciding(patterns.iter().copied(), path).is_some();
+        let mut there = Vec::new();
+        let mut unread = self.walk(top, "", &mut |path| {
+            if matches(path) {
+                there.push(path.to_owned());
+            }
+        });
+        let mut tracked = HashSet::new();
+        if let Observed::Found(git) = facts {
+            match git::tracked(self.worker, git) {
+                Observed::Found(paths) => tracked.extend(paths.into_iter().filter(|path| matches(path))),
+                Observed::Absent => {}
+                Observed::Unreadable(why) => unread.push((git.directory.clone(), why)),
+            }
+        }
+        let mut found: Vec<Unwanted> = there
+            .into_iter()
+            .map(|path| Unwanted { tracked: tracked.remove(&path), there: true, path: path.into() })
+            .collect();
+        found.extend(tracked.into_iter().map(|path| Unwanted { path: path.into(), tracked: true, there: false }));
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Search { found, unread }
+    }
+
+    /// The shell scripts beside the wrapper and below its first directory.
+    fn scripts(&mut self, top: &str) -> Search<ShellScript> {
+        let Some((directory, _)) = self.policy.wrapper.as_ref().and_then(|file| file.value.split_once('/')) else {
+            return Search::default();
+        };
+        let mut files = Vec::new();
+        let unread = self.walk(top, directory, &mut |path| files.push(format!("{top}/{path}")));
+        let mut search = Search { found: Vec::new(), unread };
+        files.sort_unstable();
+        for path in files {
+            let by_name = path.ends_with(".sh") || path.ends_with(".bash");
+            let has_other_name = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+            if has_other_name && !by_name {
+                continue;
+            }
+            let lookup = self.worker.walker.lookup(&path);
+            let Some(real) = lookup.real() else { continue };
+            match self.worker.ground.system.read(real, SCRIPT_LIMIT) {
+                Observed::Found(bytes) if by_name || is_shell(&bytes) => {
+                    search.found.push(ShellScript { path: path.into(), commands: commands(&bytes) });
+                }
+                Observed::Found(_) | Observed::Absent => {}
+                Observed::Unreadable(why) => search.unread.push((path.into(), why)),
+            }
+        }
+        search
+    }
+}
+
+fn is_shell(bytes: &[u8]) -> bool {
+    let Ok(shebang) = shebang::parse(bytes) else { return false };
+    let program = shebang.env_use().map_or(shebang.interpreter.clone(), |env| env.program);
+    let name = program.rsplit('/').next().unwrap_or("");
+    matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh")
+}
+
+fn commands(bytes: &[u8]) -> Vec<ShellCommand> {
+    let text = String::from_utf8_lossy(bytes);
+    crate::syntax::shell_words::commands(&text)
+        .into_iter()
+        .map(|command| ShellCommand { line: command.line, words: command.words })
+        .collect()
+}
+
+/// Work trees below the contract's roots, but for the repository itself.
+fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<Clone> {
+    let mut search = Search::default();
+    for root in &policy.clone_roots.value {
+        let real = match worker.walker.lookup(root).node() {
+            Ok(Some(step)) => step.path.to_string(),
+            Ok(None) => continue,
+            Err(undecided) => {
+                search.unread.push((root.as_str().into(), undecided.why));
+                continue;
+            }
+        };
+        let on = worker.ground.system.file_system(&real);
+        let mut waiting = vec![(real, 0)];
+        while let Some((path, depth)) = waiting.pop() {
+            if path == own || search.found.iter().any(|clone: &Clone| clone.path.as_ref() == path) {
+                continue;
+            }
+            let entries = match worker.ground.system.list_kinds(&path) {
+                Observed::Found(entries) => entries,
+                Observed::Absent => continue,
+                Observed::Unreadable(why) => {
+                    search.unread.push((path.into(), why));
+                    continue;
+                }
+            };
+            if entries.iter().any(|(name, _)| name == ".git") {
+                clone(worker, &path, &mut search);
+            }
+            if depth == policy.clone_depth.value {
+                continue;
+            }
+            for (name, kind) in entries {
+                let skipped = name == ".git" || policy.clone_skip.value.contains(&name);
+                let path = format!("{}/{name}", path.trim_end_matches('/'));
+                // Other file systems are passed over: backups, network shares, images.
+                if kind == NodeKind::Directory && !skipped && worker.ground.system.file_system(&path) == on {
+                    waiting.push((path, depth + 1));
+                }
+            }
+        }
+    }
+    search.found.sort_by(|a, b| a.path.cmp(&b.path));
+    search
+}
+
+fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<Clone>) {
+    let git = match git::look(worker, path) {
+        Observed::Found(git) => git.config,
+        Observed::Absent => return,
+        Observed::Unreadable(why) => Observed::Unreadable(why),
+    };
+    match git {
+        Observed::Found(config) => {
+            search.found.push(Clone { path: path.into(), remotes: config.remotes.into_values().collect() });
+        }
+        Observed::Absent => {}
+        Observed::Unreadable(why) => search.unread.push((path.into(), why)),
+    }
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::{Pad, Worker};
 use crate::contract::Service;
-use crate::facts::{ProgramFacts, VenvFacts};
+use crate::facts::unit::OF_THIS_MACHINE;
+use crate::facts::{ProgramFacts, VenvFacts, VenvScript};
 use crate::model::{NodeKind, Observed};
+use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
 use crate::syntax::elf::{self, ElfFault};
 use crate::syntax::shebang::{self, ShebangFault};
-use crate::syntax::pyvenv_cfg;
 
-/// Scripts are read to the end of their first line.
-const FIRST_LINE: u64 = 512;
+/// Scripts are read to the end of their second line.
+const FIRST_LINES: u64 = 1024;
 
 /// Looks at the venv of a service.
 pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
@@ -25,51 +26,106 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         Ok(_) => Observed::Absent,
         Err(undecided) => Observed::Unreadable(undecided.why),
     };
-    let facts = found.map(|()| VenvFacts { config: config(worker, venv, pad), scripts: scripts(worker, venv, pad) });
-    python(worker, venv, pad);
-    if let Observed::Found(VenvFacts { config: Observed::Found(config), .. }) = &facts
-        && let Some(home) = config.home.as_ref().map(|entry| entry.value.as_str())
-        && home.starts_with('/')
-    {
-        pad.look(worker, home);
-        pad.list(worker, home);
-    }
+    super::start::program(worker, &format!("{venv}/bin/python"), pad);
+    super::start::program(worker, OF_THIS_MACHINE, pad);
+    let facts = found.map(|()| {
+        let config = config(worker, venv, pad);
+        let libraries = libraries(worker, venv, &config, pad);
+        VenvFacts { config, scripts: scripts(worker, venv, pad), libraries }
+    });
     pad.venvs.insert(venv.into(), facts);
 }
 
-fn config(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<pyvenv_cfg::PyvenvCfg> {
+fn config(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<PyvenvCfg> {
     let lookup = pad.look(worker, &format!("{venv}/pyvenv.cfg"));
     worker.read(lookup).map(|bytes| pyvenv_cfg::parse(&bytes))
 }
 
-/// The interpreter itself: its walk, what it is, and its loader.
-fn python(worker: &Worker<'_>, venv: &str, pad: &mut Pad) {
+/// Where the standard library of the base interpreter may lie: beside the `bin` that `home` names, and
+/// beside the one of the real interpreter. Looks at each, and at the base's programs.
+fn libraries(worker: &Worker<'_>, venv: &str, config: &Observed<PyvenvCfg>, pad: &mut Pad) -> Vec<Arc<str>> {
     let python = format!("{venv}/bin/python");
-    super::start::program(worker, &python, pad);
-    // The library of the base interpreter: `…/bin/python3.11` has `…/lib/python3.11` beside its `bin`.
     let real = pad.paths.get(python.as_str()).and_then(|lookup| lookup.real().map(str::to_owned));
-    if let Some((prefix, name)) = real.as_deref().and_then(|real| real.rsplit_once("/bin/")) {
-        pad.look(worker, &format!("{prefix}/lib/{name}"));
+    let mut prefixes = Vec::new();
+    let mut version = None;
+    if let Observed::Found(config) = config
+        && let Some(home) = config.home.as_ref().filter(|home| home.value.starts_with('/'))
+    {
+        pad.look(worker, &home.value);
+        pad.list(worker, &home.value);
+        prefixes.extend(parent(&home.value));
+        let real = pad.paths.get(home.value.as_str()).and_then(|lookup| lookup.real());
+        prefixes.extend(real.and_then(parent));
+        version = config.version.as_ref().and_then(|version| minor_version(&version.value));
     }
+    if let Some((prefix, name)) = real.as_deref().and_then(|real| real.rsplit_once("/bin/")) {
+        prefixes.push(prefix.to_owned());
+        version = name.strip_prefix("python").and_then(minor_version).or(version);
+    }
+    let Some(version) = version else { return Vec::new() };
+    let mut paths = Vec::new();
+    for prefix in prefixes {
+        for lib in ["lib", "lib64"] {
+            let path = format!("{prefix}/{lib}/python{version}");
+            pad.look(worker, &path);
+            paths.push(Arc::from(path));
+        }
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths
 }
 
-fn scripts(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<Vec<(Arc<str>, shebang::Shebang)>> {
+fn parent(path: &str) -> Option<String> {
+    Some(path.trim_end_matches('/').rsplit_once('/')?.0.to_owned())
+}
+
+/// `3.11` of `3.11.2`; `None` for anything without two numbers.
+fn minor_version(text: &str) -> Option<String> {
+    let mut parts = text.split('.');
+    let (major, minor) = (parts.next()?, parts.next()?);
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (number(major) && number(minor)).then(|| format!("{major}.{minor}"))
+}
+
+fn scripts(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<Vec<VenvScript>> {
     let bin = format!("{venv}/bin");
-    // Python's own and pip's wrappers come first in every venv, but any script may have been moved.
-    pad.list(worker, &bin).map(|names| {
-        let script = |name: &String| {
-            let path = format!("{bin}/{name}");
-            let lookup = worker.walker.lookup_no_follow(&path);
-            let step = lookup.node().ok().flatten()?;
-            let is_script = step.meta.kind == NodeKind::File && step.meta.mode & 0o111 != 0;
-            let bytes = match worker.ground.system.read(&step.path, FIRST_LINE) {
-                Observed::Found(bytes) if is_script => bytes,
-                _ => return None,
-            };
-            Some((Arc::from(name.as_str()), shebang::parse(&bytes).ok()?))
+    let Observed::Found(names) = pad.list(worker, &bin) else {
+        return pad.list(worker, &bin).map(|_| Vec::new());
+    };
+    let mut scripts = Vec::new();
+    for name in names {
+        let lookup = worker.walker.lookup_no_follow(&format!("{bin}/{name}"));
+        let path = match lookup.node() {
+            Ok(Some(step)) if step.meta.kind == NodeKind::File && step.meta.mode & 0o111 != 0 => step.path.clone(),
+            Ok(_) => continue,
+            Err(undecided) => return Observed::Unreadable(undecided.why),
         };
-        names.iter().filter_map(script).collect()
-    })
+        match worker.ground.system.read(&path, FIRST_LINES) {
+            Observed::Found(bytes) => scripts.extend(script(&name, &bytes)),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
+        }
+    }
+    Observed::Found(scripts)
+}
+
+/// What runs a script. pip writes `#!/bin/sh` and a second line that passes on where the path of the
+/// interpreter is too long for the kernel.
+fn script(name: &str, bytes: &[u8]) -> Option<VenvScript> {
+    let shebang = shebang::parse(bytes).ok()?;
+    let text = String::from_utf8_lossy(bytes);
+    let second = text.lines().nth(1).unwrap_or("");
+    let passed_on = second.strip_prefix("'''exec' ").and_then(|rest| match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split(' ').next(),
+    });
+    let (interpreter, line) = match (passed_on, shebang.env_use()) {
+        (Some(interpreter), _) => (interpreter.to_owned(), 2),
+        (None, Some(env)) => (format!("{} {}", shebang.interpreter, env.program), 1),
+        (None, None) => (shebang.interpreter.clone(), 1),
+    };
+    Some(VenvScript { name: name.into(), interpreter, line })
 }
 
 /// What an executable file is, from its first bytes.

@@ -1,0 +1,97 @@
+//! Words about the governed repository that several rules share: its files, its wrapper, its Makefile.
+
+use crate::rules::prelude::*;
+use crate::syntax::makefile::{Makefile, Rule};
+use crate::syntax::shell_words::Call;
+
+/// A contract without a repository.
+pub fn no_repository() -> Outcome {
+    Outcome::not_applicable("the contract governs no repository")
+}
+
+/// The command that brings a file of the repository back from git.
+pub fn restore(view: &View, policy: &RepositoryPolicy, file: &str) -> String {
+    let place = view.contract.layout.get(&policy.place);
+    let owner = place.and_then(|place| place.owner.as_ref());
+    let as_owner = owner.map_or(String::new(), |owner| format!("runuser -u {} -- ", quoted(&owner.value)));
+    format!("{as_owner}git -C {} checkout HEAD -- {}", quoted(&policy.path.value), quoted(file))
+}
+
+/// Fails when a file of the repository is missing or no regular file.
+pub fn missing_file(view: &View, policy: &RepositoryPolicy, file: &Stated<String>, what: &str) -> Ruling {
+    let path = format!("{}/{}", policy.path.value, file.value);
+    let lookup = view.path(Need::Repository, &path)?;
+    let restore = restore(view, policy, &file.value);
+    let (message, observed, mend) = match lookup.node()? {
+        Some(step) if step.meta.kind == NodeKind::File => return Ok(Outcome::Pass),
+        Some(step) => {
+            let aside = format!("mv {0} {0}.aside && {restore}", quoted(&path));
+            (format!("{what} is no regular file"), step.meta.kind.word(), aside)
+        }
+        None => (format!("{what} does not exist"), "nothing", restore),
+    };
+    Ok(Finding::new(message, lookup.location(), file.at.clone())
+        .expected(path.as_str())
+        .observed(observed)
+        .mend(mend)
+        .into())
+}
+
+/// The rules that make a target, by its name or by a pattern.
+pub fn rules_for<'m>(makefile: &'m Makefile, target: &'m str) -> impl Iterator<Item = &'m Rule> {
+    makefile.rules.iter().filter(move |rule| rule.targets.iter().any(|name| is_made_by(target, name)))
+}
+
+fn is_made_by(target: &str, name: &str) -> bool {
+    match name.split_once('%') {
+        None => name == target,
+        Some((before, after)) => {
+            target.len() > before.len() + after.len() && target.starts_with(before) && target.ends_with(after)
+        }
+    }
+}
+
+/// Whether a call starts the wrapper, itself or as a shell's script.
+pub fn is_wrapper(call: &Call, wrapper: &str) -> bool {
+    let names = |word: &str| {
+        let word = word.strip_prefix("./").unwrap_or(word);
+        word == wrapper || word.strip_suffix(wrapper).is_some_and(|before| before.ends_with('/'))
+    };
+    let is_shell = matches!(call.name(), "sh" | "bash" | "dash");
+    names(&call.program) || (is_shell && call.args.iter().find(|arg| !arg.starts_with('-')).is_some_and(|arg| names(arg)))
+}
+
+/// A call of a python, whichever it is; making a venv is allowed.
+pub fn is_past_wrapper(call: &Call) -> bool {
+    call.is_python() && !call.makes_a_venv()
+}
+
+/// The recipe that runs a job through the wrapper.
+pub fn through_wrapper(view: &JobView, policy: &RepositoryPolicy) -> String {
+    let job = view.job;
+    let wrapper = policy.wrapper.as_ref().map_or("", |wrapper| wrapper.value.as_str());
+    let program = match &job.runs {
+        JobProgram::Script(script) => script.value.as_str(),
+        JobProgram::BuiltIn(name) => job.replaces.first().map_or(name.value.as_str(), |path| path.value.as_str()),
+    };
+    format!("{wrapper} {} {program}", job.service.value)
+}
+
+/// The service in whose environment jobs run, for a script that belongs to no job.
+pub fn service_of_jobs<'a>(view: &View<'a>) -> Option<&'a Service> {
+    let services = &view.contract.services;
+    let of_job = view.contract.jobs.first().map(|job| job.service.value.as_str());
+    let by_job = services.iter().find(|service| Some(service.name.as_ref()) == of_job);
+    by_job.or_else(|| services.iter().find(|service| service.venv.is_some()))
+}
+
+/// The call of a script as the wrapper would make it; `None` for `-c`, `-m` and a program on standard input.
+pub fn wrapped(view: &View, policy: &RepositoryPolicy, call: &Call) -> Option<String> {
+    let script = call.args.first().filter(|arg| arg.ends_with(".py") && !arg.starts_with(['-', '$']))?;
+    let wrapper = policy.wrapper.as_ref()?;
+    let service = service_of_jobs(view)?;
+    let top = format!("{}/", policy.path.value);
+    let script = script.strip_prefix(&top).unwrap_or(script);
+    let rest: String = call.args[1..].iter().flat_map(|arg| [" ".to_owned(), quoted(arg)]).collect();
+    Some(format!("{} {} {script}{rest}", wrapper.value, service.name))
+}

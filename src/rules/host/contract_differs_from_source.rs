@@ -1,0 +1,63 @@
+//! The installed contract is the one in the repository.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// The installed contract differs from its source.
+    ///
+    /// Root obeys the contract under /etc, which only root can write; the file golden.toml at the top of the
+    /// repository is its source. A difference means that a change was never installed, or that somebody
+    /// changed the installed one. Does not concern the built-in contract, nor a repository without the file.
+    ///
+    /// Read the difference before you install it: whoever can write the repository wrote the source.
+    ///
+    /// ```bad contract
+    /// file /home/qt/quantum_trader/golden.toml qt:qt 0644
+    /// | schema = 1
+    /// ```
+    /// ```good contract na
+    /// ```
+    /// ```good contract source
+    /// ```
+    id: "contract-differs-from-source",
+    section: M,
+    severity: Should,
+    needs: [Contract],
+    why: "the host is judged by another contract than the one people read",
+    check: Host(check),
+}
+
+fn check(view: &View) -> Ruling {
+    let contract = view.contract;
+    if contract.source.built_in {
+        return Ok(Outcome::not_applicable("the built-in contract has no source on this host"));
+    }
+    let Some(repository) = &contract.repository else {
+        return Ok(crate::rules::governed::no_repository());
+    };
+    let source = format!("{}/golden.toml", repository.path.value);
+    let installed = contract.source.path.as_ref();
+    if source == installed {
+        return Ok(Outcome::not_applicable("the contract in force is the repository's own"));
+    }
+    let Some(copy) = view.contract_copy()? else {
+        return Err(Undecided::new(format!("nobody has looked at {source}")));
+    };
+    let Some(digest) = copy.known()? else {
+        return Ok(Outcome::not_applicable("the repository holds no golden.toml"));
+    };
+    if *digest == contract.source.digest {
+        return Ok(Outcome::Pass);
+    }
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let install = format!("install -o root -g root -m 0644 {} {}", quoted(&source), quoted(installed));
+    Ok(Finding::new(
+        format!("{installed} differs from its source"),
+        Location::file(source.as_str()),
+        Location::file(contract.source.path.clone()),
+    )
+    .expected(format!("sha256 {}…", short(&contract.source.digest)))
+    .observed(format!("sha256 {}…", short(digest)))
+    .mend(format!("{install}  # after reading: diff -u {} {}", quoted(installed), quoted(&source)))
+    .into())
+}

@@ -1,0 +1,84 @@
+//! What must not lie in the repository.
+
+use crate::facts::repository::Unwanted;
+use crate::rules::prelude::*;
+use crate::syntax::glob;
+
+rule! {
+    /// A file lies in the repository that must not.
+    ///
+    /// The contract's `must_not_hold` are patterns of paths in the repository: env files and logs. A pattern
+    /// without a slash is about the file's name in any directory; a leading `!` takes back. A file that lies
+    /// there counts, whether git ignores it or not, and so does one that git tracks although it is gone from
+    /// the work tree. Directories named in `clone_skip` and git's own are passed over.
+    ///
+    /// The mend moves the file out of the repository. What git ever tracked stays in its history: change the
+    /// secrets that stood in it.
+    ///
+    /// ```bad
+    /// file /home/qt/quantum_trader/.env qt:qt 0600
+    /// | API_KEY=x
+    /// ```
+    /// ```bad
+    /// file /home/qt/quantum_trader/src/logs/engine.log qt:qt 0644
+    /// | started
+    /// ```
+    /// ```good
+    /// file /home/qt/quantum_trader/src/env.py qt:qt 0644
+    /// | import os
+    /// file /home/qt/quantum_trader/node_modules/x/.env qt:qt 0644
+    /// | A=1
+    /// ```
+    id: "repository-holds-forbidden-file",
+    section: A,
+    severity: Must,
+    needs: [Repository],
+    why: "a secret that git has seen is no secret any more, and logs fill every clone",
+    check: Host(check),
+}
+
+/// Where the mend moves files to: only root reads it.
+const ASIDE: &str = "/root/out-of-the-repository";
+
+fn check(view: &View) -> Ruling {
+    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
+    if policy.must_not_hold.is_empty() {
+        return Ok(Outcome::not_applicable("the contract forbids no files"));
+    }
+    if view.path(Need::Repository, &policy.path.value)?.node()?.is_none() {
+        return Ok(crate::rules::files::does_not_exist());
+    }
+    let unwanted = &view.repository()?.unwanted;
+    let findings: Vec<Finding> = unwanted.found.iter().filter_map(|file| finding(view, policy, file)).collect();
+    match (findings.is_empty(), unwanted.unread.first()) {
+        (true, Some((path, why))) => {
+            Err(Undecided::new(format!("{path} could not be searched: {why}")).or_run("sudo golden audit"))
+        }
+        _ => Ok(Outcome::from_findings(findings)),
+    }
+}
+
+fn finding(view: &View, policy: &RepositoryPolicy, file: &Unwanted) -> Option<Finding> {
+    let patterns = policy.must_not_hold.iter().map(|pattern| pattern.value.as_str());
+    let pattern = policy.must_not_hold.get(glob::deciding(patterns, &file.path)?)?;
+    let top = policy.path.value.as_str();
+    let path = format!("{top}/{}", file.path);
+    let owner = view.contract.layout.get(&policy.place).and_then(|place| place.owner.as_ref());
+    let as_owner = owner.map_or(String::new(), |owner| format!("runuser -u {} -- ", quoted(&owner.value)));
+    let forget = format!("{as_owner}git -C {} rm -q --cached -- {}", quoted(top), quoted(&file.path));
+    let flat = file.path.replace('/', "_");
+    let move_it = format!("install -d -m 0700 {ASIDE} && mv {} {ASIDE}/{}", quoted(&path), quoted(&flat));
+    let (observed, mend) = match (file.tracked, file.there) {
+        (true, true) => ("tracked by git", format!("{forget} && {move_it}")),
+        (true, false) => ("tracked by git", forget),
+        (false, _) => ("not tracked by git", move_it),
+    };
+    let message = format!("{} does not belong in the repository", file.path);
+    Some(
+        Finding::new(message, Location::file(path.as_str()), pattern.at.clone())
+            .key(path.as_str())
+            .expected(format!("no {}", pattern.value))
+            .observed(observed)
+            .mend(mend),
+    )
+}

@@ -1,0 +1,109 @@
+//! The repository is the top level of a git work tree.
+
+use crate::facts::repository::GitFacts;
+use crate::rules::files::is_under;
+use crate::rules::prelude::*;
+
+rule! {
+    /// The repository is not the top level of a git work tree.
+    ///
+    /// Read from git's own files, without running git: `.git` must be a directory with HEAD, objects and refs
+    /// (or the file of a linked work tree that leads to one), the repository must not be bare, and
+    /// `core.worktree` must not lead elsewhere (gitrepository-layout(5)). A directory below the top level of
+    /// another work tree is none.
+    ///
+    /// ```bad
+    /// remove /home/qt/quantum_trader/.git
+    /// ```
+    /// ```bad
+    /// remove /home/qt/quantum_trader/.git
+    /// dir /home/qt/quantum_trader/.git qt:qt 0755
+    /// ```
+    /// ```bad
+    /// move /home/qt/quantum_trader/.git -> /home/qt/.git
+    /// ```
+    /// ```bad
+    /// replace /home/qt/quantum_trader/.git/config
+    /// - 	bare = false
+    /// + 	bare = true
+    /// ```
+    /// ```bad
+    /// file /home/qt/quantum_trader/.git/config qt:qt 0644
+    /// | [core]
+    /// | worktree = /srv/elsewhere
+    /// ```
+    /// ```good
+    /// move /home/qt/quantum_trader/.git -> /srv/git/trader
+    /// file /home/qt/quantum_trader/.git qt:qt 0644
+    /// | gitdir: /srv/git/trader
+    /// ```
+    id: "repository-not-a-work-tree",
+    section: A,
+    severity: Must,
+    needs: [Repository],
+    why: "nobody can say which version of the code runs",
+    check: Host(check),
+}
+
+fn check(view: &View) -> Ruling {
+    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
+    let path = policy.path.value.as_str();
+    if view.path(Need::Repository, path)?.node()?.is_none() {
+        return Ok(crate::rules::files::does_not_exist());
+    }
+    let facts = view.repository()?;
+    let (location, message, observed) = match facts.git.known()? {
+        None => {
+            let message = match &facts.work_tree_above {
+                Some(above) => format!("{path} is not a top level: the work tree begins at {above}"),
+                None => format!("{path} is no git work tree"),
+            };
+            (format!("{path}/.git"), message, "no repository".to_owned())
+        }
+        Some(git) => match wrong(git, view, path)? {
+            Some((file, observed)) => (file, format!("{path} is no git work tree"), observed),
+            None => return Ok(Outcome::Pass),
+        },
+    };
+    Ok(Finding::new(message, Location::file(location), policy.path.at.clone())
+        .expected("the top level of a git work tree")
+        .observed(observed)
+        .mend(make(view, policy))
+        .into())
+}
+
+/// The file that makes it none, and what is wrong with it.
+fn wrong(git: &GitFacts, view: &View, path: &str) -> Result<Option<(String, String)>, Undecided> {
+    if !git.lacks.is_empty() {
+        return Ok(Some((git.directory.to_string(), format!("no {}", git.lacks.join(", no ")))));
+    }
+    let file = format!("{}/config", git.directory);
+    let Some(config) = git.config.known()? else { return Ok(None) };
+    if config.bare {
+        return Ok(Some((file, "core.bare = true".to_owned())));
+    }
+    let top = view.path(Need::Repository, path)?.real().unwrap_or(path);
+    let elsewhere = config.work_tree.as_deref().filter(|tree| {
+        let tree = if tree.starts_with('/') { (*tree).to_owned() } else { format!("{}/{tree}", git.directory) };
+        let same = |other: &str| is_under(&tree, other) && is_under(other, &tree);
+        // A path with `..` in it is not resolved here; git writes such paths for submodules only.
+        !tree.contains("/..") && !same(top) && !same(path)
+    });
+    Ok(elsewhere.map(|tree| (file, format!("core.worktree = {tree}"))))
+}
+
+/// `git init` completes what is there and leaves all files alone; the history comes from the remote.
+fn make(view: &View, policy: &RepositoryPolicy) -> String {
+    let path = quoted(&policy.path.value);
+    let place = view.contract.layout.get(&policy.place);
+    let owner = place.and_then(|place| place.owner.as_ref());
+    let as_owner = owner.map_or(String::new(), |owner| format!("runuser -u {} -- ", quoted(&owner.value)));
+    let reset = format!(
+        "{as_owner}git -C {path} init -q && {as_owner}git -C {path} config core.bare false && \
+         {{ {as_owner}git -C {path} config --unset-all core.worktree || true; }}"
+    );
+    match &policy.remote {
+        Some(remote) => format!("{reset}  # then: git -C {path} fetch {}", quoted(&remote.value)),
+        None => reset,
+    }
+}

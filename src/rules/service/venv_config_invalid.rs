@@ -1,0 +1,102 @@
+//! `pyvenv.cfg` makes a directory a venv.
+
+use crate::rules::files::{parent, renew_venv};
+use crate::rules::prelude::*;
+
+rule! {
+    /// The pyvenv.cfg of a venv is missing or wrong.
+    ///
+    /// Without `pyvenv.cfg`, or without `home` in it, python does not know that it stands in a venv and
+    /// imports the system's packages. `home` must be an absolute path to an existing directory that holds the
+    /// interpreter which the venv's `bin/python` leads to, or, where `bin/python` is a copy, a python at all
+    /// (PEP 405).
+    ///
+    /// The mend makes the venv anew over the old one; its packages stay.
+    ///
+    /// ```bad
+    /// remove /opt/quantum/venvs/rl-agent/pyvenv.cfg
+    /// ```
+    /// ```bad
+    /// file /opt/quantum/venvs/rl-agent/pyvenv.cfg root:root 0644
+    /// | include-system-site-packages = false
+    /// | version = 3.11.2
+    /// ```
+    /// ```bad
+    /// replace /opt/quantum/venvs/rl-agent/pyvenv.cfg
+    /// - home = /usr/bin
+    /// + home = /opt/python-3.9/bin
+    /// ```
+    /// ```bad
+    /// dir /opt/other/bin root:root 0755
+    /// elf /opt/other/bin/python3 root:root 0755
+    /// replace /opt/quantum/venvs/rl-agent/pyvenv.cfg
+    /// - home = /usr/bin
+    /// + home = /opt/other/bin
+    /// ```
+    /// ```good
+    /// replace /opt/quantum/venvs/rl-agent/pyvenv.cfg
+    /// - home = /usr/bin
+    /// + HOME=/bin
+    /// ```
+    id: "venv-config-invalid",
+    section: B,
+    severity: Must,
+    needs: [Venvs],
+    why: "python imports the system's packages instead of the venv's, or does not start",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(venv) = &view.service.venv else { return Ok(crate::rules::files::no_venv()) };
+    let Some(facts) = view.venv(&venv.value)? else { return Ok(crate::rules::files::does_not_exist()) };
+    let path = format!("{}/pyvenv.cfg", venv.value);
+    let finding = |message: String, line: u32, expected: &str, observed: String| {
+        Finding::new(message, Location::line(path.as_str(), line), venv.at.clone())
+            .expected(expected)
+            .observed(observed)
+            .mend(renew_venv(&venv.value))
+    };
+    let Some(config) = facts.config.known()? else {
+        return Ok(finding(format!("{path} does not exist"), 0, "home = DIRECTORY", "nothing".to_owned()).into());
+    };
+    let Some(home) = &config.home else {
+        let message = format!("{path} does not say where its python comes from");
+        return Ok(finding(message, 0, "home = DIRECTORY", "no home".to_owned()).into());
+    };
+    let written = format!("home = {}", home.value);
+    if !home.value.starts_with('/') {
+        let message = "home is no absolute path".to_owned();
+        return Ok(finding(message, home.line, "an absolute path", written).into());
+    }
+    let lookup = view.path(Need::Venvs, &home.value)?;
+    match lookup.node()? {
+        Some(step) if step.meta.kind == NodeKind::Directory => {}
+        _ => {
+            let message = format!("{}, the home of its python, does not exist", home.value);
+            return Ok(finding(message, home.line, "an existing directory", written).into());
+        }
+    }
+    match is_home(view, &venv.value, &home.value, lookup)? {
+        true => Ok(Outcome::Pass),
+        false => {
+            let message = format!("{} is not the home of its python", home.value);
+            Ok(finding(message, home.line, "the directory that bin/python leads to", written).into())
+        }
+    }
+}
+
+/// Whether the way of `bin/python` passes through `home`, or `home` holds a python for one that was copied.
+fn is_home(view: &ServiceView, venv: &str, home: &str, lookup: &Lookup) -> Result<bool, Undecided> {
+    let real_home = lookup.real().unwrap_or(home);
+    let python = view.path(Need::Venvs, &format!("{venv}/bin/python"))?;
+    if python.node()?.is_none() {
+        return Ok(true); // venv-python-broken says so.
+    }
+    if python.steps.iter().any(|step| step.meta.kind != NodeKind::Directory && parent(&step.path) == real_home) {
+        return Ok(true);
+    }
+    let venv_real = view.path(Need::Venvs, venv)?.real().unwrap_or(venv);
+    let is_copy = python.real().is_some_and(|real| crate::rules::files::is_under(real, venv_real));
+    let names = view.listing(Need::Venvs, home)?.map_or(&[][..], |names| names.as_slice());
+    Ok(is_copy && names.iter().any(|name| name.starts_with("python") || name.starts_with("pypy")))
+}
