@@ -1,5 +1,7 @@
 //! Our reading of a Makefile's recipes against what GNU make says it would run (`make -n`).
 
+#![allow(clippy::disallowed_methods, reason = "GNU make and its files are the judge")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -218,6 +218,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a real program to read")]
     fn a_real_program() {
         let program = std::fs::read("/proc/self/exe").expect("this test is a program");
         let elf = parse(&program[..ENOUGH]).expect("an ELF header");
