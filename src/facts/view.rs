@@ -9,7 +9,7 @@ use super::{
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
-use crate::model::{Credentials, Location, Lookup, Observed, Stated, Undecided};
+use crate::model::{Credentials, Lookup, Observed, Undecided};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::env_file::EnvFile;
@@ -261,25 +261,6 @@ impl<'a> ServiceView<'a> {
     pub fn loaded(&self) -> Result<Option<&'a EffectiveUnit>, Undecided> {
         let unit = self.effective(&self.service.unit.value)?;
         Ok(matches!(unit.load, LoadState::Loaded).then_some(unit))
-    }
-
-    /// The units of the dependencies that the service requires, with the line that says so.
-    pub fn required_units(&self) -> Vec<(String, Location)> {
-        let unit_of = |required: &Stated<String>| {
-            let unit = self.contract.dependencies.get(required.value.as_str())?.unit.as_ref()?;
-            Some((unit.value.clone(), required.at.clone()))
-        };
-        self.service.requires.iter().filter_map(unit_of).collect()
-    }
-
-    /// The units the service must start after: of what it requires, and of the services before it.
-    pub fn precursors(&self) -> Vec<(String, Location)> {
-        let unit_of = |name: &Stated<String>| {
-            let before = self.contract.services.iter().find(|service| *service.name == *name.value)?;
-            Some((before.unit.value.clone(), name.at.clone()))
-        };
-        let services = self.service.after.iter().filter_map(unit_of);
-        self.required_units().into_iter().chain(services).collect()
     }
 
     /// The name of the user the unit really runs as: `root` where it names none.

@@ -331,11 +331,6 @@ pub(super) fn gather_others(worker: &Worker<'_>, pad: &mut Pad) {
 /// services that do not name all of it by its own name.
 fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
     let contract = worker.ground.contract;
-    let unit_of = |name: &str| {
-        let dependency = contract.dependencies.get(name).and_then(|dependency| dependency.unit.as_ref());
-        let service = || contract.services.iter().find(|service| *service.name == *name).map(|service| &service.unit);
-        dependency.or_else(service).map(|unit| unit.value.as_str())
-    };
     let mut names = BTreeSet::new();
     for service in &contract.services {
         let Some(UnitFacts { effective: Observed::Found(unit), .. }) = pad.units.get(service.unit.value.as_str())
@@ -343,9 +338,9 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
             continue;
         };
         let mut words: Vec<String> = unit.words("Unit", "After").into_iter().map(|(word, _)| word).collect();
-        let expected = service.requires.iter().chain(&service.after).filter_map(|name| unit_of(&name.value));
-        let all_named = expected.into_iter().all(|name| words.iter().any(|word| word == name));
-        let bound = unit.words("Unit", "BindsTo").into_iter().map(|(word, _)| word);
+        let bound: Vec<String> = unit.words("Unit", "BindsTo").into_iter().map(|(word, _)| word).collect();
+        let all_named = service.after_units.iter().all(|unit| words.contains(&unit.value))
+            && service.binds_to.iter().all(|unit| bound.contains(&unit.value));
         words.extend(bound);
         if let Some(timer) = &service.timer
             && let Some(UnitFacts { effective: Observed::Found(timer), .. }) = pad.units.get(timer.value.as_str())
@@ -353,7 +348,7 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
             names.extend(timer.scalar("Timer", "Unit").map(|setting| setting.value().to_owned()));
         }
         let unnamed = words.into_iter().filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
-        if !all_named || !unit.words("Unit", "BindsTo").is_empty() {
+        if !all_named {
             names.extend(unnamed);
         }
     }

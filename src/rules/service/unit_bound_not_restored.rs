@@ -33,8 +33,9 @@ fn check(view: &ServiceView) -> Ruling {
     let bound = unit.words("Unit", "BindsTo");
     let links = view.enabled_by(&view.service.unit.value)?;
     let mut findings = Vec::new();
-    for (name, at) in view.required_units() {
-        let Some((_, setting)) = bound.iter().find(|(word, _)| *word == name) else { continue };
+    for needed in &view.service.binds_to {
+        let name = &needed.value;
+        let Some((_, setting)) = bound.iter().find(|(word, _)| word == name) else { continue };
         let starts = |link: &str| {
             let directory = link.rsplit('/').nth(1).unwrap_or("");
             [".wants", ".requires", ".upholds"].iter().any(|kind| directory.strip_suffix(kind) == Some(name.as_str()))
@@ -42,7 +43,7 @@ fn check(view: &ServiceView) -> Ruling {
         if links.iter().any(|link| starts(link)) {
             continue;
         }
-        let stated = unit.words("Install", "WantedBy").iter().any(|(word, _)| *word == name);
+        let stated = unit.words("Install", "WantedBy").iter().any(|(word, _)| word == name);
         let enable = format!("systemctl reenable {}", quoted(&view.service.unit.value));
         let remedy = match stated {
             true => enable,
@@ -52,7 +53,7 @@ fn check(view: &ServiceView) -> Ruling {
             }
         };
         findings.push(
-            Finding::new(format!("stays dead when {name} has crashed and come back"), setting.at.clone(), at)
+            Finding::new(format!("stays dead when {name} has crashed and come back"), setting.at.clone(), needed.at.clone())
                 .key(name.clone())
                 .expected(format!("a link to {} in {name}.wants", base_name(&view.service.unit.value)))
                 .observed("no such link")

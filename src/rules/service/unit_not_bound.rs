@@ -33,20 +33,21 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    if !view.service.kind.value.runs() {
-        return Ok(Outcome::not_applicable("only services that run are bound"));
+    if view.service.binds_to.is_empty() {
+        return Ok(Outcome::not_applicable("the contract requires nothing that it could be bound to"));
     }
     let bound = unit.words("Unit", "BindsTo");
     let words: Vec<&str> = bound.iter().map(|(word, _)| word.as_str()).collect();
     let mut findings = Vec::new();
-    for (name, at) in view.required_units() {
-        if view.names_unit(&words, &name)? {
+    for needed in &view.service.binds_to {
+        let name = &needed.value;
+        if view.names_unit(&words, name)? {
             continue;
         }
         let location = bound.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
         let observed = if words.is_empty() { "no BindsTo=".to_owned() } else { format!("BindsTo={}", words.join(" ")) };
         findings.push(
-            Finding::new(format!("is not bound to {name}"), location, at)
+            Finding::new(format!("is not bound to {name}"), location, needed.at.clone())
                 .key(name.clone())
                 .expected(format!("BindsTo={name}"))
                 .observed(observed)

@@ -37,13 +37,14 @@ fn check(view: &ServiceView) -> Ruling {
     let after = unit.words("Unit", "After");
     let words: Vec<&str> = after.iter().map(|(word, _)| word.as_str()).collect();
     let mut findings = Vec::new();
-    for (name, at) in view.precursors() {
-        if view.names_unit(&words, &name)? {
+    for needed in &view.service.after_units {
+        let name = &needed.value;
+        if view.names_unit(&words, name)? {
             continue;
         }
         let location = after.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
         findings.push(
-            Finding::new(format!("does not start after {name}"), location, at)
+            Finding::new(format!("does not start after {name}"), location, needed.at.clone())
                 .key(name.clone())
                 .expected(format!("After= with {name}"))
                 .observed(format!("After={}", words.join(" ")))
