@@ -6,10 +6,13 @@
 
 #[macro_use]
 mod declare;
+pub mod compare;
 pub mod files;
 pub mod governed;
 pub mod mend;
 pub mod prelude;
+pub mod reach;
+pub mod sandbox;
 
 use crate::contract::{SettingDemand, VariableDemand};
 use crate::facts::Needs;
@@ -62,37 +65,81 @@ impl Rule {
 
 rules! {
     host {
-        place_missing
-        place_owner_wrong
-        place_mode_wrong
-        place_on_link
-        place_misplaced
+        contract_differs_from_source
+        contract_review_overdue
         journal_not_persistent
         log_rotation_missing
         model_archive_misnamed
-        contract_review_overdue
-        contract_differs_from_source
+        place_misplaced
+        place_missing
+        place_mode_wrong
+        place_on_link
+        place_owner_wrong
+        unit_order_cycle
     }
     service {
-        venv_missing
-        venv_is_link
+        draft_enabled
+        job_enabled
+        process_executable_wrong
+        process_older_than_unit
+        process_user_wrong
+        start_directory_missing
+        start_directory_unwritable
+        start_env_file_missing
+        start_group_missing
+        start_interpreter_broken
+        start_path_missing
+        start_program_missing
+        start_sandbox_hides
+        start_sandbox_locks
+        start_script_missing
+        start_user_missing
+        timer_missing
+        timer_not_active
+        timer_not_enabled
+        unit_bound_not_restored
+        unit_env_file_wrong
+        unit_exec_outside_venv
+        unit_exec_wrong
+        unit_group_wrong
+        unit_masked
+        unit_misplaced
+        unit_missing
+        unit_not_active
+        unit_not_bound
+        unit_not_enabled
+        unit_not_reloaded
+        unit_order_missing
+        unit_refused
+        unit_restarts_often
+        unit_runs_as_root
+        unit_runs_shell
+        unit_sets_path
+        unit_setting_ignored
+        unit_setting_missing
+        unit_setting_wrong
+        unit_user_wrong
+        unit_uses_system_python
+        unit_without_preflight
+        unit_word_forbidden
         venv_config_invalid
+        venv_is_link
+        venv_missing
+        venv_moved
         venv_python_broken
         venv_sees_system_packages
-        venv_moved
-        unit_runs_as_root
     }
     repository {
-        repository_not_a_work_tree
-        repository_cloned_twice
-        repository_holds_forbidden_file
-        wrapper_missing
-        wrapper_not_executable
+        job_script_missing
+        makefile_bypasses_wrapper
         makefile_missing
         makefile_target_missing
-        makefile_bypasses_wrapper
-        job_script_missing
+        repository_cloned_twice
+        repository_holds_forbidden_file
+        repository_not_a_work_tree
         script_calls_system_python
+        wrapper_missing
+        wrapper_not_executable
     }
 }
 
