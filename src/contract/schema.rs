@@ -24,7 +24,7 @@ macro_rules! tables {
 
 tables! {
     ROOT "the contract" [
-        "schema" "extends" "contract" "changes" "layout" "identity" "runtime" "venvs" "env" "logs" "repository"
+        "schema" "extends" "contract" "changes" "layout" "identity" "runtime" "venvs" "env" "repository"
         "unit" "kinds" "dependencies" "services" "jobs" "safety" "checklist" "rules" "waivers"
     ]
     CONTRACT "contract" ["name" "version" "effective" "next_review" "authority"]
@@ -35,13 +35,12 @@ tables! {
     ]
     IDENTITY "identity" ["user" "group" "forbidden_groups" "must_not_write"]
     RUNTIME "runtime" ["forbidden_programs" "system_site_packages" "forbidden_shells"]
-    LOGS "logs" ["fallback" "logrotate" "persistent_journal"]
     ENV "env" ["owner" "group" "mode" "tolerated" "secret_names" "variables"]
     REPOSITORY "repository" [
         "place" "remote" "wrapper" "makefile" "clone_roots" "clone_depth" "clone_skip" "must_not_hold"
     ]
     UNIT "unit" ["name" "Unit" "Service" "Install" "forbidden"]
-    FORBIDDEN "unit.forbidden.*" ["settings" "words" "prefixes" "why"]
+    FORBIDDEN "unit.forbidden.*" ["settings" "words" "why"]
     SETTING "unit.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence"]
     VARIABLE "env.variables.*" ["equals" "one_of" "path" "under" "min" "max" "absent" "present" "level"]
     KIND "kinds.*" ["unit" "variables"]

@@ -37,8 +37,6 @@ pub struct Contract {
     pub repository: Option<RepositoryPolicy>,
     /// Section B: the venvs by name.
     pub venvs: BTreeMap<Arc<str>, Venv>,
-    /// Section A: what becomes of logs.
-    pub logs: LogPolicy,
     /// Section D: what no unit may contain.
     pub forbidden: Vec<Forbidden>,
     /// Section E by name.
@@ -171,17 +169,6 @@ pub struct Venv {
     pub at: Location,
 }
 
-/// What becomes of logs. What is not demanded is `None`.
-#[derive(Clone, Debug, Default)]
-pub struct LogPolicy {
-    /// The directory that is written to where the journal cannot be.
-    pub fallback: Option<Stated<String>>,
-    /// Where the fallback exists, logrotate must know it.
-    pub logrotate: Option<Stated<Severity>>,
-    /// The journal must outlive a reboot.
-    pub persistent_journal: Option<Stated<Severity>>,
-}
-
 /// A demand that no machine can check; it is printed in checklists and documents.
 #[derive(Clone, Debug)]
 pub struct CheckItem {
@@ -225,8 +212,6 @@ pub struct Forbidden {
     pub key: String,
     /// Any word of the value equal to one of these is an offence.
     pub words: Vec<String>,
-    /// Any word of the value that begins with one of these is an offence.
-    pub prefixes: Vec<String>,
     /// Its name in the contract.
     pub name: Arc<str>,
     /// Why, for the finding.

@@ -40,7 +40,6 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.venvs = places::venvs(cx, root);
     contract.env = policies::env(cx, root, &contract.identity);
     contract.repository = policies::repository(cx, root, &contract.layout);
-    contract.logs = policies::logs(cx, root, &contract.layout);
     contract.forbidden = forbidden::forbidden(cx, root);
     contract.dependencies = dependencies::dependencies(cx, root);
     contract.services = services::services(cx, root, &contract);
@@ -75,7 +74,6 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         },
         repository: None,
         venvs: Default::default(),
-        logs: Default::default(),
         forbidden: Vec::new(),
         dependencies: Default::default(),
         services: Vec::new(),

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::places::{account, level, mode, path_value, place_named, relative};
+use super::places::{account, mode, path_value, place_named, relative};
 use super::{Cx, Fields, unstated};
-use crate::contract::{
-    EnvPolicy, Identity, Level, LogPolicy, Place, RepositoryPolicy, RuntimePolicy, schema,
-};
+use crate::contract::{EnvPolicy, Identity, Place, RepositoryPolicy, RuntimePolicy, schema};
 use crate::model::{Location, Stated};
 
 /// Names of variables that hold secrets, where a contract does not say.
@@ -158,36 +156,4 @@ pub(super) fn repository<'a>(
         clone_skip: skip,
         must_not_hold,
     })
-}
-
-/// `[logs]`
-pub(super) fn logs<'a>(
-    cx: &mut Cx<'a>,
-    root: &Fields<'_, 'a>,
-    layout: &BTreeMap<Arc<str>, Place>,
-) -> LogPolicy {
-    let entry = root.get("logs");
-    let fields = entry.and_then(|entry| cx.fields(&entry.node, entry.at, "", &schema::LOGS));
-    let Some(fields) = fields else { return LogPolicy::default() };
-    let fallback = fields.opt(cx, "fallback", |cx, node, key| place_named(cx, node, key, layout));
-    let path = |named: Stated<String>| {
-        Some(Stated::new(layout.get(named.value.as_str())?.path.value.clone(), named.at))
-    };
-    let severity = |cx: &mut Cx<'a>, key| {
-        let level = fields.opt(cx, key, level)?;
-        match level.value {
-            Level::At(severity) => Some(Stated::new(severity, level.at)),
-            Level::Off => None,
-        }
-    };
-    let logrotate = severity(cx, "logrotate");
-    let persistent_journal = severity(cx, "persistent_journal");
-    if let (Some(stated), false) = (&logrotate, fields.get("fallback").is_some()) {
-        cx.error_at(
-            &stated.at,
-            "`logrotate` is demanded, but no place is the fallback",
-            "add `fallback = \"…\"`",
-        );
-    }
-    LogPolicy { fallback: fallback.and_then(path), logrotate, persistent_journal }
 }

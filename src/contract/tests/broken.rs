@@ -142,7 +142,6 @@ const PLACES: &[Case] = &[
         "[layout.repo]\npath = \"/srv/repo\"\n[layout.data]\npath = \"{layout.repo}/data\"\noutside_repository = «true\n[repository]\nplace = \"repo\"\n",
         &["/srv/repo/data lies in the repository"],
     ),
-    ("[logs]\nlogrotate = «\"should\"\n", &["no place is the fallback"]),
     ("[repository]\nplace = «\"repo\"\n", &["there is no place \"repo\""]),
     (
         "[layout.«spare]\npath = \"/srv/spare\"\nrequired = false\n",
