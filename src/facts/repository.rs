@@ -22,7 +22,7 @@ pub struct RepositoryFacts {
     /// Files that match a pattern of the contract's `must_not_hold`.
     pub unwanted: Search<Unwanted>,
     /// Second clones; absent when nobody searched.
-    pub clones: Observed<Search<Clone>>,
+    pub clones: Observed<Search<WorkTree>>,
 }
 
 /// What git's own files say.
@@ -77,7 +77,7 @@ pub struct Unwanted {
 
 /// A work tree elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clone {
+pub struct WorkTree {
     /// Its directory.
     pub path: Arc<str>,
     /// URLs of its remotes; unreadable configurations are in [`Search::unread`].

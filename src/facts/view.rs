@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::repository::{Clone, Search};
+use super::repository::{Search, WorkTree};
 use super::{
     DependencyFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts,
 };
@@ -223,7 +223,7 @@ impl<'a> View<'a> {
     }
 
     /// The search for second clones; `None` without a repository to compare with.
-    pub fn clones(&self) -> Result<Option<&'a Search<Clone>>, Undecided> {
+    pub fn clones(&self) -> Result<Option<&'a Search<WorkTree>>, Undecided> {
         match &self.facts(Need::Clones)?.repository {
             Some(repository) => repository.clones.known(),
             None => Err(not_looked_at("the repository")),

@@ -65,6 +65,16 @@ impl Rule {
 
 rules! {
     host {
+        contract_differs_from_source
+        contract_review_overdue
+        journal_not_persistent
+        log_rotation_missing
+        model_archive_misnamed
+        place_misplaced
+        place_missing
+        place_mode_wrong
+        place_on_link
+        place_owner_wrong
         unit_order_cycle
     }
     service {
@@ -112,8 +122,24 @@ rules! {
         unit_uses_system_python
         unit_without_preflight
         unit_word_forbidden
+        venv_config_invalid
+        venv_is_link
+        venv_missing
+        venv_moved
+        venv_python_broken
+        venv_sees_system_packages
     }
     repository {
+        job_script_missing
+        makefile_bypasses_wrapper
+        makefile_missing
+        makefile_target_missing
+        repository_cloned_twice
+        repository_holds_forbidden_file
+        repository_not_a_work_tree
+        script_calls_system_python
+        wrapper_missing
+        wrapper_not_executable
     }
 }
 

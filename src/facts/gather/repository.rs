@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{Pad, Worker, git};
 use crate::contract::{JobProgram, RepositoryPolicy};
-use crate::facts::repository::{Clone, RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted};
+use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
 use crate::facts::Need;
 use crate::model::{NodeKind, Observed};
-use crate::syntax::{glob, makefile, shebang};
+use crate::syntax::{glob, makefile, shebang, shell_words};
 
 /// A tree with more directories than this is not searched to its end.
 const MOST_DIRECTORIES: usize = 50_000;
@@ -74,12 +74,15 @@ fn files(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) {
     for file in policy.wrapper.iter().chain(&policy.makefile).chain(scripts) {
         pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
     }
+    if let Some(wrapper) = &policy.wrapper {
+        super::start::program(worker, &format!("{}/{}", policy.path.value, wrapper.value), pad);
+    }
 }
 
 fn makefile(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) -> Observed<makefile::Makefile> {
     let Some(file) = &policy.makefile else { return Observed::Absent };
     let lookup = pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
-    worker.read(lookup).map(|bytes| makefile::parse(&bytes))
+    worker.read(lookup).map(|bytes| makefile::parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// The nearest directory above that holds a `.git`.
@@ -212,14 +215,15 @@ fn is_shell(bytes: &[u8]) -> bool {
 
 fn commands(bytes: &[u8]) -> Vec<ShellCommand> {
     let text = String::from_utf8_lossy(bytes);
-    crate::syntax::shell_words::commands(&text)
-        .into_iter()
-        .map(|command| ShellCommand { line: command.line, words: command.words })
-        .collect()
+    let words = |call: shell_words::Call| ShellCommand {
+        line: call.line,
+        words: std::iter::once(call.program).chain(call.args).collect(),
+    };
+    shell_words::calls(&text, 1).into_iter().map(words).collect()
 }
 
 /// Work trees below the contract's roots, but for the repository itself.
-fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<Clone> {
+fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<WorkTree> {
     let mut search = Search::default();
     for root in &policy.clone_roots.value {
         let real = match worker.walker.lookup(root).node() {
@@ -233,7 +237,7 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<C
         let on = worker.ground.system.file_system(&real);
         let mut waiting = vec![(real, 0)];
         while let Some((path, depth)) = waiting.pop() {
-            if path == own || search.found.iter().any(|clone: &Clone| clone.path.as_ref() == path) {
+            if path == own || search.found.iter().any(|clone: &WorkTree| clone.path.as_ref() == path) {
                 continue;
             }
             let entries = match worker.ground.system.list_kinds(&path) {
@@ -264,7 +268,7 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<C
     search
 }
 
-fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<Clone>) {
+fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<WorkTree>) {
     let git = match git::look(worker, path) {
         Observed::Found(git) => git.config,
         Observed::Absent => return,
@@ -272,7 +276,7 @@ fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<Clone>) {
     };
     match git {
         Observed::Found(config) => {
-            search.found.push(Clone { path: path.into(), remotes: config.remotes.into_values().collect() });
+            search.found.push(WorkTree { path: path.into(), remotes: config.remotes.into_values().collect() });
         }
         Observed::Absent => {}
         Observed::Unreadable(why) => search.unread.push((path.into(), why)),
