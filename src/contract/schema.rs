@@ -40,7 +40,7 @@ tables! {
         "place" "remote" "wrapper" "makefile" "clone_roots" "clone_depth" "clone_skip" "must_not_hold"
     ]
     UNIT "unit" ["name" "Unit" "Service" "Install" "forbidden"]
-    FORBIDDEN "unit.forbidden.*" ["settings" "words" "prefixes" "why"]
+    FORBIDDEN "unit.forbidden.*" ["settings" "words" "why"]
     SETTING "unit.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence"]
     VARIABLE "env.variables.*" ["equals" "one_of" "path" "under" "min" "max" "absent" "present" "level"]
     KIND "kinds.*" ["unit" "variables"]

@@ -73,10 +73,11 @@ impl<'a> SourceText<'a> {
         Location::column(self.path.clone(), line as u32, column)
     }
 
-    /// How many characters of its first line a span covers.
+    /// How many characters of its first line a span covers, as far as anybody looks.
     pub fn width(&self, span: Span) -> u32 {
-        let covered = self.text.get(span.start as usize..span.end as usize).unwrap_or("");
-        begun(covered.lines().next().unwrap_or("").as_bytes()).max(1)
+        let end = span.end.min(span.start.saturating_add(STRIDE as u32));
+        let covered = self.text.as_bytes().get(span.start as usize..end as usize).unwrap_or(&[]);
+        begun(covered.split(|byte| *byte == b'\n').next().unwrap_or(&[])).max(1)
     }
 }
 

@@ -212,8 +212,6 @@ pub struct Forbidden {
     pub key: String,
     /// Any word of the value equal to one of these is an offence.
     pub words: Vec<String>,
-    /// Any word of the value that begins with one of these is an offence.
-    pub prefixes: Vec<String>,
     /// Its name in the contract.
     pub name: Arc<str>,
     /// Why, for the finding.

@@ -2,6 +2,7 @@
 //!
 //! Rules see it only through the views in [`view`]; `gather` fills it through the door to the world.
 
+pub mod environment;
 pub mod gather;
 pub mod logs;
 pub mod needs;
@@ -19,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use crate::model::answers::{Listener, Process, RedisAnswer, SqliteAnswer};
 use crate::model::{Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
-use crate::syntax::env_file::EnvFile;
 use crate::syntax::redis_conf::RedisConf;
 use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
@@ -27,6 +27,7 @@ use crate::syntax::version::SystemdVersion;
 pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
+pub use environment::EnvFileFacts;
 pub use unit::{ProgramFacts, UnitFacts, VenvFacts, VenvScript};
 
 /// The schema a facts file names.
@@ -66,7 +67,7 @@ pub struct HostFacts {
     /// Main processes by id.
     pub processes: BTreeMap<u32, Observed<Process>>,
     /// Env files by path.
-    pub env_files: BTreeMap<Arc<str>, Observed<EnvFile>>,
+    pub env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     /// Programs and scripts by path.
     pub programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
     /// Venvs by path.

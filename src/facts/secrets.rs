@@ -17,7 +17,7 @@ impl HostFacts {
         let salt = Sha256::new().chain_update(self.host.as_bytes()).chain_update(self.time.to_le_bytes());
         for file in self.env_files.values_mut() {
             let Observed::Found(file) = file else { continue };
-            for variable in &mut file.variables {
+            for variable in &mut file.read.variables {
                 if is_secret(contract, &variable.name, &variable.value) {
                     variable.value = hidden(&salt, &variable.value);
                 }

@@ -4,15 +4,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::repository::{Search, WorkTree};
+use super::environment::{self, Layer};
 use super::{
-    DependencyFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts,
+    DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
 use crate::model::{Credentials, Lookup, Observed, Undecided};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::env_file::EnvFile;
 use crate::syntax::search::UNIT_DIRECTORIES;
 use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
@@ -202,8 +202,14 @@ impl<'a> View<'a> {
     }
 
     /// An env file's content by its path; `None` when it does not exist.
-    pub fn env_file(&self, path: &str) -> Result<Option<&'a EnvFile>, Undecided> {
-        self.facts(Need::EnvFiles)?.env_files.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    pub fn env_file(&self, path: &str) -> Result<Option<&'a EnvFileFacts>, Undecided> {
+        let observed = self.facts(Need::EnvFiles)?.env_files.get(path).ok_or_else(|| not_looked_at(path))?;
+        environment::known(path, observed)
+    }
+
+    /// Every value that a variable is given in a unit's environment, the one that counts last.
+    pub fn layers(&self, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
+        environment::layers(self.facts(Need::EnvFiles)?, unit, name)
     }
 
     /// What an executable is; `None` when it does not exist.

@@ -20,10 +20,9 @@ pub(super) fn forbidden<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Vec<Forbi
             Some(items.iter().filter_map(|item| section_and_key(cx, item, key)).collect::<Vec<_>>())
         });
         let words = fields.texts(cx, "words").value;
-        let prefixes = fields.texts(cx, "prefixes").value;
-        if words.is_empty() && prefixes.is_empty() {
+        if words.is_empty() {
             let message = format!("`{name}` forbids nothing");
-            cx.missing(entry.at, message, "add `words = [\"…\"]` or `prefixes = [\"…\"]`");
+            cx.missing(entry.at, message, "add `words = [\"…\"]`");
         }
         let why = fields.need(cx, "why", "\"what goes wrong otherwise\"", Cx::prose);
         let at = cx.at(entry.at);
@@ -32,7 +31,6 @@ pub(super) fn forbidden<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Vec<Forbi
                 section,
                 key,
                 words: words.clone(),
-                prefixes: prefixes.clone(),
                 name: name.clone(),
                 why: why.as_ref().map(|why| why.value.clone()).unwrap_or_default(),
                 at: at.clone(),

@@ -194,6 +194,22 @@ pub(super) fn relative<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Optio
     cx.word(node, key, words::relative)
 }
 
+/// The name of a place.
+pub(super) fn place_named<'a>(
+    cx: &mut Cx<'a>,
+    node: &Node<'a>,
+    key: &str,
+    layout: &BTreeMap<Arc<str>, Place>,
+) -> Option<Stated<String>> {
+    let named = cx.text(node, key)?;
+    cx.words.used.insert(named.value.clone());
+    if !layout.contains_key(named.value.as_str()) && !cx.partial {
+        let message = format!("there is no place {:?} in `[layout]`", named.value);
+        cx.unknown(node.span, message, &named.value, layout.keys().map(|name| name.as_ref()));
+    }
+    Some(named)
+}
+
 /// Permission bits. A number is refused: 640 without quotes is not 0640.
 pub(super) fn mode<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<u32>> {
     if let Value::Integer(_) = node.value {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::places::{account, mode, path_value, relative};
+use super::places::{account, mode, path_value, place_named, relative};
 use super::{Cx, Fields, unstated};
 use crate::contract::{EnvPolicy, Identity, Place, RepositoryPolicy, RuntimePolicy, schema};
 use crate::model::{Location, Stated};
@@ -125,12 +125,9 @@ pub(super) fn repository<'a>(
     let entry = root.get("repository")?;
     let fields = cx.fields(&entry.node, entry.at, "", &schema::REPOSITORY)?;
     let at = cx.at(fields.at);
-    let named = fields.need(cx, "place", "\"repository\"", Cx::text);
-    let place = named.as_ref().and_then(|named| layout.get(named.value.as_str()));
-    if let (Some(named), None, Some(entry)) = (&named, place, fields.get("place")) {
-        let message = format!("there is no place {:?} in `[layout]`", named.value);
-        cx.unknown(entry.node.span, message, &named.value, layout.keys().map(|name| name.as_ref()));
-    }
+    let named =
+        fields.need(cx, "place", "\"repository\"", |cx, node, key| place_named(cx, node, key, layout));
+    let place = named.and_then(|named| layout.get(named.value.as_str()));
     let clone_depth = fields.opt(cx, "clone_depth", Cx::count);
     let deepest = 16;
     if let Some(depth) = clone_depth.as_ref().filter(|depth| depth.value > deepest) {
@@ -147,7 +144,6 @@ pub(super) fn repository<'a>(
     };
     let must_not_hold = fields.list(cx, "must_not_hold", Cx::text);
     let place = place?;
-    cx.words.used.insert(place.name.to_string());
     Some(RepositoryPolicy {
         place: place.name.clone(),
         path: place.path.clone(),

@@ -1,6 +1,6 @@
 //! `[safety]`: section F.
 
-use super::places::relative;
+use super::places::{place_named, relative};
 use super::{Cx, Fields};
 use crate::contract::schema::Keys;
 use crate::contract::{
@@ -12,15 +12,8 @@ use crate::model::Stated;
 pub(super) fn safety<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>, contract: &Contract) -> Option<Safety> {
     let entry = root.get("safety")?;
     let fields = cx.fields(&entry.node, entry.at, "", &schema::SAFETY)?;
-    let models = fields.need(cx, "models", "\"models\"", |cx, node, key| {
-        let named = cx.text(node, key)?;
-        cx.words.used.insert(named.value.clone());
-        if !contract.layout.contains_key(named.value.as_str()) && !cx.partial {
-            let message = format!("there is no place {:?} in `[layout]`", named.value);
-            cx.unknown(node.span, message, &named.value, contract.layout.keys().map(|name| name.as_ref()));
-        }
-        Some(named)
-    });
+    let models =
+        fields.need(cx, "models", "\"models\"", |cx, node, key| place_named(cx, node, key, &contract.layout));
     let reports = fields.need(cx, "reports", "\"reports/safety\"", relative);
     let telemetry = table(cx, &fields, "telemetry", &schema::TELEMETRY);
     let telemetry = telemetry.and_then(|table| read_telemetry(cx, &table, contract));

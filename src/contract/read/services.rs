@@ -117,7 +117,8 @@ fn draft<'t, 'a>(
     let inherited = kinds.get(&kind.value).and_then(|layer| layer.unit.name.as_ref());
     let template = own.as_ref().and_then(|own| own.name.as_ref()).or(inherited);
     let text = template.map_or("{service}.service", |stated| stated.value.as_str());
-    let words = ServiceWords { service: &name, unit: "", title: title.as_deref().unwrap_or(&name) };
+    // A name that holds itself stays unfilled, and is refused as the name of a unit.
+    let words = ServiceWords { service: &name, unit: "{unit}", title: title.as_deref().unwrap_or(&name) };
     let unit = fill(text, &words).into_owned();
     let stated_at = template.map_or(at, |stated| stated.at.clone());
     if let Err((message, way_out)) = words::unit(&unit, Some("service")) {

@@ -6,7 +6,8 @@ use super::super::Contract;
 
 /// Judges a text and shows every error.
 fn survive(text: &str) {
-    let load = |path: &str| if path.len() % 2 == 0 { Ok(text.to_owned()) } else { Err("no".to_owned()) };
+    let load =
+        |path: &str| if path.len().is_multiple_of(2) { Ok(text.to_owned()) } else { Err("no".to_owned()) };
     if let Err(errors) = Contract::parse(text, "golden.toml", false, &load) {
         assert!(!errors.is_empty());
         for error in errors.iter().take(50) {

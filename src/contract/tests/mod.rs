@@ -112,7 +112,7 @@ fn the_contract_of_another_system_is_sound() {
     let text = include_str!("../../../examples/contracts/web.toml");
     let parsed = Contract::parse(text, "web.toml", false, &|_| Err("stands alone".into()));
     let contract = parsed.unwrap_or_else(|errors| panic!("{errors:#?}"));
-    assert_eq!((contract.services.len(), contract.waivers.len()), (3, 2));
+    assert_eq!((contract.services.len(), contract.waivers.len()), (3, 1));
     assert!(contract.repository.is_none() && contract.dependencies.is_empty() && contract.safety.is_none());
     for word in ["quantum", "qt", "redis", "6379", "python"] {
         assert!(!text.contains(word), "{word}");

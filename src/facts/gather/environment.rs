@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Pad, Worker};
 use crate::contract::Service;
-use crate::facts::Need;
+use crate::facts::{EnvFileFacts, Need};
 use crate::model::Observed;
-use crate::syntax::env_file;
+use crate::syntax::{env_file, env_shell};
 
 /// Looks at the env files of a service.
 pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
@@ -34,6 +34,10 @@ fn look(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
         return;
     }
     let lookup = pad.look(worker, path);
-    let content = worker.read(lookup).map(|bytes| env_file::parse(&bytes, worker.ground.version.0));
+    let content = worker.read(lookup).map(|bytes| {
+        let read = env_file::parse(&bytes, worker.ground.version.0);
+        let shell = env_shell::shell_readings(&bytes, &read);
+        EnvFileFacts { read, shell }
+    });
     pad.env_files.insert(path.into(), content);
 }

@@ -17,10 +17,9 @@ mod venvs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
+use super::{EnvFileFacts, HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed, Scope};
-use crate::syntax::env_file::EnvFile;
 use crate::syntax::version::SystemdVersion;
 use crate::system::{System, Walker};
 
@@ -128,7 +127,7 @@ struct Pad {
     listings: BTreeMap<Arc<str>, Observed<Vec<String>>>,
     file_systems: BTreeMap<Arc<str>, Observed<String>>,
     units: BTreeMap<Arc<str>, UnitFacts>,
-    env_files: BTreeMap<Arc<str>, Observed<EnvFile>>,
+    env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
     venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
 }

@@ -108,7 +108,7 @@ fn code(
 fn roots(worker: &Worker<'_>, unit: &EffectiveUnit, program: &str, directory: &str, pad: &mut Pad) -> Roots {
     let env_files = unit.assignments("Service", "EnvironmentFile").filter_map(|setting| {
         match pad.env_files.get(setting.value().trim_start_matches('-')) {
-            Some(Observed::Found(file)) => Some(file),
+            Some(Observed::Found(file)) => Some(&file.read),
             _ => None,
         }
     });

@@ -58,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
                 let kind = node.meta.kind.word();
                 (format!("cannot start: {path} is {kind}"), setting.at.clone(), kind.to_owned())
             }
-            Some(_) => match view.env_file(path)?.and_then(|file| file.fatal.as_ref()) {
+            Some(_) => match view.env_file(path)?.and_then(|file| file.read.fatal.as_ref()) {
                 None => continue,
                 Some(fatal) => {
                     (format!("cannot start: systemd cannot read {path}"), Location::line(path, fatal.line), words(fatal.why).to_owned())

@@ -116,7 +116,7 @@ fn roots(view: &ServiceView, unit: &EffectiveUnit, program: &str, directory: &st
     for setting in unit.assignments("Service", "EnvironmentFile") {
         let path = setting.value().trim_start_matches('-');
         if !path.contains(['*', '?', '[']) {
-            env_files.extend(view.env_file(path)?);
+            env_files.extend(view.env_file(path)?.map(|file| &file.read));
         }
     }
     let mut roots = Roots::stated(unit, env_files.into_iter(), directory);

@@ -77,6 +77,10 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
         "ProtectProc" => one_of(text, &["noaccess", "invisible", "ptraceable", "default"]).map(Some),
         "ProcSubset" => one_of(text, &["all", "pid"]).map(Some),
         "OOMPolicy" => one_of(text, &["continue", "stop", "kill"]).map(Some),
+        // Booleans that have learned further words since.
+        "PrivateTmp" => boolean_or(text, &["disconnected"]).map(Some),
+        "PrivateUsers" => boolean_or(text, &["self", "identity"]).map(Some),
+        "ProtectControlGroups" => boolean_or(text, &["private", "strict"]).map(Some),
         "RuntimeDirectoryPreserve" => boolean_or(text, &["restart"]).map(Some),
         _ => Ok(None),
     }

@@ -1,0 +1,97 @@
+//! The environment of a service, layer by layer: what systemd will give it, and where each value comes from.
+//!
+//! `EnvironmentFile=` beats `Environment=` whatever their order, a later file beats an earlier one, and
+//! `UnsetEnvironment=` beats all (systemd.exec(5)).
+
+use serde::{Deserialize, Serialize};
+
+use super::HostFacts;
+use crate::model::{Location, Observed, Undecided};
+use crate::syntax::effective::EffectiveUnit;
+use crate::syntax::env_file::EnvFile;
+use crate::syntax::env_shell::ShellReading;
+use crate::syntax::environment::{parse_environment, parse_unset_environment};
+
+/// An env file as systemd reads it, and how a shell would.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnvFileFacts {
+    /// systemd's reading.
+    pub read: EnvFile,
+    /// A shell's reading of each variable, in the same order.
+    pub shell: Vec<ShellReading>,
+}
+
+/// One value of a variable on its way through the layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The value.
+    pub value: String,
+    /// Where it is written.
+    pub at: Location,
+}
+
+/// An env file that the unit reads: its path, and whether it may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Absolute path.
+    pub path: String,
+    /// `EnvironmentFile=-…`.
+    pub optional: bool,
+    /// The assignment.
+    pub at: Location,
+}
+
+/// The env files a unit reads, in order.
+pub fn files_of(unit: &EffectiveUnit) -> Vec<ReadFile> {
+    let read = |setting: &crate::syntax::effective::Setting| {
+        let path = setting.value();
+        let bare = path.strip_prefix('-').unwrap_or(path);
+        ReadFile { path: bare.to_owned(), optional: bare.len() < path.len(), at: setting.at.clone() }
+    };
+    unit.assignments("Service", "EnvironmentFile").map(read).collect()
+}
+
+/// Every value that one variable is given, the one that counts last. Empty when it is not set.
+pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
+    let as_is = |text: &str| Ok(text.to_owned());
+    let mut layers = Vec::new();
+    for setting in unit.assignments("Service", "Environment") {
+        for assignment in parse_environment(setting.value(), &as_is).items {
+            if assignment.name == name {
+                layers.push(Layer { value: assignment.value, at: setting.at.clone() });
+            }
+        }
+    }
+    for file in files_of(unit) {
+        let observed = facts.env_files.get(file.path.as_str());
+        let observed = observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
+        let Some(content) = known(&file.path, observed)? else { continue };
+        if content.read.fatal.is_some() {
+            continue;
+        }
+        let same = content.read.variables.iter().filter(|variable| variable.name == name);
+        layers.extend(same.map(|variable| Layer {
+            value: variable.value.clone(),
+            at: Location::line(file.path.as_str(), variable.line),
+        }));
+    }
+    for setting in unit.assignments("Service", "UnsetEnvironment") {
+        for removal in parse_unset_environment(setting.value(), &as_is).items {
+            let counts = layers.last().map(|layer| layer.value.clone());
+            if removal.name == name && (removal.value.is_none() || removal.value == counts) {
+                layers.clear();
+            }
+        }
+    }
+    Ok(layers)
+}
+
+/// An env file's content, or the command that would let it be read.
+pub fn known<'a>(
+    path: &str,
+    observed: &'a Observed<EnvFileFacts>,
+) -> Result<Option<&'a EnvFileFacts>, Undecided> {
+    observed.known().map_err(|undecided| {
+        Undecided::new(format!("{path} could not be read: {}", undecided.why)).or_run("sudo golden audit")
+    })
+}
