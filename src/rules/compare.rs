@@ -1,17 +1,25 @@
 //! Values of settings compared as systemd reads them: `10`, `10s` and `10000ms` are one time span.
 
 use crate::contract::{Form, SettingDemand};
-use crate::syntax::effective::Setting;
+use crate::syntax::effective::{EffectiveUnit, Setting};
+use crate::syntax::known::Known;
 use crate::syntax::version::SystemdVersion;
 use crate::syntax::{known, value};
 
-/// Whether a setting has the demanded value.
-pub fn same(version: SystemdVersion, setting: &Setting, demanded: &str) -> bool {
+/// Whether a setting of a unit has the demanded value.
+pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, demanded: &str) -> bool {
     let (section, key) = (setting.section.as_str(), setting.key.as_str());
-    let kind = known::kind(section, key).unwrap_or("");
+    let kind = match known::look(version, unit.name.kind(), section, key) {
+        Known::Setting { kind, .. } => kind,
+        _ => "",
+    };
     let canonical = |text: &str| match value::canonical(version, key, kind, text) {
         Ok(Some(canonical)) => canonical,
-        Ok(None) | Err(_) => text.to_owned(),
+        // Where a newer version knows more words than yes and no, those two are still a boolean.
+        Ok(None) | Err(_) => match value::boolean(text) {
+            Ok(yes) if text.chars().all(char::is_alphabetic) => if yes { "yes" } else { "no" }.to_owned(),
+            _ => text.to_owned(),
+        },
     };
     setting.value() == demanded || setting.raw() == demanded || canonical(setting.value()) == canonical(demanded)
 }

@@ -4,8 +4,9 @@
 //! uncovers the demanded value. What a package owns (`/usr`, `/lib`) and what a generator writes stays as
 //! it is: a drop-in of ours overrides it.
 
-use crate::facts::start::{Started, base_name};
+use crate::facts::start::{Started, base_name, lies_under};
 use crate::rules::prelude::*;
+use crate::syntax::command_line;
 
 /// The name of our drop-in; later than any that people choose.
 const OURS: &str = "zz-golden.conf";
@@ -32,9 +33,9 @@ pub fn replace_line(path: &str, line: u32, text: &str) -> String {
     format!("sed -i {} {}", quoted(&script), quoted(path))
 }
 
-/// Deletes a line and the lines that continue it.
+/// Empties a line and the lines that continue it. The lines stay, so that other findings still point right.
 pub fn delete_line(path: &str, line: u32) -> String {
-    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};d}}");
+    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};s/[^\n]*//g}}");
     format!("sed -i {} {}", quoted(&script), quoted(path))
 }
 
@@ -45,7 +46,7 @@ pub fn replace_in_line(path: &str, line: u32, word: &str, by: &str) -> String {
         text.chars().map(escape).collect()
     };
     let (pattern, by) = (literal(word, r"\.*[]^$,"), literal(by, r"\&,"));
-    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};s,\(^\|[-@:+!= \t]\){pattern}\([ \t]\|$\),\1{by}\2,g}}");
+    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};s,\(^\|[-@:+!= \t]\){pattern}\([ \t:]\|$\),\1{by}\2,g}}");
     format!("sed -i {} {}", quoted(&script), quoted(path))
 }
 
@@ -121,11 +122,8 @@ impl ServiceView<'_> {
             return self.mend_by_adding(unit, section, &[text]);
         };
         let path = setting.at.path.as_ref();
-        let uncovers = setting.overrode.last().is_some_and(|(at, value)| {
-            value == demanded && at.path != setting.at.path && !is_runtime(&at.path)
-        });
-        if uncovers && self.holds_only(unit, setting) {
-            return self.and_take_up(format!("rm -f {}", quoted(path)));
+        if let Some(command) = self.mend_by_removing(unit, setting, |uncovered| uncovered == demanded) {
+            return command;
         }
         match setting.at.line {
             Some(line) if is_ours_to_change(path) && self.is_own(unit, path) => {
@@ -135,12 +133,30 @@ impl ServiceView<'_> {
         }
     }
 
+    /// The command that removes the drop-in of a setting, where that says nothing else and what it overrode
+    /// is right.
+    pub fn mend_by_removing(
+        &self,
+        unit: &EffectiveUnit,
+        setting: &Setting,
+        is_right: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let path = &setting.at.path;
+        let (at, uncovered) = setting.overrode.iter().rev().find(|(at, _)| at.path != *path)?;
+        let removable = is_right(uncovered) && !is_runtime(&at.path) && self.holds_only(unit, setting);
+        removable.then(|| self.and_take_up(format!("rm -f {}", quoted(path))))
+    }
+
     /// The command that adds lines to a section of the unit: to its own file where people keep that, else
     /// in a drop-in of ours.
     pub fn mend_by_adding(&self, unit: &EffectiveUnit, section: &str, lines: &[String]) -> String {
         let fragment = unit.location().path;
-        if !is_ours_to_change(&fragment) {
-            return self.mend_by_drop_in(None, section, lines);
+        // What a drop-in has reset, a line in the fragment cannot bring back.
+        let keys = lines.iter().filter_map(|line| line.split_once('=')).map(|(key, _)| key);
+        let over = keys.filter_map(|key| unit.deciding(section, key)).map(|setting| &setting.at.path);
+        let over = over.filter(|path| is_drop_in(path)).max_by_key(|path| base_name(path));
+        if over.is_some() || !is_ours_to_change(&fragment) {
+            return self.mend_by_drop_in(over.map(AsRef::as_ref), section, lines);
         }
         // The file may end without a newline.
         let mut all = vec![String::new(), format!("[{section}]")];
@@ -185,6 +201,14 @@ impl ServiceView<'_> {
         let setting = started.setting;
         if let Some(demanded) = self.service.command.as_ref().filter(|_| started.key == "ExecStart") {
             return self.mend_command(unit, demanded, Some(setting));
+        }
+        let directory = program.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let is_right = |text: &str| {
+            let commands = command_line::parse(text).commands;
+            !commands.is_empty() && commands.iter().all(|command| lies_under(&command.program, directory))
+        };
+        if let Some(command) = self.mend_by_removing(unit, setting, is_right) {
+            return command;
         }
         match setting.at.line {
             // With a specifier in it, the program is not written as it is read.

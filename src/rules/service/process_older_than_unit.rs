@@ -53,7 +53,7 @@ fn check(view: &ServiceView) -> Ruling {
         Ok(())
     };
     for file in unit.files() {
-        judge(view.path(Need::Units, &file)?, &name.at)?;
+        judge(view.path(Need::Units, file)?, &name.at)?;
     }
     for setting in unit.assignments("Service", "EnvironmentFile") {
         let written = setting.value();

@@ -106,6 +106,7 @@ struct Fault {
 fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fault>, Undecided> {
     let mut path = program.to_owned();
     for _ in 0..INTERPRETERS {
+        let is_binary = matches!(view.program(&path)?, Some(ProgramFacts::Elf(_)));
         let next = match view.program(&path)? {
             None => return Ok(None),
             Some(ProgramFacts::Script(shebang)) => {
@@ -141,6 +142,10 @@ fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fa
         if let Some(obstacle) = obstacle(runner, lookup, NodeKind::File, &[Access::Execute])? {
             let why = format!("{path} needs {next}, which {}", obstacle.what);
             return Ok(Some(Fault { of: path, why, observed: obstacle.observed, mend: obstacle.mend }));
+        }
+        // A loader is a program that needs nothing in turn.
+        if is_binary {
+            return Ok(None);
         }
         path = next;
     }

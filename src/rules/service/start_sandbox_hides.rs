@@ -68,8 +68,8 @@ fn check(view: &ServiceView) -> Ruling {
                 view.mend_setting(unit, Some(mount.setting), "ProtectHome", "read-only")
             }
             "yes" if *mount.setting.key == *"PrivateTmp" => view.mend_setting(unit, Some(mount.setting), "PrivateTmp", "no"),
-            _ if mount.effect == Effect::Emptied => view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")]),
-            _ => format!("a person must decide: {} must not cover {path}", mount.setting.at),
+            "tmpfs" if *mount.setting.key == *"ProtectHome" => view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")]),
+            _ => format!("a person must decide what {} should cover; {path} must stay in sight", mount.setting.at),
         };
         let at = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |stated| &stated.at);
         findings.push(

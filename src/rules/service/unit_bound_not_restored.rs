@@ -18,6 +18,7 @@ rule! {
     /// remove /etc/systemd/system/redis-server.service.wants/quantum-backend.service
     /// ```
     /// ```good
+    /// dir /etc/systemd/system/redis-server.service.requires root:root 0755
     /// move /etc/systemd/system/redis-server.service.wants/quantum-backend.service -> /etc/systemd/system/redis-server.service.requires/quantum-backend.service
     /// ```
     id: "unit-bound-not-restored",

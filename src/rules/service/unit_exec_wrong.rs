@@ -17,21 +17,28 @@ rule! {
     /// Correct the line, or the contract.
     ///
     /// ```bad
+    /// contract [services.backend]
+    /// contract command = ["uvicorn", "src.backend.app:app"]
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
     /// | [Service]
     /// | ExecStart=
-    /// | ExecStart=/opt/quantum/venvs/backend/bin/python -m something.else
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/uvicorn src.backend.old:app
     /// ```
     /// ```bad
-    /// file /etc/systemd/system/quantum-ai-engine.service.d/exec.conf root:root 0644
-    /// | [Service]
-    /// | ExecStart=
-    /// | ExecStart=/usr/bin/python3 -m something.else
-    /// ```
-    /// ```good
+    /// contract [services.backend]
+    /// contract command = ["uvicorn", "src.backend.app:app"]
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
     /// | [Service]
-    /// | ExecStartPre=-/opt/quantum/venvs/backend/bin/python -c pass
+    /// | ExecStart=
+    /// | ExecStart=/opt/quantum/venvs/execution/bin/uvicorn src.backend.app:app
+    /// ```
+    /// ```good
+    /// contract [services.backend]
+    /// contract command = ["uvicorn", "src.backend.app:app"]
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=@/opt/quantum/venvs/%j/bin/uvicorn uvicorn "src.backend.app:app" --port 1
     /// ```
     id: "unit-exec-wrong",
     section: D,

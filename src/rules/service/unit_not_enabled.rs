@@ -17,9 +17,11 @@ rule! {
     /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
     /// ```
     /// ```bad
+    /// dir /run/systemd/system/multi-user.target.wants root:root 0755
     /// move /etc/systemd/system/multi-user.target.wants/quantum-execution.service -> /run/systemd/system/multi-user.target.wants/quantum-execution.service
     /// ```
     /// ```good
+    /// dir /etc/systemd/system/multi-user.target.requires root:root 0755
     /// move /etc/systemd/system/multi-user.target.wants/quantum-execution.service -> /etc/systemd/system/multi-user.target.requires/quantum-execution.service
     /// ```
     id: "unit-not-enabled",

@@ -3,6 +3,7 @@
 use super::unit_uses_system_python::is_inline;
 use crate::facts::start::{EXEC_SETTINGS, base_name, commands};
 use crate::rules::prelude::*;
+use crate::syntax::command_line;
 
 rule! {
     /// A unit runs text through a shell.
@@ -55,16 +56,24 @@ fn check(view: &ServiceView) -> Ruling {
         if !is_shell(program) || !inline {
             continue;
         }
+        let no_shell = |text: &str| {
+            let commands = command_line::parse(text).commands;
+            !commands.is_empty() && !commands.iter().any(|command| is_shell(&command.program))
+        };
+        let setting = started.setting;
+        let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
+        let remedy = match (view.mend_by_removing(unit, setting, no_shell), demanded) {
+            (Some(command), _) => command,
+            (None, Some(demanded)) => view.mend_command(unit, demanded, Some(setting)),
+            (None, None) => format!("a person must decide what {} should run without a shell", setting.at),
+        };
         findings.push(
             Finding::new(format!("{}= runs text through {program}", started.key), started.setting.at.clone(), forbidden.at.clone())
                 .key(started.key)
                 .expected("the program itself, or a script")
                 .observed(written(started.setting))
                 .overrode(overridden(started.setting))
-                .mend(format!(
-                    "a person must decide what {} should run without a shell",
-                    started.setting.at
-                )),
+                .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

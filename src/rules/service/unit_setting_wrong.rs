@@ -60,8 +60,8 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     };
     let version = view.systemd().known()?.copied().unwrap_or_default();
     let met = match &demand.form {
-        Form::Equals(demanded) => same(version, setting, demanded),
-        Form::OneOf(demanded) => demanded.iter().any(|demanded| same(version, setting, demanded)),
+        Form::Equals(demanded) => same(version, unit, setting, demanded),
+        Form::OneOf(demanded) => demanded.iter().any(|demanded| same(version, unit, setting, demanded)),
         Form::Present | Form::Contains(_) => true,
         Form::Absent => false,
     };
