@@ -48,7 +48,10 @@ pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVers
 }
 
 /// Debian keeps the library in the multiarch directory.
-fn debian_version<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> Option<Observed<SystemdVersion>> {
+fn debian_version<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+) -> Option<Observed<SystemdVersion>> {
     ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().find_map(|triplet| {
         let lookup = walker.lookup(&format!("/usr/lib/{triplet}/systemd"));
         let Observed::Found(names) = system.list(lookup.real()?) else { return None };
@@ -170,11 +173,8 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
     };
     look_at_files(worker, name, &effective, pad);
     let enabled_by = names.iter().filter_map(|name| index.enabled_by.get(name.as_str())).flatten().cloned();
-    let facts = UnitFacts {
-        effective,
-        enabled_by: Observed::Found(enabled_by.collect()),
-        state: Observed::Absent,
-    };
+    let facts =
+        UnitFacts { effective, enabled_by: Observed::Found(enabled_by.collect()), state: Observed::Absent };
     pad.units.insert(name.into(), facts);
 }
 
@@ -265,7 +265,7 @@ fn read_fragment(
     trouble: &mut Option<String>,
 ) -> Fragment {
     let lookup = worker.walker.lookup(path);
-    if lookup.real() == Some("/dev/null") || points_to_null(worker, path) {
+    if points_to_null(worker, path) {
         return Fragment::Masked(path.into());
     }
     match lookup.node() {
@@ -287,10 +287,14 @@ fn read_fragment(
     }
 }
 
-/// An image that was never booted has no `/dev/null`; the link's text says it all the same.
+/// Whether a path is a link to `/dev/null`, which an image that was never booted does not have.
 fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
-    let link = worker.walker.lookup_no_follow(path);
-    matches!(link.node(), Ok(Some(step)) if step.target.as_deref() == Some("/dev/null"))
+    let lookup = worker.walker.lookup(path);
+    let end = match &lookup.end {
+        End::Absent(path) => Some(path.as_ref()),
+        End::Found | End::Unreadable(..) => lookup.real(),
+    };
+    end == Some("/dev/null") && lookup.links().next().is_some()
 }
 
 /// The drop-ins that apply to a unit of these names, in order of application.
@@ -333,7 +337,8 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
     let contract = worker.ground.contract;
     let mut names = BTreeSet::new();
     for service in &contract.services {
-        let Some(UnitFacts { effective: Observed::Found(unit), .. }) = pad.units.get(service.unit.value.as_str())
+        let Some(UnitFacts { effective: Observed::Found(unit), .. }) =
+            pad.units.get(service.unit.value.as_str())
         else {
             continue;
         };
@@ -343,11 +348,14 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
             && service.binds_to.iter().all(|unit| bound.contains(&unit.value));
         words.extend(bound);
         if let Some(timer) = &service.timer
-            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) = pad.units.get(timer.value.as_str())
+            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) =
+                pad.units.get(timer.value.as_str())
         {
             names.extend(timer.scalar("Timer", "Unit").map(|setting| setting.value().to_owned()));
         }
-        let unnamed = words.into_iter().filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
+        let unnamed = words
+            .into_iter()
+            .filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
         if !all_named {
             names.extend(unnamed);
         }

@@ -43,8 +43,7 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for forbidden in &view.contract.forbidden {
         for (word, setting) in unit.words(&forbidden.section, &forbidden.key) {
-            let begins = forbidden.prefixes.iter().any(|prefix| word.starts_with(prefix.as_str()));
-            if !begins && !forbidden.words.contains(&word) {
+            if !forbidden.words.contains(&word) {
                 continue;
             }
             let remedy = match setting.at.line {
