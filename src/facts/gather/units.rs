@@ -11,7 +11,7 @@ use super::{Pad, Worker};
 use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::Process;
-use crate::model::{End, NodeKind, Observed};
+use crate::model::{End, NodeKind, Observed, Step};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, UNIT_DIRECTORIES};
 use crate::syntax::specifier::Specifiers;
@@ -246,11 +246,10 @@ fn fragment(worker: &Worker<'_>, name: &UnitName, trouble: &mut Option<String>) 
         let link = worker.walker.lookup_no_follow(&path);
         if let Ok(Some(step)) = link.node()
             && let Some(target) = step.target.as_deref()
+            && let Some(other) = search::alias_target(&own, target)
         {
-            if let Some(other) = search::alias_target(&own, target) {
-                aliases.push(std::mem::replace(&mut own, other));
-                continue;
-            }
+            aliases.push(std::mem::replace(&mut own, other));
+            continue;
         }
         return read_fragment(worker, own, aliases, &path, trouble);
     }
@@ -289,12 +288,22 @@ fn read_fragment(
 
 /// Whether a path is a link to `/dev/null`, which an image that was never booted does not have.
 fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
-    let lookup = worker.walker.lookup(path);
-    let end = match &lookup.end {
-        End::Absent(path) => Some(path.as_ref()),
-        End::Found | End::Unreadable(..) => lookup.real(),
-    };
-    end == Some("/dev/null") && lookup.links().next().is_some()
+    if worker.walker.lookup(path).real() == Some("/dev/null") {
+        return true;
+    }
+    let link = worker.walker.lookup_no_follow(path);
+    let Ok(Some(Step { path, target: Some(target), .. })) = link.node() else { return false };
+    let mut standing: Vec<&str> =
+        if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
+    standing.pop();
+    for part in target.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            standing.pop();
+        } else {
+            standing.push(part);
+        }
+    }
+    standing.into_iter().filter(|part| !part.is_empty()).eq(["dev", "null"])
 }
 
 /// The drop-ins that apply to a unit of these names, in order of application.
