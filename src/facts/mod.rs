@@ -78,8 +78,8 @@ pub struct HostFacts {
     pub repository: Option<RepositoryFacts>,
     /// The journal and log rotation; absent when nobody looked.
     pub logs: Option<LogFacts>,
-    /// Digest of an installed contract and of the repository's copy of it.
-    pub contract_copy: Option<Observed<String>>,
+    /// Digests of the contract's own files; absent when nobody looked.
+    pub contract_files: Option<ContractFiles>,
 }
 
 /// What was observed of something services rely on.
@@ -88,13 +88,15 @@ pub struct HostFacts {
 pub enum DependencyFacts {
     /// A Redis server.
     Redis {
-        /// Its answer; absent on a disk alone.
+        /// Its answer; absent when the connection is refused, and on a disk alone.
         answer: Observed<RedisAnswer>,
         /// Who listens on its port.
         listeners: Observed<Vec<Listener>>,
         /// The sockets of its unit's main process.
         sockets: Observed<Vec<u64>>,
-        /// Its configuration file as written.
+        /// The configuration file it was started with, or the usual one.
+        config_file: Arc<str>,
+        /// That file as written, includes in their place.
         written: Observed<RedisConf>,
     },
     /// A database file.
@@ -103,4 +105,13 @@ pub enum DependencyFacts {
     Tcp(Observed<()>),
     /// Only its unit is looked at.
     Unit,
+}
+
+/// sha256 in hex of the contract's own files, as they lie on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractFiles {
+    /// The file of the contract in force; absent for the built-in one.
+    pub installed: Observed<String>,
+    /// The file golden.toml of the governed repository.
+    pub source: Observed<String>,
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::repository::{Search, WorkTree};
 use super::environment::{self, Layer};
 use super::{
-    DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, UnitFacts, VenvFacts,
+    ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts,
+    UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
@@ -251,9 +252,9 @@ impl<'a> View<'a> {
         self.facts(need)?.dependencies.get(name).ok_or_else(|| not_looked_at(name))
     }
 
-    /// Digest of the repository's own copy of an installed contract.
-    pub fn contract_copy(&self) -> Result<Option<&'a Observed<String>>, Undecided> {
-        Ok(self.facts(Need::Contract)?.contract_copy.as_ref())
+    /// Digests of the contract's own files.
+    pub fn contract_files(&self) -> Result<&'a ContractFiles, Undecided> {
+        self.facts(Need::Contract)?.contract_files.as_ref().ok_or_else(|| not_looked_at("the contract's files"))
     }
 }
 

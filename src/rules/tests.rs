@@ -1,0 +1,189 @@
+//! Every rule against its own manual page: each `bad` block must break it and each `good` block must not,
+//! applied to a host that the built-in contract is content with. The same hosts are written to a directory
+//! and looked at through the kernel, which must give the same report.
+//!
+//! A block is a manifest (see `system::manifest`). Its lines that begin with `contract ` are a contract that
+//! extends the built-in one; it stands on the host as /etc/golden/golden.toml. A block marked `good na` must
+//! make the rule not applicable, any other `good` block must let it pass for at least one subject.
+#![expect(clippy::disallowed_methods, reason = "hosts are written to directories, and the rules' files are counted")]
+
+mod disk;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::{RULES, Rule};
+use crate::audit::{Selection, audit};
+use crate::contract::Contract;
+use crate::facts::gather::gather;
+use crate::model::{RuleResult, Said};
+use crate::system::{MemorySystem, System, manifest};
+
+/// The host that the built-in contract is content with.
+const HOST: &str = include_str!("tests/quantum.host");
+
+/// Where a contract of a block stands.
+const INSTALLED: &str = "/etc/golden/golden.toml";
+
+/// A block of a manual page.
+struct Block {
+    /// What stands after the fence: `bad`, `good`, `good na`.
+    kind: String,
+    text: String,
+}
+
+fn blocks(rule: &Rule) -> Vec<Block> {
+    let mut all = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in rule.info.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(""), _) => all.extend(open.take()),
+            (Some(kind), _) => open = Some(Block { kind: kind.to_owned(), text: String::new() }),
+            (None, Some(block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    all
+}
+
+/// The host and the contract that a block makes.
+fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
+    let (contract, changes): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("contract "));
+    let mut host = MemorySystem::from_manifest(HOST)?;
+    if contract.is_empty() {
+        manifest::apply(&mut host, &changes.join("\n"))?;
+        return Ok((host, Contract::built_in()));
+    }
+    let mut text = "schema = 1\nextends = \"quantum\"\n".to_owned();
+    contract.iter().for_each(|line| text.extend([&line["contract ".len()..], "\n"]));
+    let mut installed = format!("file {INSTALLED} root:root 0644\n");
+    text.lines().for_each(|line| installed.extend(["| ", line, "\n"]));
+    manifest::apply(&mut host, &installed)?;
+    manifest::apply(&mut host, &changes.join("\n"))?;
+    let none = |_: &str| Err("nothing else is extended".to_owned());
+    let parsed = Contract::parse(&text, INSTALLED, false, &none).map_err(|errors| format!("{errors:#?}"))?;
+    Ok((host, parsed))
+}
+
+fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
+    let selection =
+        Selection { rules: rules.iter().map(|id| (*id).to_owned()).collect(), ..Selection::default() };
+    audit(contract, &gather(system, contract, selection.needs(contract)), &selection, false).results
+}
+
+/// What a block's rule must say, against what it says.
+fn complaint(rule: &Rule, block: &Block) -> Option<String> {
+    let (host, contract) = match stage(&block.text) {
+        Ok(stage) => stage,
+        Err(why) => return Some(why),
+    };
+    let results = judge(&host, &contract, &[rule.info.id]);
+    let of_rule = || results.iter().filter(|result| result.rule.id == rule.info.id);
+    let fails = of_rule().filter(|result| matches!(result.said, Said::Fail(_))).count();
+    let passes = of_rule().filter(|result| matches!(result.said, Said::Pass)).count();
+    let undecided = of_rule().any(|result| matches!(result.said, Said::Undecided(_)));
+    let right = match block.kind.as_str() {
+        "bad" => fails > 0,
+        "good" => fails == 0 && passes > 0,
+        "good na" => fails == 0 && passes == 0,
+        _ => return Some("a block is bad, good or good na".to_owned()),
+    };
+    let evidence = of_rule().find_map(|result| without_evidence(result));
+    match (right && !undecided, evidence) {
+        (true, None) => None,
+        (true, Some(lack)) => Some(lack),
+        (false, _) => Some(of_rule().fold(String::new(), |mut text, result| {
+            let _ = writeln!(text, "{} {}: {:?}", result.subject, result.key_words(), result.said);
+            text
+        })),
+    }
+}
+
+/// A finding says what is demanded, what is there and how to mend it.
+fn without_evidence(result: &RuleResult) -> Option<String> {
+    let Said::Fail(failure) = &result.said else { return None };
+    let finding = &failure.finding;
+    let empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
+    let lacks = finding.message.is_empty() || finding.message.ends_with('.') || empty(&finding.remedy);
+    let evidence = empty(&finding.expected) || empty(&finding.observed);
+    (lacks || evidence).then(|| format!("a finding without its evidence: {finding:#?}"))
+}
+
+#[test]
+fn each_block_of_each_rule_says_what_it_is_there_for() {
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        for block in blocks(rule) {
+            if let Some(why) = complaint(rule, &block) {
+                wrong.push(format!("{}, this {} block:\n{}\n{why}", rule.info.id, block.kind, block.text));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn each_rule_has_its_manual_page() {
+    let mut lacking = Vec::new();
+    for rule in RULES {
+        let blocks = blocks(rule);
+        let has = |kind: &str| blocks.iter().any(|block| block.kind == kind);
+        let info = &rule.info;
+        if info.summary().is_empty() || info.why.is_empty() || info.why.ends_with('.') || !has("bad") || !has("good") {
+            lacking.push(info.id);
+        }
+    }
+    assert!(lacking.is_empty(), "summary, why, bad or good block missing: {lacking:?}");
+}
+
+#[test]
+fn each_rule_file_is_in_the_list_under_its_own_name() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
+    let mut files = BTreeSet::new();
+    for folder in ["host", "service", "repository"] {
+        for entry in std::fs::read_dir(rules.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+            let stem = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{folder}/{name} is no rule file"));
+            assert!(files.insert(stem.replace('_', "-")), "{stem} is there twice");
+        }
+    }
+    let ids: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
+    let listed: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+    assert_eq!(listed.len(), ids.len(), "an id is there twice");
+    assert_eq!(listed, files, "left: the list, right: the files");
+}
+
+/// With the facts of all rules at hand, each rule still sees only what it declared.
+#[test]
+fn the_host_of_the_tests_is_compliant() {
+    let (host, contract) = stage("").unwrap();
+    let wrong: Vec<String> = judge(&host, &contract, &[])
+        .iter()
+        .filter(|result| matches!(result.said, Said::Fail(_) | Said::Undecided(_)))
+        .map(|result| format!("{} {} {}: {:?}", result.rule.id, result.subject, result.key_words(), result.said))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A rule that does not declare what it needs would be undecided in its own blocks; this names it.
+#[test]
+fn no_rule_reaches_for_what_it_did_not_declare() {
+    let mut wrong = BTreeSet::new();
+    for rule in RULES {
+        let hosts = blocks(rule).into_iter().map(|block| block.text).chain([String::new()]);
+        for (host, contract) in hosts.map(|block| stage(&block).unwrap()) {
+            for result in judge(&host, &contract, &[rule.info.id]) {
+                if let Said::Undecided(undecided) = &result.said
+                    && undecided.why.contains("did not declare")
+                {
+                    wrong.insert(format!("{}: {}", rule.info.id, undecided.why));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

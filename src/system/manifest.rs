@@ -5,6 +5,7 @@
 //! dir PATH OWNER:GROUP MODE            file PATH OWNER:GROUP MODE      lines that start with "| " follow
 //! link PATH -> TARGET                  data PATH OWNER:GROUP MODE      the same, with C escapes read
 //! elf PATH OWNER:GROUP MODE            a program of this machine       database PATH OWNER:GROUP MODE
+//! loader PATH OWNER:GROUP MODE         a static one, as loaders are
 //! owner PATH OWNER:GROUP               mode PATH MODE                  modified PATH SECONDS
 //! remove PATH                          unreadable PATH WHY             move PATH -> PATH
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
@@ -54,7 +55,8 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         "dir" => add(host, &words, MemoryNode::Directory),
         "file" => add(host, &words, MemoryNode::File(text_of(body).into_bytes().into())),
         "data" => add(host, &words, MemoryNode::File(unescape(text_of(body).trim_end_matches('\n')).into())),
-        "elf" => add(host, &words, MemoryNode::File(elf().into())),
+        "elf" => add(host, &words, MemoryNode::File(elf(1).into())),
+        "loader" => add(host, &words, MemoryNode::File(elf(0).into())),
         "database" => add(host, &words, MemoryNode::File(database().into())),
         "link" => {
             let (path, target) = arrow(rest)?;
@@ -90,6 +92,7 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         "remove" => take(host, path).map(|_| ()),
         "move" => {
             let (from, to) = arrow(rest)?;
+            make_parents(host, to);
             for (name, node) in take(host, from)? {
                 host.nodes.insert(format!("{to}{}", &name[from.len()..]), node);
             }
@@ -209,6 +212,11 @@ fn add(host: &mut MemorySystem, words: &[&str], node: MemoryNode) -> Result<(), 
 
 fn insert(host: &mut MemorySystem, path: &str, node: MemoryNode, (uid, gid): (u32, u32), mode: u32) {
     let modified = host.nodes.get(path).map_or(DEFAULT_TIME, |old| old.modified);
+    make_parents(host, path);
+    host.nodes.insert(path.to_owned(), Owned { node, uid, gid, mode, modified, links: 1 });
+}
+
+fn make_parents(host: &mut MemorySystem, path: &str) {
     let mut parent = path;
     while let Some((above, _)) = parent.rsplit_once('/') {
         parent = above;
@@ -222,7 +230,6 @@ fn insert(host: &mut MemorySystem, path: &str, node: MemoryNode, (uid, gid): (u3
             links: 2,
         });
     }
-    host.nodes.insert(path.to_owned(), Owned { node, uid, gid, mode, modified, links: 1 });
 }
 
 /// Files of a manifest are older than the processes it starts.
@@ -328,8 +335,9 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The smallest file that an ELF reader takes for a dynamically linked program of this machine.
-fn elf() -> Vec<u8> {
+/// The smallest file that an ELF reader takes for a program of this machine: dynamically linked with one
+/// program header, static without any.
+fn elf(headers: u16) -> Vec<u8> {
     const INTERPRETER: &[u8] = b"/lib64/ld-linux-x86-64.so.2\0";
     let machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
     let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -342,7 +350,7 @@ fn elf() -> Vec<u8> {
     }
     bytes.extend(0_u32.to_le_bytes());
     // header size, program header size and count, section header size, count, names
-    for half in [64_u16, 56, 1, 64, 0, 0] {
+    for half in [64_u16, 56, headers, 64, 0, 0] {
         bytes.extend(half.to_le_bytes());
     }
     // PT_INTERP, readable

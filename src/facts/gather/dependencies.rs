@@ -32,8 +32,12 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
         DependencyKind::Redis { address, password, .. } => {
             let answer = ask_redis(worker, &address.value, password.as_ref().map(|(file, key)| (&*file.value, &*key.value)));
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
-            let written = if worker.needs(Need::ServerFiles) { written(worker, &answer) } else { Observed::Absent };
-            DependencyFacts::Redis { answer, listeners, sockets, written }
+            let config_file = config_file(&answer);
+            let written = match worker.needs(Need::ServerFiles) {
+                true => read_config(worker, &config_file, 0),
+                false => Observed::Absent,
+            };
+            DependencyFacts::Redis { answer, listeners, sockets, config_file: config_file.into(), written }
         }
         DependencyKind::Sqlite { path, check_up_to, .. } => DependencyFacts::Sqlite(
             match (worker.needs(Need::Databases), pad.look(worker, &path.value).real().map(str::to_owned)) {
@@ -99,13 +103,12 @@ fn port(
     (listeners, sockets)
 }
 
-/// redis.conf with its includes, from where the server says it is.
-fn written(worker: &Worker<'_>, answer: &Observed<RedisAnswer>) -> Observed<RedisConf> {
-    let path = match answer {
+/// redis.conf, from where the server says it is.
+fn config_file(answer: &Observed<RedisAnswer>) -> String {
+    match answer {
         Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => path.clone(),
         _ => USUAL_CONFIG.to_owned(),
-    };
-    read_config(worker, &path, 0)
+    }
 }
 
 /// Redis itself stops at this many nested includes.

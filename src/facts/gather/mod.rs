@@ -47,7 +47,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         dependencies: BTreeMap::new(),
         repository: None,
         logs: None,
-        contract_copy: None,
+        contract_files: None,
     };
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let index = units::Index::read(system, contract, needs);
@@ -72,7 +72,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         units::ask_systemd(&worker, &mut pad, &mut facts.processes);
     }
     facts.dependencies = dependencies::gather(&worker, &mut pad);
-    facts.contract_copy = places::contract_copy(&worker);
+    facts.contract_files = places::contract_files(&worker);
 
     facts.paths = pad.paths;
     facts.listings = pad.listings;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Pad, Worker};
-use crate::facts::Need;
+use crate::facts::{ContractFiles, Need};
 use crate::model::Observed;
 
 /// Looks at each place, at what it must hold, and at the file system it lies on.
@@ -21,8 +21,10 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
         } else {
             pad.file_systems.insert(path.as_str().into(), Observed::Absent);
         }
-        if !place.holds.is_empty() {
-            pad.list(worker, path);
+    }
+    if let Some(place) = contract.model_place() {
+        for held in &place.holds {
+            pad.list(worker, &format!("{}/{}", place.path.value, held.value));
         }
     }
     for path in &contract.identity.must_not_write {
@@ -30,13 +32,19 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
     }
 }
 
-/// sha256 of the repository's copy of the contract, where the contract in force is another file.
-pub(super) fn contract_copy(worker: &Worker<'_>) -> Option<Observed<String>> {
+/// The contract in force and the repository's copy of it, where there can be one.
+pub(super) fn contract_files(worker: &Worker<'_>) -> Option<ContractFiles> {
     if !worker.needs(Need::Contract) {
         return None;
     }
-    let repository = worker.ground.contract.repository.as_ref()?;
-    let copy = format!("{}/golden.toml", repository.path.value);
-    let bytes = worker.read(&worker.walker.lookup(&copy));
-    Some(bytes.map(|bytes| Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
+    let contract = worker.ground.contract;
+    let repository = contract.repository.as_ref()?;
+    let digest = |path: &str| {
+        let bytes = worker.read(&worker.walker.lookup(path));
+        bytes.map(|bytes| Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    Some(ContractFiles {
+        installed: if contract.source.built_in { Observed::Absent } else { digest(&contract.source.path) },
+        source: digest(&format!("{}/golden.toml", repository.path.value)),
+    })
 }

@@ -11,13 +11,17 @@ rule! {
     ///
     /// Read the difference before you install it: whoever can write the repository wrote the source.
     ///
-    /// ```bad contract
+    /// ```bad
+    /// contract # installed
     /// file /home/qt/quantum_trader/golden.toml qt:qt 0644
     /// | schema = 1
     /// ```
-    /// ```good contract na
+    /// ```good
+    /// contract # installed
+    /// link /home/qt/quantum_trader/golden.toml -> /etc/golden/golden.toml
     /// ```
-    /// ```good contract source
+    /// ```good na
+    /// contract # installed, and nobody keeps its source
     /// ```
     id: "contract-differs-from-source",
     section: M,
@@ -40,13 +44,14 @@ fn check(view: &View) -> Ruling {
     if source == installed {
         return Ok(Outcome::not_applicable("the contract in force is the repository's own"));
     }
-    let Some(copy) = view.contract_copy()? else {
-        return Err(Undecided::new(format!("nobody has looked at {source}")));
-    };
-    let Some(digest) = copy.known()? else {
+    let files = view.contract_files()?;
+    let Some(digest) = files.source.known()? else {
         return Ok(Outcome::not_applicable("the repository holds no golden.toml"));
     };
-    if *digest == contract.source.digest {
+    let Some(in_force) = files.installed.known()? else {
+        return Err(Undecided::new(format!("{installed} is not on the host that was looked at")));
+    };
+    if digest == in_force {
         return Ok(Outcome::Pass);
     }
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
@@ -56,7 +61,7 @@ fn check(view: &View) -> Ruling {
         Location::file(source.as_str()),
         Location::file(contract.source.path.clone()),
     )
-    .expected(format!("sha256 {}…", short(&contract.source.digest)))
+    .expected(format!("sha256 {}…", short(in_force)))
     .observed(format!("sha256 {}…", short(digest)))
     .mend(format!("{install}  # after reading: diff -u {} {}", quoted(installed), quoted(&source)))
     .into())

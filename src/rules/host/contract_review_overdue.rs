@@ -14,13 +14,15 @@ rule! {
     /// A person must decide: review the contract with its authority, enter what was decided under
     /// `[[changes]]`, and state the next day.
     ///
-    /// ```bad contract
-    /// - next_review = 2026-04-10                        # every quarter
-    /// + next_review = 2025-12-01
+    /// ```bad
+    /// contract [contract]
+    /// contract next_review = 2026-02-01
+    /// now 1769990400
     /// ```
-    /// ```good contract
-    /// - next_review = 2026-04-10                        # every quarter
-    /// + next_review = 2027-01-01
+    /// ```good
+    /// contract [contract]
+    /// contract next_review = 2026-02-02
+    /// now 1770076799
     /// ```
     id: "contract-review-overdue",
     section: M,

@@ -36,11 +36,7 @@ const ARCHIVE: &str = "archive";
 
 fn check(view: &View) -> Ruling {
     let contract = view.contract;
-    let place = contract.safety.as_ref().and_then(|safety| {
-        let named = contract.layout.get(safety.models.value.as_str());
-        named.or_else(|| contract.layout.values().find(|place| place.path.value == safety.models.value))
-    });
-    let Some(place) = place else { return Ok(Outcome::not_applicable("the contract guards no models")) };
+    let Some(place) = contract.model_place() else { return Ok(Outcome::not_applicable("the contract guards no models")) };
     let Some(demand) = place.holds.iter().find(|held| held.value == ARCHIVE) else {
         return Ok(Outcome::not_applicable("the contract demands no archive"));
     };

@@ -22,7 +22,7 @@ rule! {
     /// remove /usr/bin/python3.11
     /// ```
     /// ```bad
-    /// elf /bin/false root:root 0755
+    /// elf /usr/bin/false root:root 0755
     /// remove /opt/quantum/venvs/ai-engine/bin/python
     /// link /opt/quantum/venvs/ai-engine/bin/python -> /bin/false
     /// ```
