@@ -88,13 +88,15 @@ pub struct HostFacts {
 pub enum DependencyFacts {
     /// A Redis server.
     Redis {
-        /// Its answer; absent on a disk alone.
+        /// Its answer; absent when the connection is refused, and on a disk alone.
         answer: Observed<RedisAnswer>,
         /// Who listens on its port.
         listeners: Observed<Vec<Listener>>,
         /// The sockets of its unit's main process.
         sockets: Observed<Vec<u64>>,
-        /// Its configuration file as written.
+        /// The configuration file it was started with, or the usual one.
+        config_file: Arc<str>,
+        /// That file as written, includes in their place.
         written: Observed<RedisConf>,
     },
     /// A database file.

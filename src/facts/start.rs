@@ -9,8 +9,15 @@ use crate::syntax::effective::{EffectiveUnit, Setting};
 use crate::syntax::env_file::EnvFile;
 
 /// The lines that start something.
-pub const EXEC_SETTINGS: &[&str] =
-    &["ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"];
+pub const EXEC_SETTINGS: &[&str] = &[
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecStartPost",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPost",
+];
 
 /// The lines without which the unit does not come up.
 pub const START_SETTINGS: &[&str] = &["ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"];
@@ -28,7 +35,8 @@ pub const NAMESPACE_SETTINGS: &[&str] = &[
 ];
 
 /// Where systemd looks for a program without a slash.
-const PROGRAM_PATH: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const PROGRAM_PATH: &[&str] =
+    &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// A command of the effective unit with the line that states it.
 #[derive(Clone, Debug)]
@@ -90,8 +98,12 @@ pub struct WorkingDirectory<'a> {
 
 /// Where the commands of a unit run: `/` unless stated; `~` is the home of the user. `None` when that home
 /// is unknown.
-pub fn working_directory<'a>(unit: &'a EffectiveUnit, accounts: Option<&Accounts>) -> Option<WorkingDirectory<'a>> {
-    let Some(setting) = unit.scalar("Service", "WorkingDirectory").filter(|setting| !setting.value().is_empty())
+pub fn working_directory<'a>(
+    unit: &'a EffectiveUnit,
+    accounts: Option<&Accounts>,
+) -> Option<WorkingDirectory<'a>> {
+    let Some(setting) =
+        unit.scalar("Service", "WorkingDirectory").filter(|setting| !setting.value().is_empty())
     else {
         return Some(WorkingDirectory { path: "/".to_owned(), optional: false, setting: None });
     };
@@ -145,7 +157,8 @@ pub fn namespace_paths<'a>(unit: &'a EffectiveUnit, keys: &[&'static str]) -> Ve
 /// The path on the host behind a path the service sees: binds put other directories in its place.
 pub fn behind_binds(unit: &EffectiveUnit, path: &str) -> String {
     let binds = namespace_paths(unit, &["BindPaths", "BindReadOnlyPaths"]);
-    let nearest = binds.iter().filter(|bind| lies_under(path, &bind.target)).max_by_key(|bind| bind.target.len());
+    let nearest =
+        binds.iter().filter(|bind| lies_under(path, &bind.target)).max_by_key(|bind| bind.target.len());
     match nearest {
         Some(bind) => simplified(&format!("{}/{}", bind.source, &path[bind.target.len()..])),
         None => path.to_owned(),
@@ -179,7 +192,9 @@ pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
         return python_code(words);
     }
     match name {
-        "uvicorn" | "gunicorn" | "hypercorn" | "daphne" | "granian" => application(words).into_iter().collect(),
+        "uvicorn" | "gunicorn" | "hypercorn" | "daphne" | "granian" => {
+            application(words).into_iter().collect()
+        }
         // Options of a shell that take a word (`-o`), and those that bring the code themselves.
         "sh" | "bash" | "dash" | "zsh" | "ksh" => script(words, "cso").into_iter().collect(),
         "node" | "nodejs" | "perl" | "ruby" => script(words, "eErpIMC").into_iter().collect(),
@@ -222,7 +237,9 @@ fn python_code(words: &[String]) -> Vec<Code> {
 
 fn module(name: &str, rest: &[String]) -> Vec<Code> {
     let mut all = vec![Code::Module { name: name.to_owned(), runs: true }];
-    all.extend(given_code(name, rest).into_iter().filter(|code| matches!(code, Code::Module { runs: false, .. })));
+    all.extend(
+        given_code(name, rest).into_iter().filter(|code| matches!(code, Code::Module { runs: false, .. })),
+    );
     all
 }
 
@@ -294,7 +311,11 @@ pub struct Roots {
 
 impl Roots {
     /// The working directory and what `PYTHONPATH` of the unit and of its env files names.
-    pub fn stated<'e>(unit: &EffectiveUnit, env_files: impl Iterator<Item = &'e EnvFile>, directory: &str) -> Roots {
+    pub fn stated<'e>(
+        unit: &EffectiveUnit,
+        env_files: impl Iterator<Item = &'e EnvFile>,
+        directory: &str,
+    ) -> Roots {
         let words = unit.words("Service", "Environment");
         let in_unit = words.iter().rev().find_map(|(word, _)| word.strip_prefix("PYTHONPATH="));
         let mut python_path = in_unit.unwrap_or("").to_owned();

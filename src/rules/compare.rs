@@ -21,7 +21,9 @@ pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, de
             _ => text.to_owned(),
         },
     };
-    setting.value() == demanded || setting.raw() == demanded || canonical(setting.value()) == canonical(demanded)
+    setting.value() == demanded
+        || setting.raw() == demanded
+        || canonical(setting.value()) == canonical(demanded)
 }
 
 /// The words a list must hold and does not.

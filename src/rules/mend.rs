@@ -92,7 +92,9 @@ impl ServiceView<'_> {
     /// What makes systemd and, for a service that runs, the process take up what is written.
     pub fn take_up(&self) -> String {
         match self.service.kind.value.runs() {
-            true => format!("systemctl daemon-reload && systemctl restart {}", quoted(&self.service.unit.value)),
+            true => {
+                format!("systemctl daemon-reload && systemctl restart {}", quoted(&self.service.unit.value))
+            }
             false => "systemctl daemon-reload".to_owned(),
         }
     }
@@ -103,7 +105,13 @@ impl ServiceView<'_> {
     }
 
     /// The command that gives a setting of `[Service]` the demanded value.
-    pub fn mend_setting(&self, unit: &EffectiveUnit, setting: Option<&Setting>, key: &str, demanded: &str) -> String {
+    pub fn mend_setting(
+        &self,
+        unit: &EffectiveUnit,
+        setting: Option<&Setting>,
+        key: &str,
+        demanded: &str,
+    ) -> String {
         let section = setting.map_or("Service", |setting| setting.section.as_str());
         self.mend_in(unit, setting, section, key, demanded)
     }
@@ -185,7 +193,12 @@ impl ServiceView<'_> {
     }
 
     /// The command that makes ExecStart the contract's.
-    pub fn mend_command(&self, unit: &EffectiveUnit, demanded: &CommandDemand, setting: Option<&Setting>) -> String {
+    pub fn mend_command(
+        &self,
+        unit: &EffectiveUnit,
+        demanded: &CommandDemand,
+        setting: Option<&Setting>,
+    ) -> String {
         let line = command_line(demanded, self.service);
         match setting {
             None => self.mend_by_adding(unit, "Service", &[format!("ExecStart={line}")]),
@@ -212,11 +225,17 @@ impl ServiceView<'_> {
         }
         match setting.at.line {
             // With a specifier in it, the program is not written as it is read.
-            Some(line) if is_ours_to_change(&setting.at.path) && setting.value().contains(&started.command.program) => {
+            Some(line)
+                if is_ours_to_change(&setting.at.path)
+                    && setting.value().contains(&started.command.program) =>
+            {
                 let old = &started.command.program;
                 self.and_take_up(replace_in_line(&setting.at.path, line.get(), old, program))
             }
-            _ => format!("a person must decide what {} should run; a program of the venv is {program}", setting.at),
+            _ => format!(
+                "a person must decide what {} should run; a program of the venv is {program}",
+                setting.at
+            ),
         }
     }
 

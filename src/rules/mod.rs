@@ -7,12 +7,15 @@
 #[macro_use]
 mod declare;
 pub mod compare;
+pub mod dependencies;
+pub mod env_files;
 pub mod files;
 pub mod governed;
 pub mod mend;
 pub mod prelude;
 pub mod reach;
 pub mod sandbox;
+pub mod variables;
 
 use crate::contract::{SettingDemand, VariableDemand};
 use crate::facts::Needs;
@@ -67,6 +70,12 @@ rules! {
     host {
         contract_differs_from_source
         contract_review_overdue
+        database_invalid
+        database_missing
+        database_owner_wrong
+        dependency_not_active
+        dependency_not_enabled
+        dependency_unit_missing
         journal_not_persistent
         log_rotation_missing
         model_archive_misnamed
@@ -75,10 +84,34 @@ rules! {
         place_mode_wrong
         place_on_link
         place_owner_wrong
+        port_refused
+        redis_exposed
+        redis_foreign_listener
+        redis_not_answering
+        redis_not_append_only
+        redis_setting_unsaved
         unit_order_cycle
     }
     service {
+        account_may_become_root
+        account_may_sudo
+        account_missing
+        account_writes_system
         draft_enabled
+        env_file_holds_secret
+        env_file_in_repository
+        env_file_missing
+        env_file_mode_wrong
+        env_file_not_regular
+        env_file_owner_wrong
+        env_file_unreachable
+        env_line_ignored
+        env_value_ambiguous
+        env_value_mangled
+        env_variable_duplicated
+        env_variable_missing
+        env_variable_shadowed
+        env_variable_wrong
         job_enabled
         process_executable_wrong
         process_older_than_unit

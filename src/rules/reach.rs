@@ -70,7 +70,8 @@ impl ServiceView<'_> {
             (None, None) => ("root".to_owned(), 0, vec![0]),
             (None, Some(_)) => return Ok(None),
         };
-        let mut groups: Vec<String> = unit.scalar("Service", "Group").map(|group| group.value().to_owned()).into_iter().collect();
+        let mut groups: Vec<String> =
+            unit.scalar("Service", "Group").map(|group| group.value().to_owned()).into_iter().collect();
         groups.extend(unit.words("Service", "SupplementaryGroups").into_iter().map(|(word, _)| word));
         for group in groups {
             let found = match group.parse() {
@@ -115,7 +116,8 @@ pub fn obstacle(
     }
     let Some(node) = lookup.node()? else {
         let dangling = lookup.links().last().and_then(|link| Some((link.path.clone(), link.target.clone()?)));
-        let observed = dangling.map_or_else(|| "nothing".to_owned(), |(path, target)| format!("{path} -> {target}"));
+        let observed =
+            dangling.map_or_else(|| "nothing".to_owned(), |(path, target)| format!("{path} -> {target}"));
         return Ok(Some(Obstacle {
             what: "does not exist".to_owned(),
             at: lookup.location(),

@@ -89,7 +89,8 @@ fn named<'a>(unit: &'a EffectiveUnit, all: &mut Vec<Mount<'a>>) {
 
 /// The mount that hides a path from the service.
 pub fn hidden<'m, 'a>(unit: &EffectiveUnit, mounts: &'m [Mount<'a>], path: &str) -> Option<&'m Mount<'a>> {
-    let over = |effect| mounts.iter().filter(move |mount| mount.effect == effect && lies_under(path, &mount.path));
+    let over =
+        |effect| mounts.iter().filter(move |mount| mount.effect == effect && lies_under(path, &mount.path));
     if let Some(mount) = over(Effect::Hidden).next() {
         return Some(mount);
     }

@@ -49,7 +49,7 @@ pub trait Ask: Sync {
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>>;
     /// The inodes of the sockets a process holds.
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>>;
-    /// Asks a Redis server; unreadable when no connection comes about.
+    /// Asks a Redis server; absent when the connection is refused, unreadable when nothing answers.
     fn redis(&self, question: &RedisQuestion<'_>) -> Observed<RedisAnswer>;
     /// Whether something accepts a TCP connection at `host:port`.
     fn tcp(&self, address: &str) -> Observed<()>;

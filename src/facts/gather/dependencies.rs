@@ -32,8 +32,12 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
         DependencyKind::Redis { address, password, .. } => {
             let answer = ask_redis(worker, &address.value, password.as_ref().map(|(file, key)| (&*file.value, &*key.value)));
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
-            let written = if worker.needs(Need::ServerFiles) { written(worker, &answer) } else { Observed::Absent };
-            DependencyFacts::Redis { answer, listeners, sockets, written }
+            let config_file = config_file(&answer);
+            let written = match worker.needs(Need::ServerFiles) {
+                true => read_config(worker, &config_file, 0),
+                false => Observed::Absent,
+            };
+            DependencyFacts::Redis { answer, listeners, sockets, config_file: config_file.into(), written }
         }
         DependencyKind::Sqlite { path, check_up_to, .. } => DependencyFacts::Sqlite(
             match (worker.needs(Need::Databases), pad.look(worker, &path.value).real().map(str::to_owned)) {
@@ -43,15 +47,20 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
             },
         ),
         DependencyKind::Tcp { address } => DependencyFacts::Tcp(match worker.ground.system.ask() {
-            Some(ask) if worker.needs(Need::Servers) => ask.tcp(&address.value),
+            Some(ask) if asks(worker) => ask.tcp(&address.value),
             _ => Observed::Absent,
         }),
         DependencyKind::Unit => DependencyFacts::Unit,
     }
 }
 
+/// What a configuration file says is of a running host second to what the server itself says.
+fn asks(worker: &Worker<'_>) -> bool {
+    worker.needs(Need::Servers) || worker.needs(Need::ServerFiles)
+}
+
 fn ask_redis(worker: &Worker<'_>, address: &str, password: Option<(&str, &str)>) -> Observed<RedisAnswer> {
-    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
         return Observed::Absent;
     };
     let password = match password.map(|(file, key)| secret(worker, file, key)) {
@@ -82,7 +91,7 @@ fn port(
     address: &str,
     pad: &Pad,
 ) -> (Observed<Vec<Listener>>, Observed<Vec<u64>>) {
-    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
         return (Observed::Absent, Observed::Absent);
     };
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
@@ -99,13 +108,12 @@ fn port(
     (listeners, sockets)
 }
 
-/// redis.conf with its includes, from where the server says it is.
-fn written(worker: &Worker<'_>, answer: &Observed<RedisAnswer>) -> Observed<RedisConf> {
-    let path = match answer {
+/// redis.conf, from where the server says it is.
+fn config_file(answer: &Observed<RedisAnswer>) -> String {
+    match answer {
         Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => path.clone(),
         _ => USUAL_CONFIG.to_owned(),
-    };
-    read_config(worker, &path, 0)
+    }
 }
 
 /// Redis itself stops at this many nested includes.

@@ -11,7 +11,7 @@ use super::{Pad, Worker};
 use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::Process;
-use crate::model::{End, NodeKind, Observed};
+use crate::model::{End, NodeKind, Observed, Step};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, UNIT_DIRECTORIES};
 use crate::syntax::specifier::Specifiers;
@@ -48,7 +48,10 @@ pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVers
 }
 
 /// Debian keeps the library in the multiarch directory.
-fn debian_version<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> Option<Observed<SystemdVersion>> {
+fn debian_version<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+) -> Option<Observed<SystemdVersion>> {
     ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().find_map(|triplet| {
         let lookup = walker.lookup(&format!("/usr/lib/{triplet}/systemd"));
         let Observed::Found(names) = system.list(lookup.real()?) else { return None };
@@ -170,11 +173,8 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
     };
     look_at_files(worker, name, &effective, pad);
     let enabled_by = names.iter().filter_map(|name| index.enabled_by.get(name.as_str())).flatten().cloned();
-    let facts = UnitFacts {
-        effective,
-        enabled_by: Observed::Found(enabled_by.collect()),
-        state: Observed::Absent,
-    };
+    let facts =
+        UnitFacts { effective, enabled_by: Observed::Found(enabled_by.collect()), state: Observed::Absent };
     pad.units.insert(name.into(), facts);
 }
 
@@ -246,11 +246,10 @@ fn fragment(worker: &Worker<'_>, name: &UnitName, trouble: &mut Option<String>) 
         let link = worker.walker.lookup_no_follow(&path);
         if let Ok(Some(step)) = link.node()
             && let Some(target) = step.target.as_deref()
+            && let Some(other) = search::alias_target(&own, target)
         {
-            if let Some(other) = search::alias_target(&own, target) {
-                aliases.push(std::mem::replace(&mut own, other));
-                continue;
-            }
+            aliases.push(std::mem::replace(&mut own, other));
+            continue;
         }
         return read_fragment(worker, own, aliases, &path, trouble);
     }
@@ -265,7 +264,7 @@ fn read_fragment(
     trouble: &mut Option<String>,
 ) -> Fragment {
     let lookup = worker.walker.lookup(path);
-    if lookup.real() == Some("/dev/null") || points_to_null(worker, path) {
+    if points_to_null(worker, path) {
         return Fragment::Masked(path.into());
     }
     match lookup.node() {
@@ -287,10 +286,24 @@ fn read_fragment(
     }
 }
 
-/// An image that was never booted has no `/dev/null`; the link's text says it all the same.
+/// Whether a path is a link to `/dev/null`, which an image that was never booted does not have.
 fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
+    if worker.walker.lookup(path).real() == Some("/dev/null") {
+        return true;
+    }
     let link = worker.walker.lookup_no_follow(path);
-    matches!(link.node(), Ok(Some(step)) if step.target.as_deref() == Some("/dev/null"))
+    let Ok(Some(Step { path, target: Some(target), .. })) = link.node() else { return false };
+    let mut standing: Vec<&str> =
+        if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
+    standing.pop();
+    for part in target.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            standing.pop();
+        } else {
+            standing.push(part);
+        }
+    }
+    standing.into_iter().filter(|part| !part.is_empty()).eq(["dev", "null"])
 }
 
 /// The drop-ins that apply to a unit of these names, in order of application.
@@ -333,7 +346,8 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
     let contract = worker.ground.contract;
     let mut names = BTreeSet::new();
     for service in &contract.services {
-        let Some(UnitFacts { effective: Observed::Found(unit), .. }) = pad.units.get(service.unit.value.as_str())
+        let Some(UnitFacts { effective: Observed::Found(unit), .. }) =
+            pad.units.get(service.unit.value.as_str())
         else {
             continue;
         };
@@ -343,11 +357,14 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
             && service.binds_to.iter().all(|unit| bound.contains(&unit.value));
         words.extend(bound);
         if let Some(timer) = &service.timer
-            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) = pad.units.get(timer.value.as_str())
+            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) =
+                pad.units.get(timer.value.as_str())
         {
             names.extend(timer.scalar("Timer", "Unit").map(|setting| setting.value().to_owned()));
         }
-        let unnamed = words.into_iter().filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
+        let unnamed = words
+            .into_iter()
+            .filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
         if !all_named {
             names.extend(unnamed);
         }

@@ -45,7 +45,8 @@ fn check(view: &View) -> Ruling {
     let Some((_, setting)) = cycle.last() else { return Ok(Outcome::Pass) };
     let mut names: Vec<&str> = cycle.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(names.first().copied());
-    let lines: Vec<String> = cycle.iter().map(|(_, setting)| format!("{} at {}", written(setting), setting.at)).collect();
+    let lines: Vec<String> =
+        cycle.iter().map(|(_, setting)| format!("{} at {}", written(setting), setting.at)).collect();
     let at = view
         .contract
         .services

@@ -60,7 +60,9 @@ fn check(view: &ServiceView) -> Ruling {
     let real = match executed(view, &started.command.program)? {
         Executed::File(real) => real,
         Executed::Script => return Ok(Outcome::Pass),
-        Executed::Nothing => return Ok(Outcome::not_applicable("its program does not exist, which is another rule's word")),
+        Executed::Nothing => {
+            return Ok(Outcome::not_applicable("its program does not exist, which is another rule's word"));
+        }
     };
     if real == *executable {
         return Ok(Outcome::Pass);

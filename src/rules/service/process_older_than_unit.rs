@@ -38,17 +38,23 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let mut findings = Vec::new();
     let mut judge = |lookup: &Lookup, at: &Location| -> Result<(), Undecided> {
-        let Some(file) = lookup.node()?.filter(|file| file.meta.modified > state.started) else { return Ok(()) };
+        let Some(file) = lookup.node()?.filter(|file| file.meta.modified > state.started) else {
+            return Ok(());
+        };
         findings.push(
-            Finding::new("runs with what this file said before it was changed", lookup.location(), at.clone())
-                .key(lookup.asked.to_string())
-                .expected("a process that started after the last change")
-                .observed(format!(
-                    "changed {} after the start of process {}",
-                    span(file.meta.modified - state.started),
-                    state.main_pid
-                ))
-                .mend(view.take_up()),
+            Finding::new(
+                "runs with what this file said before it was changed",
+                lookup.location(),
+                at.clone(),
+            )
+            .key(lookup.asked.to_string())
+            .expected("a process that started after the last change")
+            .observed(format!(
+                "changed {} after the start of process {}",
+                span(file.meta.modified - state.started),
+                state.main_pid
+            ))
+            .mend(view.take_up()),
         );
         Ok(())
     };

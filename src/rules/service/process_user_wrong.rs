@@ -43,7 +43,8 @@ fn check(view: &ServiceView) -> Ruling {
     if user_is_right && group_is_right {
         return Ok(Outcome::Pass);
     }
-    let user_name = accounts.user_by_id(process.uid).map_or_else(|| process.uid.to_string(), |user| user.name.clone());
+    let user_name =
+        accounts.user_by_id(process.uid).map_or_else(|| process.uid.to_string(), |user| user.name.clone());
     let group_name =
         accounts.group_by_id(process.gid).map_or_else(|| process.gid.to_string(), |group| group.name.clone());
     let (message, at) = match user_is_right {

@@ -30,6 +30,9 @@ rule! {
     /// | [Service]
     /// | WorkingDirectory=-/nowhere
     /// ```
+    /// ```bad
+    /// mode /home/qt/quantum_trader 0600
+    /// ```
     id: "start-directory-missing",
     section: D,
     severity: Must,
@@ -50,7 +53,8 @@ fn check(view: &ServiceView) -> Ruling {
     if obstacle.missing && directory.optional {
         return Ok(Outcome::Pass);
     }
-    let demanded = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at);
+    let demanded =
+        view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at);
     let (message, location) = match obstacle.at.path.as_ref() == directory.path {
         true => (format!("cannot start: its working directory {}", obstacle.what), obstacle.at.clone()),
         false => (

@@ -46,13 +46,20 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for directory in &view.service.writes {
         let lookup = view.path(Need::Start, &behind_binds(unit, &directory.value))?;
-        let Some(obstacle) = obstacle(&runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])? else {
+        let Some(obstacle) =
+            obstacle(&runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])?
+        else {
             continue;
         };
         let remedy = match &obstacle.mend {
             Some(command) => command.clone(),
             None if obstacle.missing => {
-                format!("install -d -o {} -g {} -m 0755 {}", quoted(user), quoted(group), quoted(&directory.value))
+                format!(
+                    "install -d -o {} -g {} -m 0755 {}",
+                    quoted(user),
+                    quoted(group),
+                    quoted(&directory.value)
+                )
             }
             None if obstacle.at.path.as_ref() == directory.value => {
                 format!("chown {}:{} {}", quoted(user), quoted(group), quoted(&directory.value))

@@ -49,20 +49,27 @@ fn check(view: &ServiceView) -> Ruling {
         let demand = view.service.env_files.iter().find(|file| file.path == path);
         let at = demand.map_or(&view.service.unit.at, |file| &file.at).clone();
         if path.contains(['*', '?', '[']) {
-            return Err(Undecided::new(format!("what the pattern {path} matches was not looked at ({})", setting.at)));
+            return Err(Undecided::new(format!(
+                "what the pattern {path} matches was not looked at ({})",
+                setting.at
+            )));
         }
         let lookup = view.path(Need::EnvFiles, path)?;
         let (message, location, observed) = match lookup.node()? {
-            None => (format!("cannot start: {path} does not exist"), setting.at.clone(), "nothing".to_owned()),
+            None => {
+                (format!("cannot start: {path} does not exist"), setting.at.clone(), "nothing".to_owned())
+            }
             Some(node) if node.meta.kind != NodeKind::File => {
                 let kind = node.meta.kind.word();
                 (format!("cannot start: {path} is {kind}"), setting.at.clone(), kind.to_owned())
             }
             Some(_) => match view.env_file(path)?.and_then(|file| file.read.fatal.as_ref()) {
                 None => continue,
-                Some(fatal) => {
-                    (format!("cannot start: systemd cannot read {path}"), Location::line(path, fatal.line), words(fatal.why).to_owned())
-                }
+                Some(fatal) => (
+                    format!("cannot start: systemd cannot read {path}"),
+                    Location::line(path, fatal.line),
+                    words(fatal.why).to_owned(),
+                ),
             },
         };
         findings.push(
@@ -70,7 +77,9 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(path)
                 .expected(format!("an env file at {path}"))
                 .observed(observed)
-                .mend(format!("a person must write {path}; `golden render` shows what the contract demands in it")),
+                .mend(format!(
+                    "a person must write {path}; `golden render` shows what the contract demands in it"
+                )),
         );
     }
     Ok(Outcome::from_findings(findings))

@@ -58,12 +58,16 @@ fn check(view: &ServiceView) -> Ruling {
             format!("a person must decide whether {name} is to be made or taken out of {}", setting.at)
         };
         findings.push(
-            Finding::new(format!("cannot start: there is no group {name:?}"), setting.at.clone(), demanded.at.clone())
-                .key(name)
-                .expected("groups that exist")
-                .observed(written(setting))
-                .overrode(overridden(setting))
-                .mend(remedy),
+            Finding::new(
+                format!("cannot start: there is no group {name:?}"),
+                setting.at.clone(),
+                demanded.at.clone(),
+            )
+            .key(name)
+            .expected("groups that exist")
+            .observed(written(setting))
+            .overrode(overridden(setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

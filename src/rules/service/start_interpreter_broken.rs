@@ -70,14 +70,21 @@ fn check(view: &ServiceView) -> Ruling {
         let Some(fault) = fault(view, &runner, &program)? else { continue };
         let remedy = match fault.mend {
             Some(command) => view.and_take_up(command),
-            None => format!("a person must decide how {} is to run; a venv is made anew where it stands", fault.of),
+            None => format!(
+                "a person must decide how {} is to run; a venv is made anew where it stands",
+                fault.of
+            ),
         };
         findings.push(
-            Finding::new(format!("cannot start: {}", fault.why), Location::file(fault.of.as_str()), view.service.unit.at.clone())
-                .key(started.command.program.clone())
-                .expected("a program that this machine can execute")
-                .observed(fault.observed)
-                .mend(remedy),
+            Finding::new(
+                format!("cannot start: {}", fault.why),
+                Location::file(fault.of.as_str()),
+                view.service.unit.at.clone(),
+            )
+            .key(started.command.program.clone())
+            .expected("a program that this machine can execute")
+            .observed(fault.observed)
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))
@@ -118,7 +125,12 @@ fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fa
             Some(ProgramFacts::Elf(elf)) => {
                 if !elf.runs_on(std::env::consts::ARCH) {
                     let why = format!("{path} is a program for another machine");
-                    return Ok(Some(Fault { of: path, why, observed: format!("{:?}", elf.machine), mend: None }));
+                    return Ok(Some(Fault {
+                        of: path,
+                        why,
+                        observed: format!("{:?}", elf.machine),
+                        mend: None,
+                    }));
                 }
                 match &elf.loader {
                     Loader::Path(loader) => loader.clone(),
@@ -159,7 +171,9 @@ fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Opt
         Some(argument) => format!("#!{} {argument}", shebang.interpreter),
         None => format!("#!{}", shebang.interpreter),
     };
-    let fault = |why: String, mend| Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend });
+    let fault = |why: String, mend| {
+        Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend })
+    };
     if shebang.has_carriage_return() {
         let mend = format!(r"sed -i 's/\r$//' {}", quoted(path));
         return Ok(fault(format!("the #! line of {path} ends in CR LF"), Some(mend)));
@@ -169,12 +183,21 @@ fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Opt
     }
     let Some(env) = shebang.env_use() else { return Ok(None) };
     if env.broken {
-        return Ok(fault(format!("the #! line of {path} makes env look for a program named {:?}", env.program), None));
+        return Ok(fault(
+            format!("the #! line of {path} makes env look for a program named {:?}", env.program),
+            None,
+        ));
     }
     for candidate in program_paths(&env.program) {
         if view.path(Need::Start, &candidate)?.node()?.is_some() {
             return Ok(None);
         }
     }
-    Ok(fault(format!("the #! line of {path} makes env look for {}, which is in no directory of systemd's PATH", env.program), None))
+    Ok(fault(
+        format!(
+            "the #! line of {path} makes env look for {}, which is in no directory of systemd's PATH",
+            env.program
+        ),
+        None,
+    ))
 }

@@ -50,21 +50,35 @@ fn check(view: &ServiceView) -> Ruling {
         let written_to = view.service.writes.iter().find(|written| lies_under(source, &written.value));
         let at = written_to.map_or(&view.service.unit.at, |written| &written.at);
         let remedy = match (written_to, path.setting.at.line) {
-            (Some(_), _) => {
-                view.and_take_up(format!("install -d -o {} -g {} -m 0755 {}", quoted(user), quoted(group), quoted(source)))
-            }
-            (None, Some(line)) if path.setting.at.path.starts_with("/etc/") && path.setting.raw().contains(source.as_str()) => {
-                let command = replace_in_line(&path.setting.at.path, line.get(), source, &format!("-{source}"));
+            (Some(_), _) => view.and_take_up(format!(
+                "install -d -o {} -g {} -m 0755 {}",
+                quoted(user),
+                quoted(group),
+                quoted(source)
+            )),
+            (None, Some(line))
+                if path.setting.at.path.starts_with("/etc/")
+                    && path.setting.raw().contains(source.as_str()) =>
+            {
+                let command =
+                    replace_in_line(&path.setting.at.path, line.get(), source, &format!("-{source}"));
                 view.and_take_up(command)
             }
-            _ => format!("a person must decide whether {source} is to be made or taken out of {}", path.setting.at),
+            _ => format!(
+                "a person must decide whether {source} is to be made or taken out of {}",
+                path.setting.at
+            ),
         };
         findings.push(
-            Finding::new(format!("cannot start: {source} of {}= does not exist", path.key), path.setting.at.clone(), at.clone())
-                .key(format!("{}={source}", path.key))
-                .expected(format!("{source} exists, or a - before it"))
-                .observed(written(path.setting))
-                .mend(remedy),
+            Finding::new(
+                format!("cannot start: {source} of {}= does not exist", path.key),
+                path.setting.at.clone(),
+                at.clone(),
+            )
+            .key(format!("{}={source}", path.key))
+            .expected(format!("{source} exists, or a - before it"))
+            .observed(written(path.setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

@@ -38,6 +38,12 @@ rule! {
     /// | BindPaths=/home/qt/quantum_trader
     /// | InaccessiblePaths=-/srv
     /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | InaccessiblePaths=/opt/quantum/venvs/backend/bin
+    /// | BindPaths=/opt/quantum/venvs/backend/bin
+    /// ```
     id: "start-sandbox-hides",
     section: D,
     severity: Must,
@@ -58,7 +64,9 @@ fn check(view: &ServiceView) -> Ruling {
     let mut seen = BTreeSet::new();
     for (what, path) in needed {
         let real = view.path(Need::Start, &path)?.real().unwrap_or(&path);
-        let Some(mount) = hidden(unit, &mounts, &path).or_else(|| hidden(unit, &mounts, real)) else { continue };
+        let Some(mount) = hidden(unit, &mounts, &path).or_else(|| hidden(unit, &mounts, real)) else {
+            continue;
+        };
         // One finding a setting: they all end with the same change.
         if !seen.insert(mount.setting.at.clone()) {
             continue;
@@ -67,30 +75,46 @@ fn check(view: &ServiceView) -> Ruling {
             "yes" if *mount.setting.key == *"ProtectHome" => {
                 view.mend_setting(unit, Some(mount.setting), "ProtectHome", "read-only")
             }
-            "yes" if *mount.setting.key == *"PrivateTmp" => view.mend_setting(unit, Some(mount.setting), "PrivateTmp", "no"),
-            "tmpfs" if *mount.setting.key == *"ProtectHome" => view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")]),
-            _ => format!("a person must decide what {} should cover; {path} must stay in sight", mount.setting.at),
+            "yes" if *mount.setting.key == *"PrivateTmp" => {
+                view.mend_setting(unit, Some(mount.setting), "PrivateTmp", "no")
+            }
+            "tmpfs" if *mount.setting.key == *"ProtectHome" => {
+                view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")])
+            }
+            _ => format!(
+                "a person must decide what {} should cover; {path} must stay in sight",
+                mount.setting.at
+            ),
         };
         let at = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |stated| &stated.at);
         findings.push(
-            Finding::new(format!("cannot start: its sandbox hides {what} {path}"), mount.setting.at.clone(), at.clone())
-                .key(mount.setting.key.as_str())
-                .expected(format!("{path} can be reached"))
-                .observed(written(mount.setting))
-                .overrode(overridden(mount.setting))
-                .mend(remedy),
+            Finding::new(
+                format!("cannot start: its sandbox hides {what} {path}"),
+                mount.setting.at.clone(),
+                at.clone(),
+            )
+            .key(mount.setting.key.as_str())
+            .expected(format!("{path} can be reached"))
+            .observed(written(mount.setting))
+            .overrode(overridden(mount.setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))
 }
 
 /// What the service needs to see, each with a word for it.
-fn needed(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Vec<(&'static str, String)>>, Undecided> {
+fn needed(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+) -> Result<Option<Vec<(&'static str, String)>>, Undecided> {
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(None) };
     let mut all = Vec::new();
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
-        if command.prefixes.ignore_failure && started.key != "ExecStart" || command.prefixes.privileges == Privileges::Full {
+        if command.prefixes.ignore_failure && started.key != "ExecStart"
+            || command.prefixes.privileges == Privileges::Full
+        {
             continue;
         }
         for path in program_paths(&command.program) {

@@ -31,6 +31,12 @@ rule! {
     /// | ProtectSystem=strict
     /// | ReadWritePaths=/opt/quantum /home/qt/quantum_trader
     /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
+    /// | [Service]
+    /// | ReadWritePaths=
+    /// | BindPaths=/opt/quantum/data
+    /// ```
     id: "start-sandbox-locks",
     section: D,
     severity: Must,
@@ -53,16 +59,23 @@ fn check(view: &ServiceView) -> Ruling {
         let Some(mount) = locked(&mounts, real) else { continue };
         let same_path = mount.path == *path;
         let remedy = match same_path {
-            true => format!("a person must decide: {} locks {path}, which the contract lets it write", mount.setting.at),
+            true => format!(
+                "a person must decide: {} locks {path}, which the contract lets it write",
+                mount.setting.at
+            ),
             false => view.mend_by_adding(unit, "Service", &[format!("ReadWritePaths={path}")]),
         };
         findings.push(
-            Finding::new(format!("its sandbox makes {path} read-only"), mount.setting.at.clone(), directory.at.clone())
-                .key(path.clone())
-                .expected(format!("ReadWritePaths={path}"))
-                .observed(written(mount.setting))
-                .overrode(overridden(mount.setting))
-                .mend(remedy),
+            Finding::new(
+                format!("its sandbox makes {path} read-only"),
+                mount.setting.at.clone(),
+                directory.at.clone(),
+            )
+            .key(path.clone())
+            .expected(format!("ReadWritePaths={path}"))
+            .observed(written(mount.setting))
+            .overrode(overridden(mount.setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

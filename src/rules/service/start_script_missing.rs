@@ -1,8 +1,8 @@
 //! The script or module that an interpreter is given.
 
 use crate::facts::start::{
-    Code, Roots, START_SETTINGS, Started, behind_binds, commands, from_directory, given_code, libraries, module_files,
-    program_paths, top_of_module, working_directory,
+    Code, Roots, START_SETTINGS, Started, behind_binds, commands, from_directory, given_code, libraries,
+    module_files, program_paths, top_of_module, working_directory,
 };
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
@@ -44,6 +44,9 @@ rule! {
     /// | ExecStart=/opt/quantum/venvs/backend/bin/python -u -m here.there --port 1
     /// file /home/qt/quantum_trader/here/there/__main__.py qt:qt 0644
     /// ```
+    /// ```bad
+    /// remove /home/qt/quantum_trader/src/backend/app.py
+    /// ```
     id: "start-script-missing",
     section: D,
     severity: Must,
@@ -66,15 +69,21 @@ fn check(view: &ServiceView) -> Ruling {
         for code in given_code(&started.command.program, &started.command.words) {
             let obstacle = match &code {
                 Code::File(file) if is_certain(file) => {
-                    let lookup = view.path(Need::Start, &behind_binds(unit, &from_directory(&directory.path, file)))?;
+                    let lookup =
+                        view.path(Need::Start, &behind_binds(unit, &from_directory(&directory.path, file)))?;
                     obstacle(&runner, lookup, NodeKind::File, &[Access::Read])?
                 }
                 Code::Module { name, runs } if is_certain(name) => {
-                    let Some(roots) = roots(view, unit, &started.command.program, &directory.path)? else { continue };
+                    let Some(roots) = roots(view, unit, &started.command.program, &directory.path)? else {
+                        continue;
+                    };
                     module_obstacle(view, unit, &runner, &roots, name, *runs)?
                 }
                 Code::File(name) | Code::Module { name, .. } => {
-                    return Err(Undecided::new(format!("{name} depends on a variable ({})", started.setting.at)));
+                    return Err(Undecided::new(format!(
+                        "{name} depends on a variable ({})",
+                        started.setting.at
+                    )));
                 }
             };
             findings.extend(obstacle.map(|obstacle| finding(view, &started, &runner, &code, obstacle)));
@@ -88,7 +97,13 @@ fn is_certain(word: &str) -> bool {
     !word.contains('$')
 }
 
-fn finding(view: &ServiceView, started: &Started, runner: &Runner, code: &Code, obstacle: Obstacle) -> Finding {
+fn finding(
+    view: &ServiceView,
+    started: &Started,
+    runner: &Runner,
+    code: &Code,
+    obstacle: Obstacle,
+) -> Finding {
     let name = match code {
         Code::File(file) => file.clone(),
         Code::Module { name, .. } => format!("module {name}"),
@@ -111,7 +126,12 @@ fn finding(view: &ServiceView, started: &Started, runner: &Runner, code: &Code, 
 }
 
 /// Where this program's Python looks; `None` when the program is not there, which is another rule's word.
-fn roots(view: &ServiceView, unit: &EffectiveUnit, program: &str, directory: &str) -> Result<Option<Roots>, Undecided> {
+fn roots(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    program: &str,
+    directory: &str,
+) -> Result<Option<Roots>, Undecided> {
     let mut env_files = Vec::new();
     for setting in unit.assignments("Service", "EnvironmentFile") {
         let path = setting.value().trim_start_matches('-');

@@ -53,10 +53,14 @@ fn check(view: &ServiceView) -> Ruling {
         true => view.and_take_up(format!("echo {} | systemd-sysusers -", quoted(&format!("u {name} -")))),
         false => view.mend_setting(unit, Some(setting), "User", &demanded.value),
     };
-    Ok(Finding::new(format!("cannot start: there is no user {name:?}"), setting.at.clone(), demanded.at.clone())
-        .expected(format!("User={}", demanded.value))
-        .observed(written(setting))
-        .overrode(overridden(setting))
-        .mend(remedy)
-        .into())
+    Ok(Finding::new(
+        format!("cannot start: there is no user {name:?}"),
+        setting.at.clone(),
+        demanded.at.clone(),
+    )
+    .expected(format!("User={}", demanded.value))
+    .observed(written(setting))
+    .overrode(overridden(setting))
+    .mend(remedy)
+    .into())
 }

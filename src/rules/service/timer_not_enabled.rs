@@ -58,9 +58,13 @@ fn check(view: &ServiceView) -> Ruling {
         false => format!("a person must decide what starts {name} at boot; WantedBy=timers.target is usual"),
     };
     let place = format!("/etc/systemd/system/timers.target.wants/{}", timer.value);
-    Ok(Finding::new(format!("its timer {} is not enabled", timer.value), Location::file(place), timer.at.clone())
-        .expected("a link in timers.target.wants")
-        .observed(if links.is_empty() { "no link".to_owned() } else { links.join(", ") })
-        .mend(remedy)
-        .into())
+    Ok(Finding::new(
+        format!("its timer {} is not enabled", timer.value),
+        Location::file(place),
+        timer.at.clone(),
+    )
+    .expected("a link in timers.target.wants")
+    .observed(if links.is_empty() { "no link".to_owned() } else { links.join(", ") })
+    .mend(remedy)
+    .into())
 }

@@ -39,7 +39,9 @@ fn check(view: &ServiceView) -> Ruling {
         let Some((_, setting)) = bound.iter().find(|(word, _)| word == name) else { continue };
         let starts = |link: &str| {
             let directory = link.rsplit('/').nth(1).unwrap_or("");
-            [".wants", ".requires", ".upholds"].iter().any(|kind| directory.strip_suffix(kind) == Some(name.as_str()))
+            [".wants", ".requires", ".upholds"]
+                .iter()
+                .any(|kind| directory.strip_suffix(kind) == Some(name.as_str()))
         };
         if links.iter().any(|link| starts(link)) {
             continue;
@@ -54,11 +56,15 @@ fn check(view: &ServiceView) -> Ruling {
             }
         };
         findings.push(
-            Finding::new(format!("stays dead when {name} has crashed and come back"), setting.at.clone(), needed.at.clone())
-                .key(name.clone())
-                .expected(format!("a link to {} in {name}.wants", base_name(&view.service.unit.value)))
-                .observed("no such link")
-                .mend(remedy),
+            Finding::new(
+                format!("stays dead when {name} has crashed and come back"),
+                setting.at.clone(),
+                needed.at.clone(),
+            )
+            .key(name.clone())
+            .expected(format!("a link to {} in {name}.wants", base_name(&view.service.unit.value)))
+            .observed("no such link")
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

@@ -35,6 +35,14 @@ rule! {
     /// | ExecStartPre=/bin/true
     /// | ExecStartPre=-@/opt/quantum/venvs/backend/bin/python python -c pass
     /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart="/opt/quantum/venvs/%j/bin//python" -m \
+    /// | # the module
+    /// |   src.backend.app
+    /// ```
     id: "unit-exec-outside-venv",
     section: D,
     severity: Must,
@@ -49,7 +57,8 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the contract gives it no venv"));
     };
     let bin = format!("{}/bin", venv.value);
-    let concerned = |started: &Started| started.key == "ExecStart" || is_python(base_name(&started.command.program));
+    let concerned =
+        |started: &Started| started.key == "ExecStart" || is_python(base_name(&started.command.program));
     let inside = |started: &Started| {
         let program = simplified(&started.command.program);
         started.command.program.starts_with('/') && lies_under(&program, &bin) && !program.contains("/../")
@@ -59,12 +68,16 @@ fn check(view: &ServiceView) -> Ruling {
         .filter(|started| concerned(started) && !inside(started))
         .map(|started| {
             let program = &started.command.program;
-            Finding::new(format!("{}= runs {program}, which is not in its venv", started.key), started.setting.at.clone(), venv.at.clone())
-                .key(started.key)
-                .expected(format!("a program below {bin}"))
-                .observed(written(started.setting))
-                .overrode(overridden(started.setting))
-                .mend(view.mend_program(unit, &started, &format!("{bin}/{}", base_name(program))))
+            Finding::new(
+                format!("{}= runs {program}, which is not in its venv", started.key),
+                started.setting.at.clone(),
+                venv.at.clone(),
+            )
+            .key(started.key)
+            .expected(format!("a program below {bin}"))
+            .observed(written(started.setting))
+            .overrode(overridden(started.setting))
+            .mend(view.mend_program(unit, &started, &format!("{bin}/{}", base_name(program))))
         })
         .collect();
     Ok(Outcome::from_findings(findings))

@@ -59,7 +59,8 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let expected = command_line(demanded, view.service);
-    let offending: Option<&Started> = started.iter().rfind(|started| !runs(&started.command, demanded, view.service));
+    let offending: Option<&Started> =
+        started.iter().rfind(|started| !runs(&started.command, demanded, view.service));
     let location = offending.map_or_else(|| unit.location(), |started| started.setting.at.clone());
     let remedy = view.mend_command(unit, demanded, offending.map(|started| started.setting));
     let observed = offending.map_or_else(|| "no ExecStart=".to_owned(), |started| written(started.setting));
@@ -80,15 +81,18 @@ fn runs(command: &Command, demanded: &CommandDemand, service: &Service) -> bool 
     let same = found == wanted
         || (!wanted.starts_with('/') && command.program == wanted)
         || (both_python && directory(&found) == directory(&wanted));
-    let words: Vec<&String> = match is_python(base_name(&found)) && !arguments.iter().any(|word| is_switch(word)) {
-        true => command.words.iter().skip_while(|word| is_switch(word)).collect(),
-        false => command.words.iter().collect(),
-    };
-    let leading = words.len() >= arguments.len() && words.iter().zip(arguments).all(|(found, wanted)| *found == wanted);
+    let words: Vec<&String> =
+        match is_python(base_name(&found)) && !arguments.iter().any(|word| is_switch(word)) {
+            true => command.words.iter().skip_while(|word| is_switch(word)).collect(),
+            false => command.words.iter().collect(),
+        };
+    let leading =
+        words.len() >= arguments.len() && words.iter().zip(arguments).all(|(found, wanted)| *found == wanted);
     same && leading && (!demanded.exact || words.len() == arguments.len())
 }
 
 /// Switches of Python that change neither what runs nor where it is found.
 fn is_switch(word: &str) -> bool {
-    word.strip_prefix('-').is_some_and(|options| !options.is_empty() && options.chars().all(|c| "uBbqvO".contains(c)))
+    word.strip_prefix('-')
+        .is_some_and(|options| !options.is_empty() && options.chars().all(|c| "uBbqvO".contains(c)))
 }

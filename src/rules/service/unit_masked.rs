@@ -1,7 +1,7 @@
 //! Masks: a link to /dev/null, or an empty file.
 
-use crate::rules::prelude::*;
 use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
 
 rule! {
     /// The unit of a service is masked.
@@ -21,6 +21,11 @@ rule! {
     /// ```
     /// ```good
     /// link /run/systemd/system/quantum-execution.service -> /dev/null
+    /// ```
+    /// ```bad
+    /// remove /etc/systemd/system/quantum-execution.service
+    /// link /etc/systemd/system/quantum-execution.service -> ../../../dev/null
+    /// link /usr/lib/systemd/system/quantum-execution.service -> /dev/null
     /// ```
     id: "unit-masked",
     section: D,

@@ -1,7 +1,7 @@
 //! Where the fragment of a unit lies.
 
-use crate::rules::prelude::*;
 use crate::rules::mend::quoted;
+use crate::rules::prelude::*;
 
 const HOME: &str = "/etc/systemd/system";
 

@@ -47,7 +47,9 @@ fn check(view: &ServiceView) -> Ruling {
             format!("dies and is started again and again ({})", state.result),
             format!("a person must find out why: journalctl -u {quoted} -n 50"),
         ),
-        "activating" => (format!("is still starting ({})", state.sub_state), format!("systemctl restart {quoted}")),
+        "activating" => {
+            (format!("is still starting ({})", state.sub_state), format!("systemctl restart {quoted}"))
+        }
         "inactive" | "deactivating" => ("does not run".to_owned(), format!("systemctl start {quoted}")),
         other => return Err(Undecided::new(format!("systemd gives {} the state {other:?}", name.value))),
     };

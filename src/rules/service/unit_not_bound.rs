@@ -23,6 +23,12 @@ rule! {
     /// | [Unit]
     /// | BindsTo = redis-server.service
     /// ```
+    /// ```good
+    /// link /etc/systemd/system/redis.service -> /lib/systemd/system/redis-server.service
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - BindsTo=redis-server.service
+    /// + BindsTo=redis.service
+    /// ```
     id: "unit-not-bound",
     section: D,
     severity: Must,
@@ -45,7 +51,8 @@ fn check(view: &ServiceView) -> Ruling {
             continue;
         }
         let location = bound.last().map_or_else(|| unit.location(), |(_, setting)| setting.at.clone());
-        let observed = if words.is_empty() { "no BindsTo=".to_owned() } else { format!("BindsTo={}", words.join(" ")) };
+        let observed =
+            if words.is_empty() { "no BindsTo=".to_owned() } else { format!("BindsTo={}", words.join(" ")) };
         findings.push(
             Finding::new(format!("is not bound to {name}"), location, needed.at.clone())
                 .key(name.clone())

@@ -24,6 +24,10 @@ rule! {
     /// dir /etc/systemd/system/multi-user.target.requires root:root 0755
     /// move /etc/systemd/system/multi-user.target.wants/quantum-execution.service -> /etc/systemd/system/multi-user.target.requires/quantum-execution.service
     /// ```
+    /// ```bad
+    /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
+    /// link /etc/systemd/system/graphical.target.wants/quantum-execution.service -> ../quantum-execution.service
+    /// ```
     id: "unit-not-enabled",
     section: D,
     severity: Must,
@@ -39,7 +43,8 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let name = &view.service.unit;
     let links = view.enabled_by(&name.value)?;
-    let lasting: Vec<&str> = links.iter().map(AsRef::as_ref).filter(|link| !link.starts_with("/run/")).collect();
+    let lasting: Vec<&str> =
+        links.iter().map(AsRef::as_ref).filter(|link| !link.starts_with("/run/")).collect();
     let targets = demanded_targets(view.service);
     let has = |target: &str| lasting.iter().any(|link| starts_with(link, target));
     let lacking = targets.iter().find(|target| !has(target));
@@ -48,25 +53,36 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let target = lacking.copied().unwrap_or("multi-user.target");
     let enable = format!("systemctl enable {}", quoted(&name.value));
-    let stated = unit.words("Install", "WantedBy").iter().chain(&unit.words("Install", "RequiredBy")).any(|(word, _)| word == target);
+    let stated = unit
+        .words("Install", "WantedBy")
+        .iter()
+        .chain(&unit.words("Install", "RequiredBy"))
+        .any(|(word, _)| word == target);
     let remedy = match stated {
         true => enable,
-        false => format!("{} && {enable}", view.mend_by_adding(unit, "Install", &[format!("WantedBy={target}")])),
+        false => {
+            format!("{} && {enable}", view.mend_by_adding(unit, "Install", &[format!("WantedBy={target}")]))
+        }
     };
     let message = match links.iter().any(|link| link.starts_with("/run/")) {
         true => "is enabled until the next boot only",
         false => "is not enabled",
     };
     let observed = if links.is_empty() { "no link".to_owned() } else { links.join(", ") };
-    Ok(Finding::new(message, Location::file(format!("/etc/systemd/system/{target}.wants/{}", name.value)), name.at.clone())
-        .expected(format!("a link in {target}.wants"))
-        .observed(observed)
-        .mend(remedy)
-        .into())
+    Ok(Finding::new(
+        message,
+        Location::file(format!("/etc/systemd/system/{target}.wants/{}", name.value)),
+        name.at.clone(),
+    )
+    .expected(format!("a link in {target}.wants"))
+    .observed(observed)
+    .mend(remedy)
+    .into())
 }
 
 fn demanded_targets(service: &Service) -> Vec<&str> {
-    let wanted = service.settings.iter().filter(|demand| demand.section == "Install" && demand.key == "WantedBy");
+    let wanted =
+        service.settings.iter().filter(|demand| demand.section == "Install" && demand.key == "WantedBy");
     wanted
         .flat_map(|demand| match &demand.form {
             Form::Equals(target) => vec![target.as_str()],

@@ -24,6 +24,13 @@ rule! {
     /// | After=quantum-backend.service
     /// | After=redis-server.service network-online.target
     /// ```
+    /// ```good
+    /// link /etc/systemd/system/redis.service -> /lib/systemd/system/redis-server.service
+    /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
+    /// | [Unit]
+    /// | After=
+    /// | After=quantum-backend.service redis.service network-online.target
+    /// ```
     id: "unit-order-missing",
     section: D,
     severity: Must,

@@ -45,6 +45,9 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(format!("systemd refuses its unit: {why}"), location.clone(), name.at.clone())
         .expected("a unit that loads")
         .observed(why)
-        .mend(format!("a person must decide what {location} should say; systemd-analyze verify {} checks it", name.value))
+        .mend(format!(
+            "a person must decide what {location} should say; systemd-analyze verify {} checks it",
+            name.value
+        ))
         .into())
 }

@@ -28,6 +28,24 @@ rule! {
     /// | User=root
     /// | User = qt
     /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-.service.d/10-root.conf root:root 0644
+    /// | [Service]
+    /// | User=root
+    /// ```
+    /// ```good
+    /// link /etc/systemd/system/quantum-.service.d/10-root.conf -> /dev/null
+    /// file /usr/lib/systemd/system/quantum-.service.d/10-root.conf root:root 0644
+    /// | [Service]
+    /// | User=root
+    /// ```
+    /// ```bad
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - [Install]
+    /// + [Install]
+    /// + User=qt
+    /// - User=qt
+    /// ```
     id: "unit-runs-as-root",
     section: D,
     severity: Must,

@@ -46,10 +46,12 @@ fn check(view: &ServiceView) -> Ruling {
     for started in commands(unit, EXEC_SETTINGS) {
         let command = &started.command;
         let (program, words) = match base_name(&command.program) {
-            "env" => match command.words.iter().position(|word| !word.starts_with('-') && !word.contains('=')) {
-                Some(at) => (command.words[at].as_str(), &command.words[at + 1..]),
-                None => continue,
-            },
+            "env" => {
+                match command.words.iter().position(|word| !word.starts_with('-') && !word.contains('=')) {
+                    Some(at) => (command.words[at].as_str(), &command.words[at + 1..]),
+                    None => continue,
+                }
+            }
             _ => (command.program.as_str(), command.words.as_slice()),
         };
         let inline = words.iter().take_while(|word| word.starts_with(['-', '+'])).any(|word| is_inline(word));
@@ -68,12 +70,16 @@ fn check(view: &ServiceView) -> Ruling {
             (None, None) => format!("a person must decide what {} should run without a shell", setting.at),
         };
         findings.push(
-            Finding::new(format!("{}= runs text through {program}", started.key), started.setting.at.clone(), forbidden.at.clone())
-                .key(started.key)
-                .expected("the program itself, or a script")
-                .observed(written(started.setting))
-                .overrode(overridden(started.setting))
-                .mend(remedy),
+            Finding::new(
+                format!("{}= runs text through {program}", started.key),
+                started.setting.at.clone(),
+                forbidden.at.clone(),
+            )
+            .key(started.key)
+            .expected("the program itself, or a script")
+            .observed(written(started.setting))
+            .overrode(overridden(started.setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))

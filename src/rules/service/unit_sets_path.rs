@@ -42,8 +42,11 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     };
     let on_its_line = words.iter().filter(|(_, other)| other.at == setting.at).count();
-    let kept: Vec<String> =
-        words.iter().filter(|(word, _)| !word.starts_with("PATH=")).map(|(word, _)| assignment(word)).collect();
+    let kept: Vec<String> = words
+        .iter()
+        .filter(|(word, _)| !word.starts_with("PATH="))
+        .map(|(word, _)| assignment(word))
+        .collect();
     let deleted = view.mend_by_deleting(unit, &setting.at).filter(|_| on_its_line == 1);
     let remedy =
         deleted.unwrap_or_else(|| view.mend_list(Some(&setting.at.path), "Service", "Environment", &kept));

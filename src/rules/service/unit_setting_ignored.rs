@@ -47,14 +47,18 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let findings = unit.ignored.iter().map(|ignored| {
-        let remedy = view.mend_by_deleting(unit, &ignored.at).unwrap_or_else(|| {
-            format!("a person must decide: correct or delete {}", ignored.at)
-        });
-        Finding::new(format!("systemd ignores {}: {}", ignored.text, ignored.why), ignored.at.clone(), view.service.unit.at.clone())
-            .key(ignored.text.split('=').next().unwrap_or("").trim())
-            .expected("lines that take effect")
-            .observed(ignored.text.to_string())
-            .mend(remedy)
+        let remedy = view
+            .mend_by_deleting(unit, &ignored.at)
+            .unwrap_or_else(|| format!("a person must decide: correct or delete {}", ignored.at));
+        Finding::new(
+            format!("systemd ignores {}: {}", ignored.text, ignored.why),
+            ignored.at.clone(),
+            view.service.unit.at.clone(),
+        )
+        .key(ignored.text.split('=').next().unwrap_or("").trim())
+        .expected("lines that take effect")
+        .observed(ignored.text.to_string())
+        .mend(remedy)
     });
     Ok(Outcome::from_findings(findings.collect()))
 }

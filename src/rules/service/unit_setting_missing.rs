@@ -29,6 +29,17 @@ rule! {
     /// | [Service]
     /// | Restart=always
     /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service root:root 0644
+    /// | # [Unit]
+    /// | # Description=Quantum Trading System - Backend
+    /// | # [Install]
+    /// | # WantedBy=multi-user.target
+    /// | [Service]
+    /// | # Restart=always
+    /// | # RestartSec=10
+    /// | ExecStart=/opt/quantum/venvs/backend/bin/uvicorn src.backend.app:app
+    /// ```
     id: "unit-setting-missing",
     section: D,
     severity: Must,

@@ -38,6 +38,19 @@ rule! {
     /// - WorkingDirectory=/home/qt/quantum_trader
     /// + WorkingDirectory=/home/qt//quantum_trader/
     /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/log.conf root:root 0644
+    /// | [Service]
+    /// | StandardOutput=syslog
+    /// | StandardError=journal
+    /// | Restart = always
+    /// | SyslogIdentifier=%p
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/log.conf root:root 0644
+    /// | [Service]
+    /// | StandardOutput=append:/home/qt/quantum_trader/backend.log
+    /// ```
     id: "unit-setting-wrong",
     section: D,
     severity: Must,
@@ -74,12 +87,16 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
             .mend_by_deleting(unit, &setting.at)
             .unwrap_or_else(|| view.mend_in(unit, Some(setting), &demand.section, &demand.key, "")),
     };
-    Ok(Finding::new(format!("{} is not what it must be", written(setting)), setting.at.clone(), demand.at.clone())
-        .expected(written_demand(demand))
-        .observed(written(setting))
-        .overrode(overridden(setting))
-        .mend(remedy)
-        .into())
+    Ok(Finding::new(
+        format!("{} is not what it must be", written(setting)),
+        setting.at.clone(),
+        demand.at.clone(),
+    )
+    .expected(written_demand(demand))
+    .observed(written(setting))
+    .overrode(overridden(setting))
+    .mend(remedy)
+    .into())
 }
 
 /// A list that lacks words. An empty one is `unit-setting-missing`'s.

@@ -26,6 +26,11 @@ rule! {
     /// + User=nobody
     /// + User = qt
     /// ```
+    /// ```good
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - User=qt
+    /// + User=1000
+    /// ```
     id: "unit-user-wrong",
     section: D,
     severity: Must,

@@ -42,7 +42,9 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for started in commands(unit, EXEC_SETTINGS) {
         let called = called(&started.command);
-        let Some(program) = called.into_iter().find(|program| is_forbidden(program, &forbidden.value)) else { continue };
+        let Some(program) = called.into_iter().find(|program| is_forbidden(program, &forbidden.value)) else {
+            continue;
+        };
         let remedy = match (&view.service.venv, program == started.command.program) {
             (Some(venv), true) => view.mend_program(unit, &started, &format!("{}/bin/python", venv.value)),
             _ => format!(
@@ -51,12 +53,16 @@ fn check(view: &ServiceView) -> Ruling {
             ),
         };
         findings.push(
-            Finding::new(format!("{}= runs {program}", started.key), started.setting.at.clone(), forbidden.at.clone())
-                .key(started.key)
-                .expected("an interpreter of a venv")
-                .observed(written(started.setting))
-                .overrode(overridden(started.setting))
-                .mend(remedy),
+            Finding::new(
+                format!("{}= runs {program}", started.key),
+                started.setting.at.clone(),
+                forbidden.at.clone(),
+            )
+            .key(started.key)
+            .expected("an interpreter of a venv")
+            .observed(written(started.setting))
+            .overrode(overridden(started.setting))
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))
@@ -93,6 +99,7 @@ fn is_forbidden(program: &str, forbidden: &[String]) -> bool {
     forbidden.iter().any(|entry| {
         let entry_name = base_name(entry);
         program == *entry
-            || (of_the_system && (name == entry_name || (is_python(name) && is_python(entry_name) && !name.is_empty())))
+            || (of_the_system
+                && (name == entry_name || (is_python(name) && is_python(entry_name) && !name.is_empty())))
     })
 }

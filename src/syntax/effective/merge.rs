@@ -41,12 +41,15 @@ impl EffectiveUnit {
     }
 }
 
+/// Section and name of a setting, and what an empty assignment swept away, itself last.
+type Reset = (Name, Name, Vec<(Location, String)>);
+
 struct Merge<'a> {
     unit: EffectiveUnit,
     specifiers: &'a Specifiers<'a>,
     version: SystemdVersion,
     /// Empty assignments and what they swept away, for the next assignment of the setting.
-    resets: Vec<(Name, Name, Vec<(Location, String)>)>,
+    resets: Vec<Reset>,
 }
 
 /// How assignments of one setting add up.
@@ -262,7 +265,7 @@ impl Merge<'_> {
 }
 
 /// An empty assignment that nothing followed, as a setting without text.
-fn last_reset((section, key, mut swept): (Name, Name, Vec<(Location, String)>)) -> Option<Setting> {
+fn last_reset((section, key, mut swept): Reset) -> Option<Setting> {
     let (at, _) = swept.pop()?;
     Some(Setting { section, key, raw: "".into(), read: None, at, overrode: swept })
 }

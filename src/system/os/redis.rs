@@ -14,6 +14,8 @@ pub(super) fn ask(question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
     let mut connection = match connect(question) {
         Ok(connection) => connection,
         Err(error) if is_reply(&error) => return Observed::Found(refused(error.to_string())),
+        // Nobody listens: that is an answer of the kernel.
+        Err(error) if error.is_connection_refusal() => return Observed::Absent,
         Err(error) => {
             return Observed::Unreadable(format!("{} could not be asked: {}", question.address, plain(&error)));
         }

@@ -1,0 +1,37 @@
+//! The database file.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// The database of the contract does not exist.
+    ///
+    /// A wrapper may run before there is a database; a host on which the contract holds has one. It is made
+    /// by the system itself, so a person decides what makes it: the first start, or a backup.
+    ///
+    /// ```bad
+    /// remove /opt/quantum/data/quantum_trader.db
+    /// ```
+    /// ```good
+    /// modified /opt/quantum/data/quantum_trader.db 1
+    /// ```
+    id: "database-missing",
+    section: E,
+    severity: Must,
+    needs: [Databases],
+    why: "a service that makes a new one starts as if nothing had ever happened",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let DependencyKind::Sqlite { path, .. } = &view.dependency.kind else {
+        return Ok(Outcome::not_applicable("it is no database"));
+    };
+    if view.path(Need::Databases, &path.value)?.node()?.is_some() {
+        return Ok(Outcome::Pass);
+    }
+    Ok(Finding::new("does not exist", Location::file(path.value.as_str()), path.at.clone())
+        .expected(path.value.as_str())
+        .observed("nothing")
+        .mend(format!("a person must decide: restore {} from a backup, or let the first start make it", path.value))
+        .into())
+}

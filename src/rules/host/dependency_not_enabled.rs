@@ -1,0 +1,46 @@
+//! Whether dependencies come back after a boot.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// A dependency is not enabled.
+    ///
+    /// It runs now and is gone after the next boot. Judged from the links that enable its unit, as
+    /// `systemctl is-enabled` does; a unit without `[Install]` is static and somebody else starts it.
+    ///
+    /// ```bad
+    /// remove /etc/systemd/system/multi-user.target.wants/redis-server.service
+    /// ```
+    /// ```good
+    /// modified /etc/redis/redis.conf 1
+    /// ```
+    id: "dependency-not-enabled",
+    section: E,
+    severity: Must,
+    needs: [Units],
+    why: "it runs now and is gone after the next boot",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(name) = &view.dependency.unit else {
+        return Ok(Outcome::not_applicable("the contract names no unit for it"));
+    };
+    let unit = view.effective(&name.value)?;
+    if unit.load != LoadState::Loaded {
+        return Ok(unit_not_loaded());
+    }
+    let links = view.enabled_by(&name.value)?;
+    let installable = ["WantedBy", "RequiredBy"].iter().any(|key| unit.scalar("Install", key).is_some());
+    if !links.is_empty() {
+        return Ok(Outcome::Pass);
+    }
+    if !installable {
+        return Ok(Outcome::not_applicable("it is static: another unit starts it"));
+    }
+    Ok(Finding::new(format!("{} is not enabled", name.value), unit.location(), name.at.clone())
+        .expected("a link below a .wants or .requires directory")
+        .observed("no link")
+        .mend(format!("systemctl enable {}", quoted(&name.value)))
+        .into())
+}

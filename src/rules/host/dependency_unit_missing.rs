@@ -1,0 +1,55 @@
+//! The units that provide dependencies.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// The unit of a dependency is missing, masked or refused.
+    ///
+    /// A dependency is a unit of the distribution or of the contract. Without it nothing that requires it
+    /// will start (systemd.unit(5), `BindsTo=`).
+    ///
+    /// ```bad
+    /// link /etc/systemd/system/redis-server.service -> /dev/null
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/redis-server.service.d/10-limits.conf root:root 0644
+    /// | [Service]
+    /// | LimitNOFILE=65535
+    /// ```
+    id: "dependency-unit-missing",
+    section: E,
+    severity: Must,
+    needs: [Units],
+    why: "nothing that requires it will start",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(name) = &view.dependency.unit else {
+        return Ok(Outcome::not_applicable("the contract names no unit for it"));
+    };
+    let unit = view.effective(&name.value)?;
+    let (message, observed, mend) = match &unit.load {
+        LoadState::Loaded => return Ok(Outcome::Pass),
+        LoadState::NotFound => (
+            format!("{} does not exist", name.value),
+            "no unit file".to_owned(),
+            format!("a person must install the package that brings {}", name.value),
+        ),
+        LoadState::Masked => (
+            format!("{} is masked", name.value),
+            "masked".to_owned(),
+            format!("systemctl unmask {0} && systemctl enable --now {0}", quoted(&name.value)),
+        ),
+        LoadState::BadSetting(why, at) | LoadState::Error(why, at) => (
+            format!("{} is refused by systemd", name.value),
+            format!("{why} ({at})"),
+            format!("a person must mend {at}: {why}"),
+        ),
+    };
+    Ok(Finding::new(message, unit.location(), name.at.clone())
+        .expected(format!("{} loaded", name.value))
+        .observed(observed)
+        .mend(mend)
+        .into())
+}

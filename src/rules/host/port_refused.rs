@@ -1,0 +1,54 @@
+//! Dependencies that are no more to us than an open port.
+
+use crate::facts::DependencyFacts;
+use crate::rules::prelude::*;
+
+rule! {
+    /// Nobody accepts connections where the contract expects a server.
+    ///
+    /// A connection is made and closed again. A refused one is a violation; one that nobody takes in time is
+    /// undecided. The built-in contract has no dependency of this kind.
+    ///
+    /// ```bad
+    /// deaf 6379
+    /// contract [dependencies.gateway]
+    /// contract kind = "tcp"
+    /// contract address = "127.0.0.1:6379"
+    /// contract [services.backend]
+    /// contract requires = ["redis", "database", "gateway"]
+    /// ```
+    /// ```good
+    /// contract [dependencies.gateway]
+    /// contract kind = "tcp"
+    /// contract address = "127.0.0.1:6379"
+    /// contract [services.backend]
+    /// contract requires = ["redis", "database", "gateway"]
+    /// ```
+    id: "port-refused",
+    section: E,
+    severity: Must,
+    needs: [Servers],
+    why: "every service that requires it stands still",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let DependencyKind::Tcp { address } = &view.dependency.kind else {
+        return Ok(Outcome::not_applicable("it is more than an open port"));
+    };
+    let DependencyFacts::Tcp(answer) = view.dependency(Need::Servers, &view.dependency.name)? else {
+        return Err(Undecided::new(format!("the facts about {} are of another kind", view.dependency.name)));
+    };
+    if answer.known()?.is_some() {
+        return Ok(Outcome::Pass);
+    }
+    let mend = match &view.dependency.unit {
+        Some(unit) => format!("systemctl restart {}", quoted(&unit.value)),
+        None => format!("a person must start what listens on {}", address.value),
+    };
+    Ok(Finding::new("refuses the connection", Location::endpoint(&address.value), address.at.clone())
+        .expected(format!("a server on {}", address.value))
+        .observed("connection refused")
+        .mend(mend)
+        .into())
+}

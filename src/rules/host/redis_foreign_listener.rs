@@ -1,0 +1,66 @@
+//! Who it is that listens on the port of Redis.
+
+use crate::rules::dependencies::{no_redis, redis, unit_name};
+use crate::rules::prelude::*;
+
+rule! {
+    /// Something else than the contract's unit listens on the port of Redis.
+    ///
+    /// Anything can say PONG: a container, a second server, a stranger. Root compares the inodes of the
+    /// listening sockets with those of the unit's main process (proc(5)); anybody else compares the process
+    /// id that the server itself gives with the unit's.
+    ///
+    /// ```bad
+    /// process 900 exe=/usr/bin/redis-server uid=110 gid=115 sockets=1
+    /// ```
+    /// ```good
+    /// unit redis-server.service NRestarts=1
+    /// ```
+    id: "redis-foreign-listener",
+    section: E,
+    severity: Must,
+    needs: [Servers, Units, Bus],
+    why: "data goes to, and comes from, a server that nobody governs",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
+    let Some(unit) = &view.dependency.unit else {
+        return Ok(Outcome::not_applicable("the contract names no unit for it"));
+    };
+    let listeners = redis.listeners.known()?.map_or(&[][..], Vec::as_slice);
+    if listeners.is_empty() {
+        return Ok(Outcome::not_applicable("nobody listens, which is another rule's word"));
+    }
+    let main = view.state(&unit.value)?.main_pid;
+    let foreign: Vec<String> = match redis.sockets {
+        Observed::Found(sockets) => {
+            let foreign = listeners.iter().filter(|listener| !sockets.contains(&listener.inode));
+            foreign.map(|listener| format!("{}:{}", listener.address, listener.port)).collect()
+        }
+        Observed::Absent => listeners.iter().map(|listener| format!("{}:{}", listener.address, listener.port)).collect(),
+        // Without the right to look into the process, the server's own word is compared.
+        Observed::Unreadable(why) => match redis.answer.known()?.map(|answer| &answer.process_id) {
+            Some(Observed::Found(pid)) if *pid == main && main > 0 => Vec::new(),
+            Some(Observed::Found(pid)) => vec![format!("process {pid}")],
+            _ => return Err(Undecided::new(format!("whose port it is cannot be seen: {why}")).or_run("sudo golden audit")),
+        },
+    };
+    if foreign.is_empty() {
+        return Ok(Outcome::Pass);
+    }
+    let port = redis.address.value.rsplit(':').next().unwrap_or("");
+    Ok(Finding::new(
+        format!("is served by something else than {}", unit.value),
+        Location::endpoint(&redis.address.value),
+        unit.at.clone(),
+    )
+    .expected(format!("{} listens", unit.value))
+    .observed(format!("{} is another process", foreign.join(" ")))
+    .mend(format!(
+        "a person must find and stop it: ss -ltnp sport = :{port} ; then systemctl restart {}",
+        quoted(unit_name(view))
+    ))
+    .into())
+}

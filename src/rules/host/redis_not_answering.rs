@@ -1,0 +1,52 @@
+//! Redis is asked, by its own protocol.
+
+use crate::rules::dependencies::{no_redis, redis, unit_name};
+use crate::rules::prelude::*;
+
+rule! {
+    /// Redis does not answer PING with PONG.
+    ///
+    /// An error reply such as NOAUTH is no answer: services without a password get the same. A refused
+    /// connection means that nobody listens. A connection that nobody takes or answers in time is
+    /// undecided: a filtered port says nothing about the server behind it.
+    ///
+    /// ```bad
+    /// redis 127.0.0.1:6379 NOAUTH
+    /// ```
+    /// ```good
+    /// unit redis-server.service NRestarts=1
+    /// ```
+    id: "redis-not-answering",
+    section: E,
+    severity: Must,
+    needs: [Servers],
+    why: "every service that requires it stands still",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
+    let address = redis.address;
+    let unit = quoted(unit_name(view));
+    let finding = |message: &str| Finding::new(message, Location::endpoint(&address.value), address.at.clone()).expected("PONG");
+    match redis.answer.known()? {
+        None => Ok(finding("refuses the connection: nobody listens")
+            .observed("connection refused")
+            .mend(format!("systemctl restart {unit}"))
+            .into()),
+        Some(answer) => match &answer.ping {
+            Ok(reply) if reply == "PONG" => Ok(Outcome::Pass),
+            Ok(reply) => Ok(finding("answers PING with something else")
+                .observed(reply.as_str())
+                .mend(format!("a person must find out what listens on {}", address.value))
+                .into()),
+            Err(reply) => Ok(finding("answers PING with an error")
+                .observed(reply.as_str())
+                .mend(format!(
+                    "a person must decide: name the password in the contract, or take it out of {} and restart {unit}",
+                    redis.config_file
+                ))
+                .into()),
+        },
+    }
+}

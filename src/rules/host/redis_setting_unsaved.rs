@@ -1,0 +1,60 @@
+//! Settings of Redis that a restart forgets.
+
+use crate::rules::dependencies::{mend_directive, no_redis, redis};
+use crate::rules::prelude::*;
+
+rule! {
+    /// A setting of the running Redis is not the one in its file.
+    ///
+    /// `CONFIG SET` lasts until the next restart. Compared is what the contract speaks of: `appendonly`.
+    ///
+    /// ```bad
+    /// replace /etc/redis/redis.conf
+    /// - appendonly yes
+    /// + appendonly no
+    /// ```
+    /// ```good
+    /// replace /etc/redis/redis.conf
+    /// - appendonly yes
+    /// + appendonly YES
+    /// ```
+    id: "redis-setting-unsaved",
+    section: E,
+    severity: Should,
+    needs: [Servers, ServerFiles],
+    why: "the next restart brings back what somebody had changed for a reason",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
+    let Some(answer) = redis.answer.known()? else {
+        return Ok(Outcome::not_applicable("nobody answers, which is another rule's word"));
+    };
+    if answer.ping.is_err() {
+        return Ok(Outcome::not_applicable("it answers with an error, which is another rule's word"));
+    }
+    let Some(config) = answer.config.known()? else {
+        return Ok(Outcome::not_applicable("it has no settings to ask for"));
+    };
+    let Some(conf) = redis.written.known()? else {
+        return Ok(Outcome::not_applicable("it runs without a configuration file"));
+    };
+    let Some(running) = config.get("appendonly") else {
+        return Ok(Outcome::not_applicable("it knows no appendonly"));
+    };
+    let written = if conf.appendonly() == Some(true) { "yes" } else { "no" };
+    if running == written {
+        return Ok(Outcome::Pass);
+    }
+    let line = conf.last("appendonly").map_or(0, |directive| directive.line);
+    Ok(Finding::new(
+        "runs with a setting that its file does not hold",
+        Location::line(redis.config_file.clone(), line),
+        redis.append_only.map_or_else(|| view.dependency.at.clone(), |demand| demand.at.clone()),
+    )
+    .expected(format!("appendonly {running}"))
+    .observed(format!("appendonly {written}"))
+    .mend(mend_directive(view, &redis, "appendonly", running))
+    .into())
+}

@@ -1,0 +1,70 @@
+//! What sudo grants the users of services.
+
+use crate::rules::prelude::*;
+use crate::syntax::sudoers::Sudoers;
+
+rule! {
+    /// The user of a service may run something as root by sudo.
+    ///
+    /// Read from `/etc/sudoers` and the files it includes (sudoers(5)): rules for the user, for a group it is
+    /// in, for an alias that holds it, for ALL. Any command as root is a step to root; which ones are
+    /// harmless no machine can say.
+    ///
+    /// ```bad
+    /// file /etc/sudoers root:root 0440
+    /// | @includedir /etc/sudoers.d
+    /// file /etc/sudoers.d/qt root:root 0440
+    /// | qt ALL=(ALL) NOPASSWD: ALL
+    /// ```
+    /// ```good
+    /// file /etc/sudoers root:root 0440
+    /// | @includedir /etc/sudoers.d
+    /// file /etc/sudoers.d/admin root:root 0440
+    /// | qtadmin ALL=(ALL) ALL
+    /// ```
+    id: "account-may-sudo",
+    section: J,
+    severity: Must,
+    needs: [Accounts, Sudo],
+    why: "whoever takes over the service becomes root in one step",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let user = &view.service.user;
+    if user.value == "root" {
+        return Ok(Outcome::not_applicable("the contract lets it run as root"));
+    }
+    let accounts = view.accounts()?;
+    let Some(found) = accounts.user(&user.value) else {
+        return Ok(Outcome::not_applicable("its user does not exist, which is another rule's word"));
+    };
+    let files = view.sudoers().map_err(|undecided| undecided.or_run("sudo golden audit"))?;
+    let Some(files) = files else {
+        return Ok(Outcome::Pass);
+    };
+    // Aliases hold across files, rules are judged file by file for their line.
+    let mut aliases = Sudoers::default();
+    for (_, file) in files {
+        aliases.aliases.extend(file.aliases.iter().cloned());
+    }
+    let mut findings = Vec::new();
+    for (path, file) in files {
+        let with_aliases = Sudoers { rules: file.rules.clone(), ..aliases.clone() };
+        for grant in with_aliases.grants_root(found, accounts) {
+            let line = grant.rule.line;
+            findings.push(
+                Finding::new(
+                    format!("{} may run commands as root", user.value),
+                    Location::line(path.clone(), line),
+                    view.contract.identity.forbidden_groups.at.clone(),
+                )
+                .key(format!("{path}:{}", grant.rule.text))
+                .expected(format!("no rule of sudo for {}", user.value))
+                .observed(&*grant.rule.text)
+                .mend(crate::rules::mend::delete_line(path, line)),
+            );
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}

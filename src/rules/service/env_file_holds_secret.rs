@@ -1,0 +1,66 @@
+//! Secrets in env files that are not declared to hold them.
+
+use crate::rules::env_files::{contents, demanded_at, may_hold_secrets, none};
+use crate::rules::prelude::*;
+use crate::syntax::env_file::Variable;
+use crate::syntax::secret_shape;
+
+rule! {
+    /// An env file holds a secret and is not declared to.
+    ///
+    /// A secret is a variable whose name matches one of the contract's patterns and whose value is no
+    /// placeholder, or a value in the shape of a well-known token. It belongs into a file of its own that
+    /// the contract declares with `secret = true`. Its value is never shown, here or in a facts file.
+    ///
+    /// ```bad
+    /// replace /etc/quantum/backend.env
+    /// + BROKER_API_SECRET=8f2b61c09d7e4a55
+    /// ```
+    /// ```good
+    /// replace /etc/quantum/backend.env
+    /// + BROKER_API_SECRET=changeme
+    /// ```
+    id: "env-file-holds-secret",
+    section: C,
+    severity: Must,
+    needs: [EnvFiles, Units],
+    why: "env files are copied, backed up and shown to others; secrets must not go with them",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let files = contents(view)?;
+    if files.is_empty() {
+        return Ok(none());
+    }
+    let mut findings = Vec::new();
+    for (path, content) in files {
+        if may_hold_secrets(view, &path) {
+            continue;
+        }
+        for variable in crate::rules::env_files::secrets(view, content) {
+            findings.push(
+                Finding::new(
+                    format!("{} holds a secret", variable.name),
+                    Location::line(path.as_str(), variable.line),
+                    demanded_at(view, &path),
+                )
+                .key(&*variable.name)
+                .expected("no secret in this file")
+                .observed(observed(variable))
+                .mend(format!(
+                    "a person must move {} into a file that the contract declares with secret = true, and rotate it",
+                    variable.name
+                )),
+            );
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+fn observed(variable: &Variable) -> String {
+    match secret_shape::secret_shape(&variable.value) {
+        Some(shape) => format!("{}= {}, {} characters", variable.name, shape.words(), variable.value.chars().count()),
+        None => format!("{}= a value of {} characters", variable.name, variable.value.chars().count()),
+    }
+}

@@ -1,0 +1,47 @@
+//! The env files that the contract names for a service.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// An env file of the contract does not exist.
+    ///
+    /// A service finds its settings in the files that the contract names, in their order. Without one of
+    /// them it does not start, or starts with half of its settings (systemd.exec(5), `EnvironmentFile=`).
+    ///
+    /// What belongs into the file only a person knows; the contract says which variables it must set.
+    ///
+    /// ```bad
+    /// remove /etc/quantum/backend.env
+    /// ```
+    /// ```good
+    /// mode /etc/quantum/backend.env 0440
+    /// ```
+    id: "env-file-missing",
+    section: C,
+    severity: Must,
+    needs: [EnvFiles],
+    why: "without its settings a service does not start, or starts as something else",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    if view.service.env_files.is_empty() {
+        return Ok(Outcome::not_applicable("the contract gives it no env file"));
+    }
+    let mut findings = Vec::new();
+    for file in &view.service.env_files {
+        if view.path(Need::EnvFiles, &file.path)?.node()?.is_none() {
+            findings.push(
+                Finding::new("its env file does not exist", Location::file(file.path.as_str()), file.at.clone())
+                    .key(&*file.path)
+                    .expected(&*file.path)
+                    .observed("nothing")
+                    .mend(format!(
+                        "a person must write {} with the variables of the contract: golden contract show --text",
+                        file.path
+                    )),
+            );
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}

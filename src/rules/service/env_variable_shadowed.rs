@@ -1,0 +1,76 @@
+//! One variable in several env files of a service.
+
+use std::collections::BTreeMap;
+
+use crate::rules::env_files::{contents, demanded_at, none};
+use crate::rules::prelude::*;
+
+rule! {
+    /// A variable is set in several env files of one service.
+    ///
+    /// Of several files the last one that sets a variable counts (systemd.exec(5)). Where that is meant, the
+    /// contract says so for the later file (`overrides = ["NAME"]`); elsewhere it is how one key ends up in
+    /// ten files and nobody knows which of them to rotate.
+    ///
+    /// ```bad
+    /// file /etc/quantum/common.env root:qt 0640
+    /// | LOG_LEVEL=DEBUG
+    /// file /etc/systemd/system/quantum-backend.service.d/10-common.conf root:root 0644
+    /// | [Service]
+    /// | EnvironmentFile=
+    /// | EnvironmentFile=/etc/quantum/common.env
+    /// | EnvironmentFile=/etc/quantum/backend.env
+    /// ```
+    /// ```good
+    /// file /etc/quantum/common.env root:qt 0640
+    /// | REGION=home
+    /// file /etc/systemd/system/quantum-backend.service.d/10-common.conf root:root 0644
+    /// | [Service]
+    /// | EnvironmentFile=
+    /// | EnvironmentFile=/etc/quantum/common.env
+    /// | EnvironmentFile=/etc/quantum/backend.env
+    /// ```
+    id: "env-variable-shadowed",
+    section: C,
+    severity: Should,
+    needs: [EnvFiles, Units],
+    why: "of one key in many files nobody knows which one counts",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let order = crate::facts::environment::files_of(unit);
+    let files = contents(view)?;
+    if files.len() < 2 {
+        return Ok(if files.is_empty() { none() } else { Outcome::Pass });
+    }
+    let mut places: BTreeMap<&str, Vec<Location>> = BTreeMap::new();
+    for file in &order {
+        let Some((path, content)) = files.iter().find(|(path, _)| *path == file.path) else { continue };
+        for variable in content.read.effective().values() {
+            places.entry(&variable.name).or_default().push(Location::line(path.as_str(), variable.line));
+        }
+    }
+    let mut findings = Vec::new();
+    for (name, places) in places {
+        let [before @ .., last] = places.as_slice() else { continue };
+        if before.is_empty() || is_declared(view, name, last) {
+            continue;
+        }
+        findings.push(
+            Finding::new(format!("{name} is set in {} files", places.len()), last.clone(), demanded_at(view, &last.path))
+                .key(name)
+                .expected(format!("{name} in one file, or declared as an override"))
+                .observed(format!("{name}= counts here"))
+                .overrode(before.iter().rev().map(|at| (at.clone(), format!("{name}="))))
+                .mend(format!("a person must decide which file {name} belongs in")),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+fn is_declared(view: &ServiceView, name: &str, last: &Location) -> bool {
+    let file = view.service.env_files.iter().find(|file| *file.path == *last.path);
+    file.is_some_and(|file| file.overrides.iter().any(|declared| declared == name))
+}

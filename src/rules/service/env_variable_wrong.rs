@@ -1,0 +1,83 @@
+//! Variables whose value is not what the contract demands.
+
+use crate::rules::prelude::*;
+use crate::rules::variables::{mend_variable, shadowed, written_demand};
+
+rule! {
+    /// A variable has another value than the contract demands.
+    ///
+    /// Judged is the value that counts in the service's effective environment: a later env file beats an
+    /// earlier one, and both beat `Environment=` (systemd.exec(5)). The finding shows what it shadows. The
+    /// value of a variable whose name or shape says that it is a secret is not shown.
+    ///
+    /// ```bad
+    /// replace /etc/quantum/backend.env
+    /// - REDIS_HOST=localhost
+    /// + REDIS_HOST=redis.prod.example.com
+    /// ```
+    /// ```bad
+    /// replace /etc/quantum/backend.env
+    /// - SERVICE_NAME=backend
+    /// + SERVICE_NAME=ai-engine
+    /// ```
+    /// ```bad
+    /// replace /etc/quantum/backend.env
+    /// - REDIS_DB=0
+    /// + REDIS_DB=16
+    /// ```
+    /// ```good
+    /// replace /etc/quantum/backend.env
+    /// - REDIS_HOST=localhost
+    /// + REDIS_HOST='127.0.0.1'
+    /// ```
+    id: "env-variable-wrong",
+    section: C,
+    severity: Must,
+    needs: [EnvFiles, Units],
+    why: "the service works on another thing than everybody believes",
+    check: Variable(check),
+}
+
+fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let layers = view.layers(unit, &demand.name)?;
+    let Some(layer) = layers.last().filter(|layer| !layer.value.is_empty()) else {
+        return Ok(match demand.form {
+            VariableForm::Absent => Outcome::Pass,
+            _ => Outcome::not_applicable("it is not set, which is another rule's word"),
+        });
+    };
+    if meets(&demand.form, &layer.value) {
+        return Ok(Outcome::Pass);
+    }
+    let secret = crate::facts::secrets::is_secret(view.contract, &demand.name, &layer.value);
+    let shown = if secret { "(a secret)" } else { &layer.value };
+    Ok(Finding::new(format!("{} has the wrong value", demand.name), layer.at.clone(), demand.at.clone())
+        .expected(written_demand(demand))
+        .observed(format!("{}={shown}", demand.name))
+        .overrode(if secret { Vec::new() } else { shadowed(&demand.name, &layers) })
+        .mend(mend_variable(view, demand, Some(layer)))
+        .into())
+}
+
+fn meets(form: &VariableForm, value: &str) -> bool {
+    match form {
+        VariableForm::Equals(demanded) => value == demanded || is_same_path(demanded, value),
+        VariableForm::OneOf(allowed) => allowed.iter().any(|one| one == value),
+        VariableForm::Path { under } => {
+            value.starts_with('/')
+                && !value.split('/').any(|part| part == "..")
+                && under.as_ref().is_none_or(|directory| crate::rules::files::is_under(value, directory))
+        }
+        VariableForm::Integer { min, max } => value.parse::<i64>().is_ok_and(|number| (*min..=*max).contains(&number)),
+        VariableForm::Present => true,
+        VariableForm::Absent => false,
+    }
+}
+
+/// A path with a final slash is the same path.
+fn is_same_path(demanded: &str, value: &str) -> bool {
+    demanded.starts_with('/')
+        && value.starts_with('/')
+        && crate::syntax::value::normalize(demanded) == crate::syntax::value::normalize(value)
+}
