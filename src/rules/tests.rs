@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "hosts are written to directories, and the rules' files are counted")]
 
 mod disk;
+mod mend;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
