@@ -31,7 +31,8 @@ pub fn parent(path: &str) -> &str {
 
 /// The demanded owner and group of a place as chown(1) takes them; empty where the contract is silent.
 pub fn demanded_owners(place: &Place) -> String {
-    let name = |stated: &Option<Stated<String>>| stated.as_ref().map_or(String::new(), |name| name.value.clone());
+    let name =
+        |stated: &Option<Stated<String>>| stated.as_ref().map_or(String::new(), |name| name.value.clone());
     match (name(&place.owner), name(&place.group)) {
         (owner, group) if group.is_empty() => owner,
         (owner, group) => format!("{owner}:{group}"),

@@ -58,7 +58,8 @@ pub fn is_wrapper(call: &Call, wrapper: &str) -> bool {
         word == wrapper || word.strip_suffix(wrapper).is_some_and(|before| before.ends_with('/'))
     };
     let is_shell = matches!(call.name(), "sh" | "bash" | "dash");
-    names(&call.program) || (is_shell && call.args.iter().find(|arg| !arg.starts_with('-')).is_some_and(|arg| names(arg)))
+    names(&call.program)
+        || (is_shell && call.args.iter().find(|arg| !arg.starts_with('-')).is_some_and(|arg| names(arg)))
 }
 
 /// A call of a python, whichever it is; making a venv is allowed.
@@ -72,7 +73,9 @@ pub fn through_wrapper(view: &JobView, policy: &RepositoryPolicy) -> String {
     let wrapper = policy.wrapper.as_ref().map_or("", |wrapper| wrapper.value.as_str());
     let program = match &job.runs {
         JobProgram::Script(script) => script.value.as_str(),
-        JobProgram::BuiltIn(name) => job.replaces.first().map_or(name.value.as_str(), |path| path.value.as_str()),
+        JobProgram::BuiltIn(name) => {
+            job.replaces.first().map_or(name.value.as_str(), |path| path.value.as_str())
+        }
     };
     format!("{wrapper} {} {program}", job.service.value)
 }

@@ -5,7 +5,10 @@
 //! A block is a manifest (see `system::manifest`). Its lines that begin with `contract ` are a contract that
 //! extends the built-in one; it stands on the host as /etc/golden/golden.toml. A block marked `good na` must
 //! make the rule not applicable, any other `good` block must let it pass for at least one subject.
-#![expect(clippy::disallowed_methods, reason = "hosts are written to directories, and the rules' files are counted")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "hosts are written to directories, and the rules' files are counted"
+)]
 
 mod disk;
 mod mend;
@@ -53,7 +56,8 @@ fn blocks(rule: &Rule) -> Vec<Block> {
 
 /// The host and the contract that a block makes.
 fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
-    let (contract, changes): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("contract "));
+    let (contract, changes): (Vec<&str>, Vec<&str>) =
+        block.lines().partition(|line| line.starts_with("contract "));
     let mut host = MemorySystem::from_manifest(HOST)?;
     if contract.is_empty() {
         manifest::apply(&mut host, &changes.join("\n"))?;
@@ -93,7 +97,7 @@ fn complaint(rule: &Rule, block: &Block) -> Option<String> {
         "good na" => fails == 0 && passes == 0,
         _ => return Some("a block is bad, good or good na".to_owned()),
     };
-    let evidence = of_rule().find_map(|result| without_evidence(result));
+    let evidence = of_rule().find_map(without_evidence);
     match (right && !undecided, evidence) {
         (true, None) => None,
         (true, Some(lack)) => Some(lack),
@@ -134,7 +138,12 @@ fn each_rule_has_its_manual_page() {
         let blocks = blocks(rule);
         let has = |kind: &str| blocks.iter().any(|block| block.kind == kind);
         let info = &rule.info;
-        if info.summary().is_empty() || info.why.is_empty() || info.why.ends_with('.') || !has("bad") || !has("good") {
+        if info.summary().is_empty()
+            || info.why.is_empty()
+            || info.why.ends_with('.')
+            || !has("bad")
+            || !has("good")
+        {
             lacking.push(info.id);
         }
     }
@@ -165,7 +174,9 @@ fn the_host_of_the_tests_is_compliant() {
     let wrong: Vec<String> = judge(&host, &contract, &[])
         .iter()
         .filter(|result| matches!(result.said, Said::Fail(_) | Said::Undecided(_)))
-        .map(|result| format!("{} {} {}: {:?}", result.rule.id, result.subject, result.key_words(), result.said))
+        .map(|result| {
+            format!("{} {} {}: {:?}", result.rule.id, result.subject, result.key_words(), result.said)
+        })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -244,6 +244,8 @@ struct Reader {
     key: Vec<u8>,
     value: Vec<u8>,
     /// Length of `value` before the blanks it ends in, while it ends in unescaped ones.
+    /// A blank stands before the text that begins next.
+    blank_before: bool,
     blanks_from: Option<usize>,
     /// A quoted part of this value was closed.
     quoted: bool,
@@ -311,7 +313,7 @@ impl Reader {
             b'\'' => self.state = State::SingleQuoted,
             b'"' => self.state = State::DoubleQuoted,
             b'\\' => self.begin_escape(),
-            _ if is_blank(byte) => {}
+            _ if is_blank(byte) => self.blank_before = true,
             _ => {
                 self.state = State::Value;
                 self.begin_bare_text(byte);
@@ -325,7 +327,8 @@ impl Reader {
         if self.quoted {
             self.kinds.push(NoteKind::TextAfterQuote);
         }
-        if byte == b'#' {
+        // `COLOR=#ff0000` is a value; a comment has a blank before it.
+        if byte == b'#' && self.blank_before {
             self.kinds.push(NoteKind::CommentInValue);
         }
     }
@@ -461,6 +464,7 @@ impl Reader {
             self.value.truncate(length);
         }
         self.state = State::BeforeKey;
+        self.blank_before = false;
         let key = self.key.trim_ascii_end().to_vec();
         let (Ok(name), Ok(value)) = (String::from_utf8(key), String::from_utf8(mem::take(&mut self.value)))
         else {

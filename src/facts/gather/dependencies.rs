@@ -47,15 +47,20 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
             },
         ),
         DependencyKind::Tcp { address } => DependencyFacts::Tcp(match worker.ground.system.ask() {
-            Some(ask) if worker.needs(Need::Servers) => ask.tcp(&address.value),
+            Some(ask) if asks(worker) => ask.tcp(&address.value),
             _ => Observed::Absent,
         }),
         DependencyKind::Unit => DependencyFacts::Unit,
     }
 }
 
+/// What a configuration file says is of a running host second to what the server itself says.
+fn asks(worker: &Worker<'_>) -> bool {
+    worker.needs(Need::Servers) || worker.needs(Need::ServerFiles)
+}
+
 fn ask_redis(worker: &Worker<'_>, address: &str, password: Option<(&str, &str)>) -> Observed<RedisAnswer> {
-    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
         return Observed::Absent;
     };
     let password = match password.map(|(file, key)| secret(worker, file, key)) {
@@ -86,7 +91,7 @@ fn port(
     address: &str,
     pad: &Pad,
 ) -> (Observed<Vec<Listener>>, Observed<Vec<u64>>) {
-    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else {
+    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
         return (Observed::Absent, Observed::Absent);
     };
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());

@@ -141,7 +141,9 @@ pub(super) fn tracked(worker: &Worker<'_>, git: &GitFacts) -> Observed<Vec<Strin
         };
         let never = SystemTime::UNIX_EPOCH.into();
         match State::from_bytes(&bytes, never, gix_index::hash::Kind::Sha1, options) {
-            Ok((state, _)) if state.link().is_some() => Observed::Unreadable(format!("{path} is a split index")),
+            Ok((state, _)) if state.link().is_some() => {
+                Observed::Unreadable(format!("{path} is a split index"))
+            }
             Ok((state, _)) => {
                 Observed::Found(state.entries().iter().map(|entry| entry.path(&state).to_string()).collect())
             }

@@ -85,7 +85,17 @@ fn rotated(worker: &Worker<'_>, pad: &mut Pad) -> Observed<Vec<(String, Location
         seen.push(path.clone());
         if let Observed::Found(names) = pad.list(worker, &path) {
             // Names that packages leave behind are passed over, logrotate(8).
-            let taboo = [".dpkg-old", ".dpkg-new", ".dpkg-dist", ".bak", ".disabled", ".rpmsave", "~", ".swp", ".ucf-old"];
+            let taboo = [
+                ".dpkg-old",
+                ".dpkg-new",
+                ".dpkg-dist",
+                ".bak",
+                ".disabled",
+                ".rpmsave",
+                "~",
+                ".swp",
+                ".ucf-old",
+            ];
             let kept = names.iter().filter(|name| !taboo.iter().any(|end| name.ends_with(end)));
             waiting.extend(kept.map(|name| format!("{path}/{name}")));
             continue;

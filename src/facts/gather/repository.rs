@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Pad, Worker, git};
 use crate::contract::{JobProgram, RepositoryPolicy};
-use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
 use crate::facts::Need;
+use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
 use crate::model::{NodeKind, Observed};
 use crate::syntax::{glob, makefile, shebang, shell_words};
 
@@ -148,8 +148,13 @@ impl<'a, 'w> Tree<'a, 'w> {
     }
 
     /// Files that match the contract's patterns: those that lie there and those that git tracks.
-    fn unwanted(&mut self, top: &str, facts: &Observed<crate::facts::repository::GitFacts>) -> Search<Unwanted> {
-        let patterns: Vec<&str> = self.policy.must_not_hold.iter().map(|pattern| pattern.value.as_str()).collect();
+    fn unwanted(
+        &mut self,
+        top: &str,
+        facts: &Observed<crate::facts::repository::GitFacts>,
+    ) -> Search<Unwanted> {
+        let patterns: Vec<&str> =
+            self.policy.must_not_hold.iter().map(|pattern| pattern.value.as_str()).collect();
         if patterns.is_empty() {
             return Search::default();
         }
@@ -172,14 +177,19 @@ impl<'a, 'w> Tree<'a, 'w> {
             .into_iter()
             .map(|path| Unwanted { tracked: tracked.remove(&path), there: true, path: path.into() })
             .collect();
-        found.extend(tracked.into_iter().map(|path| Unwanted { path: path.into(), tracked: true, there: false }));
+        found.extend(tracked.into_iter().map(|path| Unwanted {
+            path: path.into(),
+            tracked: true,
+            there: false,
+        }));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Search { found, unread }
     }
 
     /// The shell scripts beside the wrapper and below its first directory.
     fn scripts(&mut self, top: &str) -> Search<ShellScript> {
-        let Some((directory, _)) = self.policy.wrapper.as_ref().and_then(|file| file.value.split_once('/')) else {
+        let Some((directory, _)) = self.policy.wrapper.as_ref().and_then(|file| file.value.split_once('/'))
+        else {
             return Search::default();
         };
         let mut files = Vec::new();
@@ -276,7 +286,9 @@ fn clone(worker: &Worker<'_>, path: &str, search: &mut Search<WorkTree>) {
     };
     match git {
         Observed::Found(config) => {
-            search.found.push(WorkTree { path: path.into(), remotes: config.remotes.into_values().collect() });
+            search
+                .found
+                .push(WorkTree { path: path.into(), remotes: config.remotes.into_values().collect() });
         }
         Observed::Absent => {}
         Observed::Unreadable(why) => search.unread.push((path.into(), why)),

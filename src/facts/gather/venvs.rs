@@ -7,8 +7,8 @@ use crate::contract::Service;
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{ProgramFacts, VenvFacts, VenvScript};
 use crate::model::{NodeKind, Observed};
-use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
 use crate::syntax::elf::{self, ElfFault};
+use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
 use crate::syntax::shebang::{self, ShebangFault};
 
 /// Scripts are read to the end of their second line.
@@ -97,7 +97,9 @@ fn scripts(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<Vec<VenvS
     for name in names {
         let lookup = worker.walker.lookup_no_follow(&format!("{bin}/{name}"));
         let path = match lookup.node() {
-            Ok(Some(step)) if step.meta.kind == NodeKind::File && step.meta.mode & 0o111 != 0 => step.path.clone(),
+            Ok(Some(step)) if step.meta.kind == NodeKind::File && step.meta.mode & 0o111 != 0 => {
+                step.path.clone()
+            }
             Ok(_) => continue,
             Err(undecided) => return Observed::Unreadable(undecided.why),
         };

@@ -51,6 +51,9 @@ fn check(view: &View) -> Ruling {
     Ok(Finding::new("the contract's review is overdue", review.at.clone(), review.at.clone())
         .expected(format!("a review by {}", review.value))
         .observed(format!("today is {today}"))
-        .mend(format!("review {} with {authority}, then state the next day at {}", contract.source.path, review.at))
+        .mend(format!(
+            "review {} with {authority}, then state the next day at {}",
+            contract.source.path, review.at
+        ))
         .into())
 }

@@ -45,7 +45,9 @@ fn check(view: &View) -> Ruling {
             (format!("the journal's storage is {value}"), at.clone(), format!("Storage={value}"))
         }
         _ if there => return Ok(Outcome::Pass),
-        _ => ("the journal lies in /run".to_owned(), Location::file("/var/log/journal"), "nothing".to_owned()),
+        _ => {
+            ("the journal lies in /run".to_owned(), Location::file("/var/log/journal"), "nothing".to_owned())
+        }
     };
     let name = location.path.rsplit('/').next().unwrap_or("");
     let mut ours = OURS.to_owned();

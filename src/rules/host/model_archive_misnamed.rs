@@ -36,7 +36,9 @@ const ARCHIVE: &str = "archive";
 
 fn check(view: &View) -> Ruling {
     let contract = view.contract;
-    let Some(place) = contract.model_place() else { return Ok(Outcome::not_applicable("the contract guards no models")) };
+    let Some(place) = contract.model_place() else {
+        return Ok(Outcome::not_applicable("the contract guards no models"));
+    };
     let Some(demand) = place.holds.iter().find(|held| held.value == ARCHIVE) else {
         return Ok(Outcome::not_applicable("the contract demands no archive"));
     };
@@ -47,11 +49,19 @@ fn check(view: &View) -> Ruling {
     let misnamed = names.iter().filter(|name| !name.starts_with('.') && !is_entry(name));
     let finding = |name: &String| {
         let path = format!("{directory}/{name}");
-        Finding::new(format!("{name} does not say when, what and which"), Location::file(path.as_str()), demand.at.clone())
-            .key(name.as_str())
-            .expected("<timestamp>_<model>_<version>")
-            .observed(name.as_str())
-            .mend(format!("rename it, for example: mv {} {}", quoted(&path), quoted(&format!("{directory}/<timestamp>_<model>_<version>"))))
+        Finding::new(
+            format!("{name} does not say when, what and which"),
+            Location::file(path.as_str()),
+            demand.at.clone(),
+        )
+        .key(name.as_str())
+        .expected("<timestamp>_<model>_<version>")
+        .observed(name.as_str())
+        .mend(format!(
+            "rename it, for example: mv {} {}",
+            quoted(&path),
+            quoted(&format!("{directory}/<timestamp>_<model>_<version>"))
+        ))
     };
     Ok(Outcome::from_findings(misnamed.map(finding).collect()))
 }
@@ -78,13 +88,15 @@ fn is_entry(name: &str) -> bool {
 /// A day, and after a `T` or `-` a time.
 fn is_timestamp(text: &str) -> bool {
     let digits: String = text.chars().filter(|c| *c != '-').take(8).collect();
-    let (Ok(month), Ok(day)) = (digits.get(4..6).unwrap_or("").parse::<u8>(), digits.get(6..8).unwrap_or("").parse::<u8>())
+    let (Ok(month), Ok(day)) =
+        (digits.get(4..6).unwrap_or("").parse::<u8>(), digits.get(6..8).unwrap_or("").parse::<u8>())
     else {
         return false;
     };
     let day_long = if text.as_bytes().get(4) == Some(&b'-') { 10 } else { 8 };
     let (Some(date), Some(time)) = (text.get(..day_long), text.get(day_long..)) else { return false };
-    let date_plain = date.chars().all(|c| c.is_ascii_digit() || c == '-') && digits.chars().all(|c| c.is_ascii_digit());
+    let date_plain =
+        date.chars().all(|c| c.is_ascii_digit() || c == '-') && digits.chars().all(|c| c.is_ascii_digit());
     let time_right = time.is_empty() || time.strip_prefix(['T', 't', '-']).is_some_and(is_time);
     date_plain && (1..=12).contains(&month) && (1..=31).contains(&day) && time_right
 }
@@ -102,10 +114,21 @@ mod tests {
 
     #[test]
     fn names_say_when_what_and_which() {
-        for good in ["20260110_patchtst_v1", "20260110T120000Z_x_2", "2026-01-10_a-b_1.0.0", "20260110_1200_a_b_v9.pth"] {
+        for good in [
+            "20260110_patchtst_v1",
+            "20260110T120000Z_x_2",
+            "2026-01-10_a-b_1.0.0",
+            "20260110_1200_a_b_v9.pth",
+        ] {
             assert!(is_entry(good), "{good}");
         }
-        for bad in ["patchtst_20260110_v1", "20260110_patchtst", "20260110_patchtst_final", "2026_x_v1", "20260001_x_v1"] {
+        for bad in [
+            "patchtst_20260110_v1",
+            "20260110_patchtst",
+            "20260110_patchtst_final",
+            "2026_x_v1",
+            "20260001_x_v1",
+        ] {
             assert!(!is_entry(bad), "{bad}");
         }
     }

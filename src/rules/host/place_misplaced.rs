@@ -70,7 +70,10 @@ fn elsewhere(place: &Place, lookup: &Lookup, real: &str, excluded: &str, at: &Lo
     let location = link.map_or_else(|| lookup.location(), |link| Location::file(link.path.clone()));
     let mend = match link {
         Some(link) => format!("rm {0} && mv {1} {0}", quoted(&link.path), quoted(real)),
-        None => format!("choose another path for the place {} in the contract: {excluded} excludes it", place.name),
+        None => format!(
+            "choose another path for the place {} in the contract: {excluded} excludes it",
+            place.name
+        ),
     };
     Finding::new(format!("{} lies below {excluded}", place.path.value), location, at.clone())
         .expected(format!("a directory outside {excluded}"))

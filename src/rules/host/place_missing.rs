@@ -41,7 +41,9 @@ fn check(view: &PlaceView) -> Ruling {
     let mut findings = Vec::new();
     let lookup = view.path(Need::Places, &place.path.value)?;
     match lookup.node()? {
-        None if !place.required => return Ok(Outcome::not_applicable("the contract does not demand that it exists")),
+        None if !place.required => {
+            return Ok(Outcome::not_applicable("the contract does not demand that it exists"));
+        }
         None => return Ok(missing(view, lookup, &place.path, &place.name).into()),
         Some(step) if step.meta.kind != NodeKind::Directory && must_be_directory(view) => {
             return Ok(no_directory(view, step, &place.path, &place.name).into());
@@ -81,7 +83,8 @@ fn missing(view: &PlaceView, lookup: &Lookup, demanded: &Stated<String>, key: &s
         Some(link) => format!("rm {} && {}", quoted(&link.path), make(view, path)),
         None => make(view, path),
     };
-    let message = if dangling.is_some() { format!("{path} leads nowhere") } else { format!("{path} does not exist") };
+    let message =
+        if dangling.is_some() { format!("{path} leads nowhere") } else { format!("{path} does not exist") };
     let location = dangling.map_or_else(|| lookup.location(), |link| Location::file(link.path.clone()));
     Finding::new(message, location, demanded.at.clone()).key(key).expected(path).observed(observed).mend(make)
 }

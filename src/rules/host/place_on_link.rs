@@ -30,7 +30,9 @@ rule! {
 
 fn check(view: &PlaceView) -> Ruling {
     let place = view.place;
-    let Some(demand) = &place.no_links else { return Ok(Outcome::not_applicable("the contract allows links")) };
+    let Some(demand) = &place.no_links else {
+        return Ok(Outcome::not_applicable("the contract allows links"));
+    };
     let lookup = view.path(Need::Places, &place.path.value)?;
     if lookup.node()?.is_none() {
         return Ok(does_not_exist());

@@ -49,11 +49,15 @@ fn check(view: &PlaceView) -> Ruling {
         let wanted = demanded_owners(place);
         let at = if owner_right { place.group.as_ref().unwrap_or(demanded) } else { demanded };
         findings.push(
-            Finding::new(format!("{} has another owner", step.path), Location::file(step.path.clone()), at.at.clone())
-                .key(key)
-                .expected(wanted.as_str())
-                .observed(owners(accounts, step.meta.uid, step.meta.gid))
-                .mend(format!("chown {} {}", quoted(&wanted), quoted(&step.path))),
+            Finding::new(
+                format!("{} has another owner", step.path),
+                Location::file(step.path.clone()),
+                at.at.clone(),
+            )
+            .key(key)
+            .expected(wanted.as_str())
+            .observed(owners(accounts, step.meta.uid, step.meta.gid))
+            .mend(format!("chown {} {}", quoted(&wanted), quoted(&step.path))),
         );
     }
     Ok(Outcome::from_findings(findings))

@@ -11,20 +11,18 @@ rule! {
     ///
     /// ```bad
     /// deaf 6379
-    /// contract
-    /// | [dependencies.gateway]
-    /// | kind = "tcp"
-    /// | address = "127.0.0.1:6379"
-    /// | [services.backend]
-    /// | requires = ["redis", "database", "gateway"]
+    /// contract [dependencies.gateway]
+    /// contract kind = "tcp"
+    /// contract address = "127.0.0.1:6379"
+    /// contract [services.backend]
+    /// contract requires = ["redis", "database", "gateway"]
     /// ```
     /// ```good
-    /// contract
-    /// | [dependencies.gateway]
-    /// | kind = "tcp"
-    /// | address = "127.0.0.1:6379"
-    /// | [services.backend]
-    /// | requires = ["redis", "database", "gateway"]
+    /// contract [dependencies.gateway]
+    /// contract kind = "tcp"
+    /// contract address = "127.0.0.1:6379"
+    /// contract [services.backend]
+    /// contract requires = ["redis", "database", "gateway"]
     /// ```
     id: "port-refused",
     section: E,

@@ -11,7 +11,7 @@ rule! {
     /// id that the server itself gives with the unit's.
     ///
     /// ```bad
-    /// process 50 exe=/usr/bin/redis-server uid=106 gid=106 sockets=1
+    /// process 900 exe=/usr/bin/redis-server uid=110 gid=115 sockets=1
     /// ```
     /// ```good
     /// unit redis-server.service NRestarts=1

@@ -10,7 +10,7 @@ rule! {
     /// alone, redis.conf with its includes counts. The default is no.
     ///
     /// ```bad
-    /// redis 127.0.0.1:6379 PONG appendonly=no process_id=50 config_file=/etc/redis/redis.conf
+    /// redis 127.0.0.1:6379 PONG appendonly=no process_id=900 config_file=/etc/redis/redis.conf
     /// ```
     /// ```bad
     /// offline

@@ -45,11 +45,21 @@ fn check(view: &JobView) -> Ruling {
     };
     let restore = crate::rules::governed::restore(view, policy, &script.value);
     let Some(step) = lookup.node()? else {
-        return finding(format!("{path} does not exist"), "a script".to_owned(), "nothing".to_owned(), restore);
+        return finding(
+            format!("{path} does not exist"),
+            "a script".to_owned(),
+            "nothing".to_owned(),
+            restore,
+        );
     };
     if step.meta.kind != NodeKind::File {
         let mend = format!("mv {0} {0}.not-a-script && {restore}", quoted(&path));
-        return finding(format!("{path} is no file"), "a script".to_owned(), step.meta.kind.word().to_owned(), mend);
+        return finding(
+            format!("{path} is no file"),
+            "a script".to_owned(),
+            step.meta.kind.word().to_owned(),
+            mend,
+        );
     }
     let top = view.path(Need::Repository, &policy.path.value)?.real().unwrap_or(&policy.path.value);
     if !is_under(&step.path, top) {
@@ -60,7 +70,8 @@ fn check(view: &JobView) -> Ruling {
         let message = format!("{} leads out of the repository", script.value);
         return finding(message, format!("a file below {top}"), step.path.to_string(), mend);
     }
-    let service = view.contract.services.iter().find(|service| service.name.as_ref() == view.job.service.value);
+    let service =
+        view.contract.services.iter().find(|service| service.name.as_ref() == view.job.service.value);
     let user = service.map_or(&view.contract.identity.user.value, |service| &service.user.value);
     let Some(credentials) = view.credentials(user)? else { return Ok(Outcome::Pass) };
     if let Some(closed) = credentials.stopped_at(lookup) {

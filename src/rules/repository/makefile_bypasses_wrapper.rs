@@ -58,27 +58,40 @@ fn check(view: &View) -> Ruling {
     let path = format!("{}/{}", policy.path.value, file.value);
     let mut findings = Vec::new();
     for (rule, line) in makefile.recipe_lines() {
-        let Some(call) = calls_of(line).into_iter().find(crate::rules::governed::is_past_wrapper) else { continue };
+        let Some(call) = calls_of(line).into_iter().find(crate::rules::governed::is_past_wrapper) else {
+            continue;
+        };
         let target = rule.targets.first().map_or("", String::as_str);
         let job = view.contract.jobs.iter().find(|job| {
             job.make_target.as_ref().is_some_and(|demanded| rule.targets.contains(&demanded.value))
         });
         findings.push(
-            Finding::new(format!("make {target} calls {}", call.program), Location::line(path.as_str(), line.line), wrapper.at.clone())
-                .key(target)
-                .expected(format!("{} SERVICE SCRIPT", wrapper.value))
-                .observed(line.text.trim())
-                .mend(mend(view, policy, &path, line, &call, job)),
+            Finding::new(
+                format!("make {target} calls {}", call.program),
+                Location::line(path.as_str(), line.line),
+                wrapper.at.clone(),
+            )
+            .key(target)
+            .expected(format!("{} SERVICE SCRIPT", wrapper.value))
+            .observed(line.text.trim())
+            .mend(mend(view, policy, &path, line, &call, job)),
         );
     }
     for shell in &makefile.shell_functions {
-        if let Some(call) = shell_words::calls(&shell.text, shell.line).into_iter().find(crate::rules::governed::is_past_wrapper) {
+        if let Some(call) = shell_words::calls(&shell.text, shell.line)
+            .into_iter()
+            .find(crate::rules::governed::is_past_wrapper)
+        {
             findings.push(
-                Finding::new(format!("make itself calls {}", call.program), Location::line(path.as_str(), shell.line), wrapper.at.clone())
-                    .key("$(shell)")
-                    .expected("no python while the Makefile is read")
-                    .observed(shell.text.trim())
-                    .mend(format!("move the call at {path}:{} into a recipe that runs the wrapper", shell.line)),
+                Finding::new(
+                    format!("make itself calls {}", call.program),
+                    Location::line(path.as_str(), shell.line),
+                    wrapper.at.clone(),
+                )
+                .key("$(shell)")
+                .expected("no python while the Makefile is read")
+                .observed(shell.text.trim())
+                .mend(format!("move the call at {path}:{} into a recipe that runs the wrapper", shell.line)),
             );
         }
     }
@@ -90,7 +103,13 @@ fn check(view: &View) -> Ruling {
 }
 
 /// The finding when a job's target exists, calls no python and still never calls the wrapper.
-fn past(view: &View, policy: &RepositoryPolicy, makefile: &Makefile, path: &str, job: &Job) -> Option<Finding> {
+fn past(
+    view: &View,
+    policy: &RepositoryPolicy,
+    makefile: &Makefile,
+    path: &str,
+    job: &Job,
+) -> Option<Finding> {
     let target = job.make_target.as_ref()?;
     let wrapper = policy.wrapper.as_ref()?;
     let first = crate::rules::governed::rules_for(makefile, &target.value).next()?;
@@ -114,11 +133,15 @@ fn past(view: &View, policy: &RepositoryPolicy, makefile: &Makefile, path: &str,
         }
     };
     Some(
-        Finding::new(format!("make {} does not go through the wrapper", target.value), Location::line(path, line), target.at.clone())
-            .key(target.value.as_str())
-            .expected(recipe)
-            .observed(observed)
-            .mend(mend),
+        Finding::new(
+            format!("make {} does not go through the wrapper", target.value),
+            Location::line(path, line),
+            target.at.clone(),
+        )
+        .key(target.value.as_str())
+        .expected(recipe)
+        .observed(observed)
+        .mend(mend),
     )
 }
 
@@ -129,7 +152,9 @@ fn reaches<'m>(makefile: &'m Makefile, wrapper: &str, target: &'m str, seen: &mu
     }
     seen.push(target);
     crate::rules::governed::rules_for(makefile, target).any(|rule| {
-        rule.recipe.iter().any(|line| calls_of(line).iter().any(|call| crate::rules::governed::is_wrapper(call, wrapper)))
+        rule.recipe
+            .iter()
+            .any(|line| calls_of(line).iter().any(|call| crate::rules::governed::is_wrapper(call, wrapper)))
             || rule.prerequisites.iter().any(|prerequisite| reaches(makefile, wrapper, prerequisite, seen))
     })
 }
@@ -139,7 +164,14 @@ fn calls_of(line: &RecipeLine) -> Vec<Call> {
 }
 
 /// A job's recipe is known; another target's script is run by the wrapper as the first job's service.
-fn mend(view: &View, policy: &RepositoryPolicy, path: &str, line: &RecipeLine, call: &Call, job: Option<&Job>) -> String {
+fn mend(
+    view: &View,
+    policy: &RepositoryPolicy,
+    path: &str,
+    line: &RecipeLine,
+    call: &Call,
+    job: Option<&Job>,
+) -> String {
     let recipe = match (job, crate::rules::governed::wrapped(view, policy, call)) {
         (Some(job), _) => crate::rules::governed::through_wrapper(&JobView::new(*view, job), policy),
         (None, Some(recipe)) => recipe,

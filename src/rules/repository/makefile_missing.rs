@@ -24,6 +24,8 @@ rule! {
 
 fn check(view: &View) -> Ruling {
     let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let Some(makefile) = &policy.makefile else { return Ok(Outcome::not_applicable("the contract names no Makefile")) };
+    let Some(makefile) = &policy.makefile else {
+        return Ok(Outcome::not_applicable("the contract names no Makefile"));
+    };
     crate::rules::governed::missing_file(view, policy, makefile, "the Makefile")
 }

@@ -40,16 +40,23 @@ fn check(view: &JobView) -> Ruling {
     }
     let path = format!("{}/{}", policy.path.value, file.value);
     if let Some(include) = makefile.includes.first() {
-        return Err(Undecided::new(format!("{path}:{} includes other files, which are not read", include.line)));
+        return Err(Undecided::new(format!(
+            "{path}:{} includes other files, which are not read",
+            include.line
+        )));
     }
     if makefile.incomplete {
         return Err(Undecided::new(format!("{path} expands to more than is read")));
     }
     let recipe = crate::rules::governed::through_wrapper(view, policy);
     let rule = format!("{}:", target.value);
-    Ok(Finding::new(format!("make {} does not exist", target.value), Location::file(path.as_str()), target.at.clone())
-        .expected(format!("{} {recipe}", rule))
-        .observed("no such target")
-        .mend(format!("printf '\\n%s\\n\\t%s\\n' {} {} >> {}", quoted(&rule), quoted(&recipe), quoted(&path)))
-        .into())
+    Ok(Finding::new(
+        format!("make {} does not exist", target.value),
+        Location::file(path.as_str()),
+        target.at.clone(),
+    )
+    .expected(format!("{} {recipe}", rule))
+    .observed("no such target")
+    .mend(format!("printf '\\n%s\\n\\t%s\\n' {} {} >> {}", quoted(&rule), quoted(&recipe), quoted(&path)))
+    .into())
 }

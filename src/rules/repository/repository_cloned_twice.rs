@@ -57,7 +57,12 @@ fn check(view: &View) -> Ruling {
         let Some(url) = clone.remotes.iter().find(|url| same_remote_key(url) == key) else { continue };
         let path = clone.path.as_ref();
         let name = path.rsplit('/').next().unwrap_or(path);
-        let pack = format!("tar -czf {} -C {} {}", quoted(&format!("{path}.tar.gz")), quoted(parent(path)), quoted(name));
+        let pack = format!(
+            "tar -czf {} -C {} {}",
+            quoted(&format!("{path}.tar.gz")),
+            quoted(parent(path)),
+            quoted(name)
+        );
         findings.push(
             Finding::new(format!("{path} is a second clone"), Location::file(path), at.clone())
                 .key(path)

@@ -49,7 +49,8 @@ fn check(view: &View) -> Ruling {
         return Ok(crate::rules::files::does_not_exist());
     }
     let unwanted = &view.repository()?.unwanted;
-    let findings: Vec<Finding> = unwanted.found.iter().filter_map(|file| finding(view, policy, file)).collect();
+    let findings: Vec<Finding> =
+        unwanted.found.iter().filter_map(|file| finding(view, policy, file)).collect();
     match (findings.is_empty(), unwanted.unread.first()) {
         (true, Some((path, why))) => {
             Err(Undecided::new(format!("{path} could not be searched: {why}")).or_run("sudo golden audit"))

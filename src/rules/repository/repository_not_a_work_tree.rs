@@ -84,7 +84,8 @@ fn wrong(git: &GitFacts, view: &View, path: &str) -> Result<Option<(String, Stri
     }
     let top = view.path(Need::Repository, path)?.real().unwrap_or(path);
     let elsewhere = config.work_tree.as_deref().filter(|tree| {
-        let tree = if tree.starts_with('/') { (*tree).to_owned() } else { format!("{}/{tree}", git.directory) };
+        let tree =
+            if tree.starts_with('/') { (*tree).to_owned() } else { format!("{}/{tree}", git.directory) };
         let same = |other: &str| is_under(&tree, other) && is_under(other, &tree);
         // A path with `..` in it is not resolved here; git writes such paths for submodules only.
         !tree.contains("/..") && !same(top) && !same(path)

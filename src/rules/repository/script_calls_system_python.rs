@@ -74,7 +74,9 @@ fn is_forbidden(view: &View, command: &ShellCommand) -> bool {
     let call = call(command);
     let bare = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
     let forbidden = &view.contract.runtime.forbidden_programs.value;
-    let named = |program: &String| *program == call.program || (call.is_python() && bare(program) == bare(&call.program));
+    let named = |program: &String| {
+        *program == call.program || (call.is_python() && bare(program) == bare(&call.program))
+    };
     forbidden.iter().any(named) && !call.makes_a_venv()
 }
 

@@ -29,6 +29,8 @@ rule! {
 
 fn check(view: &View) -> Ruling {
     let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let Some(wrapper) = &policy.wrapper else { return Ok(Outcome::not_applicable("the contract names no wrapper")) };
+    let Some(wrapper) = &policy.wrapper else {
+        return Ok(Outcome::not_applicable("the contract names no wrapper"));
+    };
     crate::rules::governed::missing_file(view, policy, wrapper, "the wrapper")
 }

@@ -39,14 +39,20 @@ rule! {
 
 fn check(view: &View) -> Ruling {
     let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let Some(wrapper) = &policy.wrapper else { return Ok(Outcome::not_applicable("the contract names no wrapper")) };
+    let Some(wrapper) = &policy.wrapper else {
+        return Ok(Outcome::not_applicable("the contract names no wrapper"));
+    };
     let path = format!("{}/{}", policy.path.value, wrapper.value);
     let lookup = view.path(Need::Repository, &path)?;
     let Some(step) = lookup.node()?.filter(|step| step.meta.kind == NodeKind::File) else {
         return Ok(crate::rules::files::does_not_exist());
     };
     let finding = |message: String, location: Location, expected: &str, observed: String, mend: String| {
-        Ok(Finding::new(message, location, wrapper.at.clone()).expected(expected).observed(observed).mend(mend).into())
+        Ok(Finding::new(message, location, wrapper.at.clone())
+            .expected(expected)
+            .observed(observed)
+            .mend(mend)
+            .into())
     };
     let user = &view.contract.identity.user.value;
     if let Some(credentials) = view.credentials(user)? {
@@ -54,7 +60,13 @@ fn check(view: &View) -> Ruling {
         if let Some(closed) = credentials.stopped_at(lookup) {
             let message = format!("{user} cannot pass {} to the wrapper", closed.path);
             let mend = format!("chmod a+x {}", quoted(&closed.path));
-            return finding(message, Location::file(closed.path.clone()), "an x bit", octal(closed.meta.mode), mend);
+            return finding(
+                message,
+                Location::file(closed.path.clone()),
+                "an x bit",
+                octal(closed.meta.mode),
+                mend,
+            );
         }
         if ![Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta)) {
             let message = format!("{user} cannot execute the wrapper");
@@ -70,21 +82,35 @@ fn check(view: &View) -> Ruling {
             let observed = "#! line that ends in CR LF".to_owned();
             finding("the wrapper has the line ends of Windows".to_owned(), first_line, "LF", observed, mend)
         }
-        Some(ProgramFacts::Script(shebang)) => match view.program_of(Need::Repository, &shebang.interpreter)? {
-            Some(_) => Ok(Outcome::Pass),
-            None => {
-                let message = format!("{}, which runs the wrapper, does not exist", shebang.interpreter);
-                let mend = format!("sed -i '1s|.*|#!/bin/sh|' {}", quoted(&path));
-                finding(message, first_line, "an interpreter", shebang.interpreter.clone(), mend)
+        Some(ProgramFacts::Script(shebang)) => {
+            match view.program_of(Need::Repository, &shebang.interpreter)? {
+                Some(_) => Ok(Outcome::Pass),
+                None => {
+                    let message = format!("{}, which runs the wrapper, does not exist", shebang.interpreter);
+                    let mend = format!("sed -i '1s|.*|#!/bin/sh|' {}", quoted(&path));
+                    finding(message, first_line, "an interpreter", shebang.interpreter.clone(), mend)
+                }
             }
-        },
+        }
         Some(ProgramFacts::Broken(why)) => {
             let mend = format!("sed -i '1s|.*|#!/bin/sh|' {}", quoted(&path));
-            finding("the wrapper's first line is broken".to_owned(), first_line, "#!/bin/sh", why.clone(), mend)
+            finding(
+                "the wrapper's first line is broken".to_owned(),
+                first_line,
+                "#!/bin/sh",
+                why.clone(),
+                mend,
+            )
         }
         Some(ProgramFacts::Other | ProgramFacts::Empty) | None => {
             let mend = format!("sed -i '1i#!/bin/sh' {}", quoted(&path));
-            finding("the wrapper has no #! line".to_owned(), first_line, "#!/bin/sh", "no #! line".to_owned(), mend)
+            finding(
+                "the wrapper has no #! line".to_owned(),
+                first_line,
+                "#!/bin/sh",
+                "no #! line".to_owned(),
+                mend,
+            )
         }
     }
 }

@@ -11,10 +11,14 @@ rule! {
     /// harmless no machine can say.
     ///
     /// ```bad
+    /// file /etc/sudoers root:root 0440
+    /// | @includedir /etc/sudoers.d
     /// file /etc/sudoers.d/qt root:root 0440
     /// | qt ALL=(ALL) NOPASSWD: ALL
     /// ```
     /// ```good
+    /// file /etc/sudoers root:root 0440
+    /// | @includedir /etc/sudoers.d
     /// file /etc/sudoers.d/admin root:root 0440
     /// | qtadmin ALL=(ALL) ALL
     /// ```

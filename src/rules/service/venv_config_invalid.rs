@@ -57,7 +57,9 @@ fn check(view: &ServiceView) -> Ruling {
             .mend(renew_venv(&venv.value))
     };
     let Some(config) = facts.config.known()? else {
-        return Ok(finding(format!("{path} does not exist"), 0, "home = DIRECTORY", "nothing".to_owned()).into());
+        return Ok(
+            finding(format!("{path} does not exist"), 0, "home = DIRECTORY", "nothing".to_owned()).into()
+        );
     };
     let Some(home) = &config.home else {
         let message = format!("{path} does not say where its python comes from");
@@ -92,7 +94,11 @@ fn is_home(view: &ServiceView, venv: &str, home: &str, lookup: &Lookup) -> Resul
     if python.node()?.is_none() {
         return Ok(true); // venv-python-broken says so.
     }
-    if python.steps.iter().any(|step| step.meta.kind != NodeKind::Directory && parent(&step.path) == real_home) {
+    if python
+        .steps
+        .iter()
+        .any(|step| step.meta.kind != NodeKind::Directory && parent(&step.path) == real_home)
+    {
         return Ok(true);
     }
     let venv_real = view.path(Need::Venvs, venv)?.real().unwrap_or(venv);

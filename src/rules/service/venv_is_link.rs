@@ -38,13 +38,19 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(crate::rules::files::does_not_exist());
     }
     let name = path.rsplit('/').next().unwrap_or("");
-    let is_last = |link: &&Step| link.path.rsplit('/').next() == Some(name) && parent(&link.path) != link.path.as_ref();
+    let is_last =
+        |link: &&Step| link.path.rsplit('/').next() == Some(name) && parent(&link.path) != link.path.as_ref();
     let Some(link) = lookup.links().find(is_last) else { return Ok(Outcome::Pass) };
     let real = lookup.real().unwrap_or(path);
-    let copy = format!("rm {0} && cp -a {1} {0} && {2}", quoted(&link.path), quoted(real), point_into_venv(path));
-    Ok(Finding::new(format!("{path} is a link to {real}"), Location::file(link.path.clone()), venv.at.clone())
-        .expected("a directory of its own")
-        .observed(format!("{} -> {}", link.path, link.target.as_deref().unwrap_or("")))
-        .mend(copy)
-        .into())
+    let copy =
+        format!("rm {0} && cp -a {1} {0} && {2}", quoted(&link.path), quoted(real), point_into_venv(path));
+    Ok(Finding::new(
+        format!("{path} is a link to {real}"),
+        Location::file(link.path.clone()),
+        venv.at.clone(),
+    )
+    .expected("a directory of its own")
+    .observed(format!("{} -> {}", link.path, link.target.as_deref().unwrap_or("")))
+    .mend(copy)
+    .into())
 }

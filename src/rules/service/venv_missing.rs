@@ -49,7 +49,8 @@ fn check(view: &ServiceView) -> Ruling {
         None => match lookup.links().last() {
             Some(link) => {
                 let observed = format!("{} -> {}", link.path, link.target.as_deref().unwrap_or(""));
-                finding(format!("{path} leads nowhere"), &observed, &format!("rm {} && ", quoted(&link.path))).into()
+                finding(format!("{path} leads nowhere"), &observed, &format!("rm {} && ", quoted(&link.path)))
+                    .into()
             }
             None => finding(format!("{path} does not exist"), "nothing", "").into(),
         },

@@ -61,11 +61,15 @@ fn check(view: &ServiceView) -> Ruling {
         1 => format!("{} runs another interpreter", first.name),
         all => format!("{} and {} more scripts run another interpreter", first.name, all - 1),
     };
-    Ok(Finding::new(message, Location::line(format!("{path}/bin/{}", first.name), first.line), venv.at.clone())
-        .expected(format!("an interpreter in {path}/bin"))
-        .observed(first.interpreter.as_str())
-        .mend(point_into_venv(path))
-        .into())
+    Ok(Finding::new(
+        message,
+        Location::line(format!("{path}/bin/{}", first.name), first.line),
+        venv.at.clone(),
+    )
+    .expected(format!("an interpreter in {path}/bin"))
+    .observed(first.interpreter.as_str())
+    .mend(point_into_venv(path))
+    .into())
 }
 
 /// A Python script whose interpreter is outside of the venv.

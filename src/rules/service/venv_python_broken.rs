@@ -5,9 +5,6 @@ use crate::rules::files::{octal, renew_venv};
 use crate::rules::prelude::*;
 use crate::syntax::elf::{Elf, Loader};
 
-
-
-
 rule! {
     /// The python of a venv does not run.
     ///
@@ -61,7 +58,11 @@ struct Fault {
     observed: String,
 }
 
-fn fault(message: impl Into<String>, expected: impl Into<String>, observed: impl Into<String>) -> Option<Fault> {
+fn fault(
+    message: impl Into<String>,
+    expected: impl Into<String>,
+    observed: impl Into<String>,
+) -> Option<Fault> {
     Some(Fault { message: message.into(), expected: expected.into(), observed: observed.into() })
 }
 
@@ -89,7 +90,8 @@ fn check(view: &ServiceView) -> Ruling {
     if let Some(closed) = closed_to_user(view, lookup)? {
         let user = &view.service.user.value;
         let message = format!("{user} cannot pass {}", closed.path);
-        let fault = Fault { message, expected: format!("{user} can run it"), observed: octal(closed.meta.mode) };
+        let fault =
+            Fault { message, expected: format!("{user} can run it"), observed: octal(closed.meta.mode) };
         return Ok(finding(fault, format!("chmod a+x {}", quoted(&closed.path))).into());
     }
     if let Some(fault) = not_executable(view, step)? {
@@ -136,7 +138,9 @@ fn not_a_python(step: &Step) -> Option<Fault> {
     let is_version = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ".dtm-".contains(c));
     match version.is_some_and(is_version) {
         true => None,
-        false => fault(format!("it leads to {}, which is no python", step.path), "a python", step.path.as_ref()),
+        false => {
+            fault(format!("it leads to {}, which is no python", step.path), "a python", step.path.as_ref())
+        }
     }
 }
 
@@ -154,7 +158,11 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
             return Ok(fault(format!("{} is empty", step.path), "a binary of this machine", "an empty file"));
         }
         Some(ProgramFacts::Other) | None => {
-            return Ok(fault(format!("{} is no binary", step.path), "a binary of this machine", "something else"));
+            return Ok(fault(
+                format!("{} is no binary", step.path),
+                "a binary of this machine",
+                "something else",
+            ));
         }
     };
     if let Some(ProgramFacts::Elf(shell)) = view.program_of(Need::Venvs, OF_THIS_MACHINE)?
@@ -166,7 +174,9 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
     let Loader::Path(loader) = &elf.loader else { return Ok(None) };
     Ok(match view.program_of(Need::Venvs, loader)? {
         Some(_) => None,
-        None => fault(format!("{loader}, which loads {}, does not exist", step.path), loader.as_str(), "nothing"),
+        None => {
+            fault(format!("{loader}, which loads {}, does not exist", step.path), loader.as_str(), "nothing")
+        }
     })
 }
 

@@ -60,5 +60,9 @@ fn check(view: &ServiceView) -> Ruling {
         false => "the venv sees the system's packages",
         true => "the venv does not see the system's packages",
     };
-    Ok(Finding::new(message, location, demanded.at.clone()).expected(wanted).observed(observed).mend(mend).into())
+    Ok(Finding::new(message, location, demanded.at.clone())
+        .expected(wanted)
+        .observed(observed)
+        .mend(mend)
+        .into())
 }

@@ -48,7 +48,7 @@ fn mend_commands_mend() {
         for block in blocks(rule).into_iter().filter(|block| block.kind == "bad") {
             let (host, contract) = stage(&block.text).unwrap();
             let directory = tempfile::tempdir().unwrap();
-            write(&host, directory.path()).unwrap();
+            write(&host, directory.path(), b"").unwrap();
             let stub = directory.path().join("stub");
             create_dir_all(&stub).unwrap();
             write_file(stub.join("systemctl"), "#!/bin/sh\n").unwrap();
