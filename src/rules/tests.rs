@@ -199,3 +199,50 @@ fn no_rule_reaches_for_what_it_did_not_declare() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// The first law: what could not be read is neither right nor wrong.
+#[test]
+fn what_cannot_be_read_is_undecided() {
+    let mut wrong = Vec::new();
+    for (rule, closed) in [
+        ("place-missing", "/opt/quantum/data"),
+        ("place-owner-wrong", "/opt/quantum/data/backups"),
+        ("place-mode-wrong", "/opt/quantum/data"),
+        ("place-on-link", "/home/qt/quantum_trader"),
+        ("place-misplaced", "/opt/quantum"),
+        ("journal-not-persistent", "/etc/systemd/journald.conf.d"),
+        ("journal-not-persistent", "/var/log/journal"),
+        ("log-rotation-missing", "/etc/logrotate.d/quantum"),
+        ("log-rotation-missing", "/etc/logrotate.d"),
+        ("model-archive-misnamed", "/opt/quantum/ai_engine/models/archive"),
+        ("venv-missing", "/opt/quantum/venvs/backend"),
+        ("venv-is-link", "/opt/quantum/venvs/backend"),
+        ("venv-config-invalid", "/opt/quantum/venvs/backend/pyvenv.cfg"),
+        ("venv-sees-system-packages", "/opt/quantum/venvs/backend/pyvenv.cfg"),
+        ("venv-python-broken", "/opt/quantum/venvs/backend/bin/python"),
+        ("venv-python-broken", "/usr/lib64/ld-linux-x86-64.so.2"),
+        ("venv-moved", "/opt/quantum/venvs/backend/bin/uvicorn"),
+        ("repository-not-a-work-tree", "/home/qt/quantum_trader/.git"),
+        ("repository-not-a-work-tree", "/home/qt/quantum_trader/.git/config"),
+        ("repository-cloned-twice", "/opt/closed"),
+        ("repository-holds-forbidden-file", "/home/qt/quantum_trader/src/closed"),
+        ("repository-holds-forbidden-file", "/home/qt/quantum_trader/.git/index"),
+        ("wrapper-missing", "/home/qt/quantum_trader/ops/run.sh"),
+        ("wrapper-not-executable", "/home/qt/quantum_trader/ops/run.sh"),
+        ("makefile-missing", "/home/qt/quantum_trader/Makefile"),
+        ("makefile-target-missing", "/home/qt/quantum_trader/Makefile"),
+        ("makefile-bypasses-wrapper", "/home/qt/quantum_trader/Makefile"),
+        ("script-calls-system-python", "/home/qt/quantum_trader/ops/training"),
+        ("job-script-missing", "/home/qt/quantum_trader/ops/training/train_patchtst.py"),
+    ] {
+        let (host, contract) = stage(&format!("unreadable {closed} permission denied")).unwrap();
+        let results = judge(&host, &contract, &[rule]);
+        let undecided = results.iter().any(|result| matches!(result.said, Said::Undecided(_)));
+        let failed = results.iter().any(|result| matches!(result.said, Said::Fail(_)));
+        if !undecided || failed {
+            let said: Vec<_> = results.iter().map(|result| &result.said).collect();
+            wrong.push(format!("{rule} with {closed}: {said:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
