@@ -11,6 +11,7 @@
 )]
 
 mod disk;
+mod mend;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

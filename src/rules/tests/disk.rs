@@ -11,7 +11,7 @@ use crate::system::{DiskSystem, Look, MemorySystem, System};
 const ONLY_IN_MEMORY: &[&str] = &["unreadable ", "file-system ", "sqlite ", "links ", "now ", "caller "];
 
 /// Writes a host below a directory; owners need root.
-fn write(host: &MemorySystem, root: &Path, database: &[u8]) -> std::io::Result<()> {
+pub(super) fn write(host: &MemorySystem, root: &Path, database: &[u8]) -> std::io::Result<()> {
     for (name, owned) in &host.nodes {
         let path = root.join(name.trim_start_matches('/'));
         match &owned.node {
