@@ -98,3 +98,10 @@ pub fn wrapped(view: &View, policy: &RepositoryPolicy, call: &Call) -> Option<St
     let rest: String = call.args[1..].iter().flat_map(|arg| [" ".to_owned(), quoted(arg)]).collect();
     Some(format!("{} {} {script}{rest}", wrapper.value, service.name))
 }
+
+/// The command that replaces a recipe line of a Makefile, and the lines that continue it.
+pub fn replace_recipe(path: &str, line: u32, recipe: &str) -> String {
+    let text = recipe.replace('\\', r"\\").replace('|', r"\|").replace('&', r"\&");
+    let script = format!(r"{line}{{:a;/\\$/{{N;ba}};s|.*|\t{text}|}}");
+    format!("sed -i {} {}", quoted(&script), quoted(path))
+}

@@ -63,6 +63,10 @@ fn check(view: &View) -> Ruling {
     )
     .expected(format!("sha256 {}…", short(in_force)))
     .observed(format!("sha256 {}…", short(digest)))
-    .mend(format!("{install}  # after reading: diff -u {} {}", quoted(installed), quoted(&source)))
+    .mend(format!(
+        "golden contract check {1} && {install}  # after reading: diff -u {0} {1}",
+        quoted(installed),
+        quoted(&source)
+    ))
     .into())
 }

@@ -52,7 +52,7 @@ fn check(view: &View) -> Ruling {
         .expected(format!("a review by {}", review.value))
         .observed(format!("today is {today}"))
         .mend(format!(
-            "review {} with {authority}, then state the next day at {}",
+            "a person must decide: review {} with {authority}, then state the next day at {}",
             contract.source.path, review.at
         ))
         .into())

@@ -58,7 +58,7 @@ fn check(view: &View) -> Ruling {
         .expected("<timestamp>_<model>_<version>")
         .observed(name.as_str())
         .mend(format!(
-            "rename it, for example: mv {} {}",
+            "a person must decide when, what and which it is: mv {} {}",
             quoted(&path),
             quoted(&format!("{directory}/<timestamp>_<model>_<version>"))
         ))

@@ -71,7 +71,7 @@ fn elsewhere(place: &Place, lookup: &Lookup, real: &str, excluded: &str, at: &Lo
     let mend = match link {
         Some(link) => format!("rm {0} && mv {1} {0}", quoted(&link.path), quoted(real)),
         None => format!(
-            "choose another path for the place {} in the contract: {excluded} excludes it",
+            "a person must decide: choose another path for the place {} in the contract: {excluded} excludes it",
             place.name
         ),
     };

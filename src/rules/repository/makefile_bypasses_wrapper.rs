@@ -91,7 +91,10 @@ fn check(view: &View) -> Ruling {
                 .key("$(shell)")
                 .expected("no python while the Makefile is read")
                 .observed(shell.text.trim())
-                .mend(format!("move the call at {path}:{} into a recipe that runs the wrapper", shell.line)),
+                .mend(format!(
+                    "a person must decide: move the call at {path}:{} into a recipe that runs the wrapper",
+                    shell.line
+                )),
             );
         }
     }
@@ -124,11 +127,11 @@ fn past(
     let recipe = crate::rules::governed::through_wrapper(&JobView::new(*view, job), policy);
     let (line, observed, mend) = match lines().last() {
         Some(last) => {
-            let mend = crate::rules::mend::replace_line(path, last.line, &format!("\\t{recipe}"));
+            let mend = crate::rules::governed::replace_recipe(path, last.line, &recipe);
             (last.line, last.text.trim().to_owned(), mend)
         }
         None => {
-            let mend = format!("sed -i {} {}", quoted(&format!("{}a\\\t{recipe}", first.line)), quoted(path));
+            let mend = format!("sed -i {} {}", quoted(&format!(r"{}a\\t{recipe}", first.line)), quoted(path));
             (first.line, "no recipe".to_owned(), mend)
         }
     };
@@ -176,8 +179,11 @@ fn mend(
         (Some(job), _) => crate::rules::governed::through_wrapper(&JobView::new(*view, job), policy),
         (None, Some(recipe)) => recipe,
         (None, None) => {
-            return format!("put what {path}:{} runs into a script and start it with the wrapper", line.line);
+            return format!(
+                "a person must decide: put what {path}:{} runs into a script and start it with the wrapper",
+                line.line
+            );
         }
     };
-    crate::rules::mend::replace_line(path, line.line, &format!("\\t{recipe}"))
+    crate::rules::governed::replace_recipe(path, line.line, &recipe)
 }

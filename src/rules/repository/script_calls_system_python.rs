@@ -99,7 +99,7 @@ fn finding(view: &View, policy: &RepositoryPolicy, script: &ShellScript, command
             let program = call.program.replace('.', "\\.");
             format!("sed -i {} {}", quoted(&format!("{}s|{program}|{instead}|", command.line)), quoted(path))
         }
-        None => format!("call the python of a venv at {path}:{}", command.line),
+        None => format!("a person must decide: call the python of a venv at {path}:{}", command.line),
     };
     Finding::new(
         format!("{} calls {}", path.rsplit('/').next().unwrap_or(path), call.program),

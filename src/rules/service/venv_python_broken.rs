@@ -103,7 +103,10 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let fault = match (not_a_python(step), not_of_this_machine(view, &path, step)?) {
         (Some(fault), _) | (None, Some(fault)) => Some(fault),
-        (None, None) => without_library(view, &venv.value, step)?,
+        (None, None) => match without_library(view, &venv.value, step)? {
+            Some(fault) => return Ok(finding(fault, restore_library(&venv.value, step)).into()),
+            None => None,
+        },
     };
     Ok(match fault {
         Some(fault) => finding(fault, renew_venv(&venv.value)).into(),
@@ -193,4 +196,15 @@ fn without_library(view: &ServiceView, venv: &str, step: &Step) -> Result<Option
             .or_run(format!("{venv}/bin/python --version")));
     };
     Ok(fault(format!("the standard library of {} is gone", step.path), first.as_ref(), "nothing"))
+}
+
+/// The distribution's library comes back with its package; any other python must be installed again.
+fn restore_library(venv: &str, step: &Step) -> String {
+    match step.path.strip_prefix("/usr/bin/") {
+        Some(name) => {
+            let name = quoted(name);
+            format!("apt-get install -y --reinstall lib{name}-minimal lib{name}-stdlib")
+        }
+        None => renew_venv(venv),
+    }
 }
