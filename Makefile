@@ -1,0 +1,43 @@
+# What a person types. Everything that a target needs is installed or built by it.
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help build test demo bench fuzz fmt lint install clean
+
+help:
+	@echo "make demo    boot a throwaway machine, audit it, break it, see what the audit says"
+	@echo "make test    everything: format, lints, unit tests, tests on booted machines"
+	@echo "make bench   how fast, side by side with the usual ways"
+	@echo "make fuzz    let the fuzzers run (SECONDS=60 each)"
+	@echo "make build   target/release/golden"
+	@echo "make install into PREFIX (/usr/local)"
+
+build:
+	$(CARGO) build --release
+
+test:
+	tools/ci/test
+
+demo:
+	demo/run
+
+bench:
+	bench/run
+
+fuzz:
+	fuzz/run $(SECONDS)
+
+fmt:
+	$(CARGO) fmt
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+PREFIX ?= /usr/local
+install: build
+	install -D -m 0755 target/release/golden $(DESTDIR)$(PREFIX)/bin/golden
+
+clean:
+	tools/machine gc
+	$(CARGO) clean
