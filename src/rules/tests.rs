@@ -157,7 +157,7 @@ fn each_rule_file_is_in_the_list_under_its_own_name() {
     for folder in ["host", "service", "repository"] {
         for entry in std::fs::read_dir(rules.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-            let stem = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{folder}/{name} is no rule file"));
+            let stem = name.strip_suffix(".rs").expect("only rules lie in the folders of rules");
             assert!(files.insert(stem.replace('_', "-")), "{stem} is there twice");
         }
     }

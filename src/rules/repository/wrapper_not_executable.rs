@@ -37,6 +37,15 @@ rule! {
     check: Host(check),
 }
 
+/// What keeps the wrapper from starting: message, place, what is demanded, what is there, the way out.
+struct Fault {
+    message: String,
+    at: Location,
+    expected: &'static str,
+    observed: String,
+    mend: String,
+}
+
 fn check(view: &View) -> Ruling {
     let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
     let Some(wrapper) = &policy.wrapper else {
@@ -47,70 +56,69 @@ fn check(view: &View) -> Ruling {
     let Some(step) = lookup.node()?.filter(|step| step.meta.kind == NodeKind::File) else {
         return Ok(crate::rules::files::does_not_exist());
     };
-    let finding = |message: String, location: Location, expected: &str, observed: String, mend: String| {
-        Ok(Finding::new(message, location, wrapper.at.clone())
-            .expected(expected)
-            .observed(observed)
-            .mend(mend)
-            .into())
+    let fault = match closed_to_user(view, lookup, step)? {
+        Some(fault) => Some(fault),
+        None => first_line_wrong(view, &path)?,
     };
+    Ok(fault.map_or(Outcome::Pass, |fault| {
+        Finding::new(fault.message, fault.at, wrapper.at.clone())
+            .expected(fault.expected)
+            .observed(fault.observed)
+            .mend(fault.mend)
+            .into()
+    }))
+}
+
+/// A user whom the host does not have is another rule's matter.
+fn closed_to_user(view: &View, lookup: &Lookup, step: &Step) -> Result<Option<Fault>, Undecided> {
     let user = &view.contract.identity.user.value;
-    if let Some(credentials) = view.credentials(user)? {
-        let on_the_way = Location::file(step.path.clone());
-        if let Some(closed) = credentials.stopped_at(lookup) {
-            let message = format!("{user} cannot pass {} to the wrapper", closed.path);
-            let mend = format!("chmod a+x {}", quoted(&closed.path));
-            return finding(
-                message,
-                Location::file(closed.path.clone()),
-                "an x bit",
-                octal(closed.meta.mode),
-                mend,
-            );
-        }
-        if ![Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta)) {
-            let message = format!("{user} cannot execute the wrapper");
-            let mend = format!("chmod a+rx {}", quoted(&step.path));
-            return finding(message, on_the_way, "0755", octal(step.meta.mode), mend);
-        }
+    let Some(credentials) = view.credentials(user)? else { return Ok(None) };
+    if let Some(closed) = credentials.stopped_at(lookup) {
+        return Ok(Some(Fault {
+            message: format!("{user} cannot pass {} to the wrapper", closed.path),
+            at: Location::file(closed.path.clone()),
+            expected: "an x bit",
+            observed: octal(closed.meta.mode),
+            mend: format!("chmod a+x {}", quoted(&closed.path)),
+        }));
     }
-    let first_line = Location::line(path.as_str(), 1);
-    match view.program_of(Need::Repository, &path)? {
-        Some(ProgramFacts::Elf(_)) => Ok(Outcome::Pass),
+    let may = [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta));
+    Ok((!may).then(|| Fault {
+        message: format!("{user} cannot execute the wrapper"),
+        at: Location::file(step.path.clone()),
+        expected: "0755",
+        observed: octal(step.meta.mode),
+        mend: format!("chmod a+rx {}", quoted(&step.path)),
+    }))
+}
+
+fn first_line_wrong(view: &View, path: &str) -> Result<Option<Fault>, Undecided> {
+    let fault = |message: String, expected, observed: String, script: &str| {
+        let at = Location::line(path, 1);
+        Some(Fault { message, at, expected, observed, mend: format!("sed -i '{script}' {}", quoted(path)) })
+    };
+    Ok(match view.program_of(Need::Repository, path)? {
+        Some(ProgramFacts::Elf(_)) => None,
         Some(ProgramFacts::Script(shebang)) if shebang.has_carriage_return() => {
-            let mend = format!("sed -i 's/\\r$//' {}", quoted(&path));
-            let observed = "#! line that ends in CR LF".to_owned();
-            finding("the wrapper has the line ends of Windows".to_owned(), first_line, "LF", observed, mend)
+            let message = "the wrapper has the line ends of Windows".to_owned();
+            fault(message, "LF", "a #! line that ends in CR LF".to_owned(), r"s/\r$//")
         }
         Some(ProgramFacts::Script(shebang)) => {
             match view.program_of(Need::Repository, &shebang.interpreter)? {
-                Some(_) => Ok(Outcome::Pass),
+                Some(_) => None,
                 None => {
                     let message = format!("{}, which runs the wrapper, does not exist", shebang.interpreter);
-                    let mend = format!("sed -i '1s|.*|#!/bin/sh|' {}", quoted(&path));
-                    finding(message, first_line, "an interpreter", shebang.interpreter.clone(), mend)
+                    fault(message, "an interpreter", shebang.interpreter.clone(), "1s|.*|#!/bin/sh|")
                 }
             }
         }
         Some(ProgramFacts::Broken(why)) => {
-            let mend = format!("sed -i '1s|.*|#!/bin/sh|' {}", quoted(&path));
-            finding(
-                "the wrapper's first line is broken".to_owned(),
-                first_line,
-                "#!/bin/sh",
-                why.clone(),
-                mend,
-            )
+            let message = "the wrapper cannot be executed".to_owned();
+            fault(message, "#!/bin/sh", why.clone(), "1s|.*|#!/bin/sh|")
         }
         Some(ProgramFacts::Other | ProgramFacts::Empty) | None => {
-            let mend = format!("sed -i '1i#!/bin/sh' {}", quoted(&path));
-            finding(
-                "the wrapper has no #! line".to_owned(),
-                first_line,
-                "#!/bin/sh",
-                "no #! line".to_owned(),
-                mend,
-            )
+            let message = "the wrapper has no #! line".to_owned();
+            fault(message, "#!/bin/sh", "no #! line".to_owned(), "1i#!/bin/sh")
         }
-    }
+    })
 }

@@ -34,7 +34,7 @@ rule! {
     /// file /opt/quantum/venvs/backend/bin/alembic root:root 0755
     /// | #!/opt/quantum/venvs/backend/bin/python3.11 -I
     /// | import sys
-    /// file /opt/quantum/venvs/backend/bin/helper root:root 0755
+    /// file /opt/quantum/venvs/backend/bin/start root:root 0755
     /// | #!/bin/sh
     /// | exec true
     /// file /opt/quantum/venvs/backend/bin/README root:root 0644
