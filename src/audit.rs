@@ -6,7 +6,8 @@ use crate::contract::{Contract, Level, Service};
 use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Needs};
 use crate::model::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, RuleResult, Ruling, Said, Scope, Section, Severity, Subject,
+    ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, RuleResult, Ruling, Said, Scope, Section,
+    Severity, Subject,
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
@@ -91,7 +92,9 @@ pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, repl
 fn notes(facts: &HostFacts) -> Vec<String> {
     let mut notes = Vec::new();
     if let Err(why) = facts.systemd.known() {
-        notes.push(format!("the systemd version is unknown ({why}); files are read as the newest known one would"));
+        notes.push(format!(
+            "the systemd version is unknown ({why}); files are read as the newest known one would"
+        ));
     }
     notes
 }
@@ -126,7 +129,10 @@ impl Loop<'_> {
             Check::Place(check) => {
                 for place in contract.layout.values() {
                     let ruling = ask(&|| check(&PlaceView::new(view, place)));
-                    self.say(slot(place.severity.max(severity), Subject::Host, Some(place.name.clone())), ruling);
+                    self.say(
+                        slot(place.severity.max(severity), Subject::Host, Some(place.name.clone())),
+                        ruling,
+                    );
                 }
             }
             Check::Dependency(check) => {
@@ -188,4 +194,3 @@ impl Loop<'_> {
         }
     }
 }
-

@@ -6,7 +6,9 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::audit::Selection;
 use crate::contract::{Contract, Waiver};
-use crate::model::{Failure, Finding, Location, RuleInfo, RuleResult, Said, Section, Severity, Subject, WaiverNote};
+use crate::model::{
+    Failure, Finding, Location, RuleInfo, RuleResult, Said, Section, Severity, Subject, WaiverNote,
+};
 
 /// The rule that unused waivers break. It judges the audit itself and so cannot be a file among the rules.
 pub static WAIVER_UNUSED: RuleInfo = RuleInfo {
@@ -25,7 +27,9 @@ pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mu
     let mut unused = Vec::new();
     for waiver in &contract.waivers {
         let mut used = false;
-        for result in results.iter_mut().filter(|result| waiver.rule == result.rule.id && waiver.subject == result.subject)
+        for result in results
+            .iter_mut()
+            .filter(|result| waiver.rule == result.rule.id && waiver.subject == result.subject)
         {
             let Said::Fail(failure) = &mut result.said else { continue };
             if waiver.key.is_some() && waiver.key.as_deref() != result.key.as_deref() {

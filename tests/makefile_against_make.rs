@@ -1,5 +1,12 @@
 //! Our reading of a Makefile's recipes against what GNU make says it would run (`make -n`).
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
 #![allow(clippy::disallowed_methods, reason = "GNU make and its files are the judge")]
 
 use std::path::Path;

@@ -1,5 +1,13 @@
 //! What a live systemd made of units and values, against our own reading. The cases were measured; a
 //! difference is our defect.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
 
 use std::collections::BTreeMap;
 
@@ -36,7 +44,8 @@ fn fixtures(file: &str) -> Vec<(SystemdVersion, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let version = path.file_name().unwrap().to_str().unwrap().strip_prefix("systemd-").unwrap().parse().unwrap();
+        let version =
+            path.file_name().unwrap().to_str().unwrap().strip_prefix("systemd-").unwrap().parse().unwrap();
         if let Ok(text) = std::fs::read_to_string(path.join(file)) {
             found.push((SystemdVersion(version), text));
         }
@@ -96,7 +105,8 @@ fn every_unit_loads_or_is_refused_as_by_the_live_systemd() {
             }
             // Every "ignoring" of a key or a section is one of ours, on the same line.
             for message in case.verify_252.into_iter().flatten() {
-                let known = ["Unknown key", "Unknown section", "Assignment outside", "is not absolute, ignoring"];
+                let known =
+                    ["Unknown key", "Unknown section", "Assignment outside", "is not absolute, ignoring"];
                 if !known.iter().any(|words| message.contains(words)) || case.load_state != "loaded" {
                     continue;
                 }
@@ -154,7 +164,9 @@ fn every_value_is_what_systemctl_show_prints() {
             let ours = match unit.load {
                 LoadState::Loaded => {
                     let moved = ["Service", "Unit"].into_iter().find_map(|section| {
-                        unit.settings.iter().find(|setting| &*setting.section == section && setting.key.as_str() != "ExecStart")
+                        unit.settings.iter().find(|setting| {
+                            &*setting.section == section && setting.key.as_str() != "ExecStart"
+                        })
                     });
                     match moved {
                         Some(setting) => as_shown(&case.show_property, setting.value()),

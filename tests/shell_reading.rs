@@ -2,7 +2,14 @@
 //!
 //! `Same` and `Differs` are claims about both shells and are checked on written and on random files; `Breaks`
 //! claims less, so the written files also check that it is not said too often.
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
 #![allow(clippy::disallowed_methods, reason = "real shells and their files are the judge")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,13 @@
 //! No input panics a reader: every reader gets random bytes, random text
 //! of the characters that mean something to it, and large files of one repeated piece.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
 
 use golden::syntax::{
     accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,

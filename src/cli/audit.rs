@@ -59,9 +59,8 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
 fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<String, Failure> {
     match format {
         Format::Human => Ok(human::render(report, output::style(global))),
-        Format::Json => {
-            json::render(report).map_err(|error| Failure::new(format!("the report cannot be written: {error}")))
-        }
+        Format::Json => json::render(report)
+            .map_err(|error| Failure::new(format!("the report cannot be written: {error}"))),
     }
 }
 
@@ -75,7 +74,9 @@ fn selection(contract: &Contract, args: &AuditArgs) -> Result<Selection, Failure
     }
     for id in &args.rule {
         if Rule::find(id).is_none() {
-            return Err(Failure::new(format!("there is no rule {id:?}")).hint("golden explain   lists all rules"));
+            return Err(
+                Failure::new(format!("there is no rule {id:?}")).hint("golden explain   lists all rules")
+            );
         }
     }
     let selection = Selection {
@@ -84,7 +85,8 @@ fn selection(contract: &Contract, args: &AuditArgs) -> Result<Selection, Failure
         rules: args.rule.clone(),
     };
     if selection.rules(contract).next().is_none() {
-        let sections: std::collections::BTreeSet<Section> = RULES.iter().map(|rule| rule.info.section).collect();
+        let sections: std::collections::BTreeSet<Section> =
+            RULES.iter().map(|rule| rule.info.section).collect();
         let sections: Vec<&str> = sections.into_iter().map(Section::letter).collect();
         return Err(Failure::new(format!("no rule is selected by {}", selection.words().join(", ")))
             .hint(format!("sections with rules are {}", sections.join(" "))));

@@ -24,7 +24,8 @@ pub(super) fn run(_global: &Global, args: &ExplainArgs) -> Result<ExitCode, Fail
         Some(id) => match all().find(|info| info.id == id) {
             Some(info) => page(info),
             None => {
-                let near: Vec<&str> = all().map(|info| info.id).filter(|known| shares_word(known, id)).collect();
+                let near: Vec<&str> =
+                    all().map(|info| info.id).filter(|known| shares_word(known, id)).collect();
                 let hint = if near.is_empty() { "golden explain".to_owned() } else { near.join(", ") };
                 return Err(Failure::new(format!("there is no rule {id:?}")).hint(hint));
             }

@@ -41,7 +41,9 @@ impl Source {
         let system = match &self.root {
             Some(root) => DiskSystem::rooted(root)
                 .map_err(|error| Failure::new(format!("--root {}: {error}", root.display())))?,
-            None => DiskSystem::live().map_err(|error| Failure::new(format!("/ cannot be opened: {error}")))?,
+            None => {
+                DiskSystem::live().map_err(|error| Failure::new(format!("/ cannot be opened: {error}")))?
+            }
         };
         Ok(gather(&system, contract, needs))
     }
@@ -63,7 +65,8 @@ pub(super) fn run(global: &Global, args: &FactsArgs) -> Result<ExitCode, Failure
 }
 
 fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", file.display()));
+    let cannot =
+        |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", file.display()));
     let temporary = file.with_extension(format!("{}.new", std::process::id()));
     let mut out =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(cannot)?;
@@ -86,8 +89,12 @@ pub(super) fn read(file: &Path) -> Result<HostFacts, Failure> {
         return Err(Failure::new(format!("{shown} holds {:?}, this golden reads {SCHEMA:?}", schema.schema)));
     }
     serde_json::from_str(&text).map_err(|error| {
-        Failure::new(format!("{shown}:{}:{}: facts that cannot be read: {error}", error.line(), error.column()))
-            .hint("golden facts --out FILE   writes them anew")
+        Failure::new(format!(
+            "{shown}:{}:{}: facts that cannot be read: {error}",
+            error.line(),
+            error.column()
+        ))
+        .hint("golden facts --out FILE   writes them anew")
     })
 }
 

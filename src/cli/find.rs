@@ -39,10 +39,12 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = stated {
         return match distrust(&path)? {
             None => Ok(Some(path)),
-            Some(why) => Err(Failure::new(format!("root does not obey {}: {why}", path.display())).hint(format!(
-                "install it where only root can write: install -D -o root -g root -m 0644 {} {INSTALLED}",
-                path.display()
-            ))),
+            Some(why) => {
+                Err(Failure::new(format!("root does not obey {}: {why}", path.display())).hint(format!(
+                    "install it where only root can write: install -D -o root -g root -m 0644 {} {INSTALLED}",
+                    path.display()
+                )))
+            }
         };
     }
     for candidate in upwards().into_iter().chain([PathBuf::from(INSTALLED)]) {
@@ -51,7 +53,9 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
         }
         match distrust(&candidate)? {
             None => return Ok(Some(candidate)),
-            Some(why) => output::complain(&format!("note: {} is not obeyed by root: {why}", candidate.display())),
+            Some(why) => {
+                output::complain(&format!("note: {} is not obeyed by root: {why}", candidate.display()))
+            }
         }
     }
     Ok(None)

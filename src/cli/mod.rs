@@ -1,5 +1,9 @@
 //! The command line: one file a verb. Data goes to stdout, talk to stderr, and the exit code comes from
 //! the verdict alone.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads contracts and facts, and the environment"
+)]
 
 mod audit;
 mod contract;
@@ -23,7 +27,9 @@ const CANNOT: u8 = 2;
 /// Hold services on systemd hosts against a written contract.
 #[derive(Parser, Debug)]
 #[command(name = "golden", version, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes of `golden audit`: 0 compliant, 1 violations, 2 cannot audit (undecided, bad contract, usage).")]
+#[command(
+    after_help = "Exit codes of `golden audit`: 0 compliant, 1 violations, 2 cannot audit (undecided, bad contract, usage)."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -76,7 +82,9 @@ enum Verb {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     std::panic::catch_unwind(|| run(arguments)).unwrap_or_else(|_| {
-        output::complain("golden failed on a defect of its own; nothing was decided. Please report the lines above.");
+        output::complain(
+            "golden failed on a defect of its own; nothing was decided. Please report the lines above.",
+        );
         ExitCode::from(CANNOT)
     })
 }

@@ -59,7 +59,9 @@ impl Contract {
     /// The place of the layout that holds the models, where section F guards any.
     pub fn model_place(&self) -> Option<&Place> {
         let named = &self.safety.as_ref()?.models.value;
-        self.layout.get(named.as_str()).or_else(|| self.layout.values().find(|place| place.path.value == *named))
+        self.layout
+            .get(named.as_str())
+            .or_else(|| self.layout.values().find(|place| place.path.value == *named))
     }
 }
 

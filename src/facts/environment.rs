@@ -64,7 +64,8 @@ pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec
     }
     for file in files_of(unit) {
         let observed = facts.env_files.get(file.path.as_str());
-        let observed = observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
+        let observed =
+            observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
         let Some(content) = known(&file.path, observed)? else { continue };
         if content.read.fatal.is_some() {
             continue;

@@ -7,8 +7,8 @@ pub mod gather;
 pub mod logs;
 pub mod needs;
 pub mod repository;
-pub mod start;
 pub mod secrets;
+pub mod start;
 pub mod unit;
 pub mod view;
 
@@ -24,11 +24,14 @@ use crate::syntax::redis_conf::RedisConf;
 use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
+pub use environment::EnvFileFacts;
 pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
-pub use environment::EnvFileFacts;
 pub use unit::{ProgramFacts, UnitFacts, VenvFacts, VenvScript};
+
+/// Files of sudo by path, in the order in which sudo reads them.
+pub type SudoersFiles = Vec<(Arc<str>, Sudoers)>;
 
 /// The schema a facts file names.
 pub const SCHEMA: &str = "golden.facts/1";
@@ -55,7 +58,7 @@ pub struct HostFacts {
     /// `/etc/passwd` and `/etc/group`.
     pub accounts: Observed<Accounts>,
     /// `/etc/sudoers` and the files it includes, by path.
-    pub sudoers: Observed<Vec<(Arc<str>, Sudoers)>>,
+    pub sudoers: Observed<SudoersFiles>,
     /// Walks by the path that was asked for.
     pub paths: BTreeMap<Arc<str>, Lookup>,
     /// Names in directories.
@@ -85,6 +88,7 @@ pub struct HostFacts {
 /// What was observed of something services rely on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a host has a handful of dependencies")]
 pub enum DependencyFacts {
     /// A Redis server.
     Redis {

@@ -35,6 +35,7 @@ fn hidden(salt: &Sha256, value: &str) -> String {
 /// Whether a variable holds a real secret: its name matches a pattern of the contract and its value is no
 /// placeholder, or its value has the shape of a well-known token.
 pub fn is_secret(contract: &Contract, name: &str, value: &str) -> bool {
-    let named = contract.env.secret_names.value.iter().any(|pattern| secret_shape::glob_matches(pattern, name));
+    let named =
+        contract.env.secret_names.value.iter().any(|pattern| secret_shape::glob_matches(pattern, name));
     (named && !secret_shape::is_placeholder(value)) || secret_shape::secret_shape(value).is_some()
 }

@@ -3,11 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::repository::{Search, WorkTree};
 use super::environment::{self, Layer};
+use super::repository::{Search, WorkTree};
 use super::{
-    ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts,
-    UnitFacts, VenvFacts,
+    ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts,
+    RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, UnitState};
@@ -15,7 +15,6 @@ use crate::model::{Credentials, Lookup, Observed, Undecided};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::UNIT_DIRECTORIES;
-use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
 /// The host as one rule may see it.
@@ -118,14 +117,16 @@ impl<'a> View<'a> {
     }
 
     /// Who may become root by sudo; `None` without sudo.
-    pub fn sudoers(&self) -> Result<Option<&'a Vec<(Arc<str>, Sudoers)>>, Undecided> {
+    pub fn sudoers(&self) -> Result<Option<&'a SudoersFiles>, Undecided> {
         self.facts(Need::Sudo)?.sudoers.known()
     }
 
     /// A user with all of its groups; `None` when the host has no such user.
     pub fn credentials(&self, user: &str) -> Result<Option<Credentials>, Undecided> {
         let accounts = self.accounts()?;
-        Ok(accounts.user(user).map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
+        Ok(accounts
+            .user(user)
+            .map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
     }
 
     /// The walk to a path of the family `need`.
@@ -254,7 +255,10 @@ impl<'a> View<'a> {
 
     /// Digests of the contract's own files.
     pub fn contract_files(&self) -> Result<&'a ContractFiles, Undecided> {
-        self.facts(Need::Contract)?.contract_files.as_ref().ok_or_else(|| not_looked_at("the contract's files"))
+        self.facts(Need::Contract)?
+            .contract_files
+            .as_ref()
+            .ok_or_else(|| not_looked_at("the contract's files"))
     }
 }
 

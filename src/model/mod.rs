@@ -11,11 +11,13 @@ pub mod section;
 pub mod subject;
 pub mod verdict;
 
-pub use looked::{Access, Credentials, End, Lookup, Meta, NodeKind, Step};
 pub use location::{Location, Stated};
+pub use looked::{Access, Credentials, End, Lookup, Meta, NodeKind, Step};
 pub use observed::{Observed, Undecided};
 pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
-pub use report::{ContractNote, Failure, NEEDS_LIVE_HOST, Report, RuleInfo, RuleResult, Said, Scope, Summary, WaiverNote};
+pub use report::{
+    ContractNote, Failure, NEEDS_LIVE_HOST, Report, RuleInfo, RuleResult, Said, Scope, Summary, WaiverNote,
+};
 pub use section::{Section, Severity};
 pub use subject::Subject;
 pub use verdict::Verdict;

@@ -62,6 +62,10 @@ pub struct Finding {
 
 impl Finding {
     /// Starts a finding: what is wrong, where, and which line of the contract demands otherwise.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a finding is complete only when its builder is asked how to mend it"
+    )]
     pub fn new(message: impl Into<String>, location: Location, demanded_by: Location) -> FindingBuilder {
         FindingBuilder(Finding {
             message: message.into(),

@@ -83,7 +83,8 @@ impl Page {
             (false, Scope::Root) => "root of",
         };
         let host = &report.host;
-        let line = format!("golden audit · {what} {host} · contract {name} {version} ({source}, sha256 {digest}…)");
+        let line =
+            format!("golden audit · {what} {host} · contract {name} {version} ({source}, sha256 {digest}…)");
         let line = self.paint(&line, Paint::Bold);
         let _ = writeln!(self.out, "{line}\n");
     }
@@ -98,7 +99,9 @@ impl Page {
         for result in results {
             match &result.said {
                 Said::Fail(failure) => self.failure(result, failure),
-                Said::Pass if verbose => self.line('✓', Paint::Green, name(result), result.key_words(), result.rule.id),
+                Said::Pass if verbose => {
+                    self.line('✓', Paint::Green, name(result), result.key_words(), result.rule.id)
+                }
                 Said::NotApplicable(why) if verbose => {
                     self.line('-', Paint::Dim, name(result), why, result.rule.id);
                 }
@@ -177,7 +180,8 @@ impl Page {
         let label = self.paint(&format!("{label:<LABEL$}"), Paint::Dim);
         let mut lines = text.lines();
         let first = lines.next().unwrap_or("");
-        let place = if place.is_empty() { String::new() } else { format!("   {}", self.paint(place, Paint::Dim)) };
+        let place =
+            if place.is_empty() { String::new() } else { format!("   {}", self.paint(place, Paint::Dim)) };
         let _ = writeln!(self.out, "{:INDENT$}{label} {first}{place}", "");
         for line in lines {
             let _ = writeln!(self.out, "{:width$}{line}", "", width = INDENT + LABEL + 1);

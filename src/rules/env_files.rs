@@ -61,7 +61,10 @@ pub fn may_hold_secrets(view: &ServiceView, path: &str) -> bool {
 }
 
 /// The variables of a file that hold real secrets; their values are for nobody's eyes.
-pub fn secrets<'a>(view: &ServiceView, content: &'a EnvFileFacts) -> Vec<&'a crate::syntax::env_file::Variable> {
+pub fn secrets<'a>(
+    view: &ServiceView,
+    content: &'a EnvFileFacts,
+) -> Vec<&'a crate::syntax::env_file::Variable> {
     let secret = |variable: &&crate::syntax::env_file::Variable| {
         crate::facts::secrets::is_secret(view.contract, &variable.name, &variable.value)
     };

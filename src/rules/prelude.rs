@@ -4,7 +4,8 @@ pub use crate::contract::*;
 pub use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
 pub use crate::facts::{Need, ProgramFacts};
 pub use crate::model::{
-    Access, Credentials, Finding, Location, Lookup, Meta, NodeKind, Observed, Outcome, Ruling, Stated, Step, Undecided,
+    Access, Credentials, Finding, Location, Lookup, Meta, NodeKind, Observed, Outcome, Ruling, Stated, Step,
+    Undecided,
 };
 pub use crate::rules::mend::quoted;
 pub use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};

@@ -9,7 +9,9 @@ pub fn written_demand(demand: &VariableDemand) -> String {
     match &demand.form {
         VariableForm::Equals(value) => format!("{name}={value}"),
         VariableForm::OneOf(values) => format!("{name}= one of {}", values.join(" ")),
-        VariableForm::Path { under: Some(directory) } => format!("{name}= an absolute path below {directory}"),
+        VariableForm::Path { under: Some(directory) } => {
+            format!("{name}= an absolute path below {directory}")
+        }
         VariableForm::Path { under: None } => format!("{name}= an absolute path"),
         VariableForm::Integer { min, max } => format!("{name}= a number from {min} to {max}"),
         VariableForm::Present => format!("{name}= some value"),

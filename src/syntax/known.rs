@@ -43,7 +43,9 @@ impl<'de> Deserialize<'de> for Name {
         let text = String::deserialize(deserializer)?;
         let tables = TABLES.iter().map(Table::items);
         let found = tables.into_iter().find_map(|items| items.names.get(text.as_str()).copied());
-        found.map(Name).ok_or_else(|| serde::de::Error::custom(format!("no systemd setting is called {text:?}")))
+        found
+            .map(Name)
+            .ok_or_else(|| serde::de::Error::custom(format!("no systemd setting is called {text:?}")))
     }
 }
 
@@ -101,8 +103,16 @@ struct Items {
 }
 
 static TABLES: [Table; 2] = [
-    Table { version: SystemdVersion(252), text: include_str!("known/systemd-252.txt"), items: OnceLock::new() },
-    Table { version: SystemdVersion(257), text: include_str!("known/systemd-257.txt"), items: OnceLock::new() },
+    Table {
+        version: SystemdVersion(252),
+        text: include_str!("known/systemd-252.txt"),
+        items: OnceLock::new(),
+    },
+    Table {
+        version: SystemdVersion(257),
+        text: include_str!("known/systemd-257.txt"),
+        items: OnceLock::new(),
+    },
 ];
 
 impl Table {
@@ -113,7 +123,8 @@ impl Table {
 
     fn items(&self) -> &Items {
         self.items.get_or_init(|| {
-            let mut items = Items { by_place: HashMap::with_capacity(1400), names: HashMap::with_capacity(600) };
+            let mut items =
+                Items { by_place: HashMap::with_capacity(1400), names: HashMap::with_capacity(600) };
             let mut section = "";
             for line in self.text.lines() {
                 if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -187,12 +198,17 @@ mod tests {
 
     #[test]
     fn settings_are_found_in_their_section_and_under_their_modern_name() {
-        let Known::Setting { section, key, kind } = look(V252, "service", "Service", "StartLimitInterval") else {
+        let Known::Setting { section, key, kind } = look(V252, "service", "Service", "StartLimitInterval")
+        else {
             panic!("unknown")
         };
         assert_eq!((section.as_str(), key.as_str(), kind), ("Unit", "StartLimitIntervalSec", "SECONDS"));
-        assert!(matches!(look(V252, "service", "Service", "StartLimitIntervalSec"), Known::WrongSection(name) if &*name == "Unit"));
-        assert!(matches!(look(V252, "service", "Install", "User"), Known::WrongSection(name) if &*name == "Service"));
+        assert!(
+            matches!(look(V252, "service", "Service", "StartLimitIntervalSec"), Known::WrongSection(name) if &*name == "Unit")
+        );
+        assert!(
+            matches!(look(V252, "service", "Install", "User"), Known::WrongSection(name) if &*name == "Service")
+        );
         assert_eq!(look(V252, "service", "Service", "Usr"), Known::Unknown);
         assert_eq!(look(V252, "service", "service", "User"), Known::UnknownSection);
         assert_eq!(look(V252, "service", "Timer", "OnCalendar"), Known::UnknownSection);
@@ -202,7 +218,13 @@ mod tests {
     #[test]
     fn versions_know_different_settings() {
         assert_eq!(look(V252, "service", "Service", "RestartSteps"), Known::Unknown);
-        assert!(matches!(look(SystemdVersion(257), "service", "Service", "RestartSteps"), Known::Setting { .. }));
-        assert!(matches!(look(SystemdVersion(300), "service", "Service", "RestartSteps"), Known::Setting { .. }));
+        assert!(matches!(
+            look(SystemdVersion(257), "service", "Service", "RestartSteps"),
+            Known::Setting { .. }
+        ));
+        assert!(matches!(
+            look(SystemdVersion(300), "service", "Service", "RestartSteps"),
+            Known::Setting { .. }
+        ));
     }
 }

@@ -4,29 +4,29 @@
 //! never panics, and keeps what the real reader would silently drop, because that is what people need
 //! to hear about.
 
-pub mod effective;
-pub mod known;
-pub mod search;
-pub mod specifier;
-pub mod unit_file;
-pub mod unit_name;
-pub mod value;
-pub mod version;
 pub mod accounts;
 pub mod command_line;
+pub mod effective;
 pub mod elf;
 pub mod env_file;
 pub mod env_shell;
 pub mod environment;
+pub mod glob;
+pub mod known;
+pub mod logrotate;
 mod make_variables;
 pub mod makefile;
-pub mod glob;
-pub mod logrotate;
 pub mod pyvenv_cfg;
 pub mod redis_conf;
+pub mod search;
 pub mod secret_shape;
 pub mod shebang;
 pub mod shell_words;
 mod shell_wrappers;
+pub mod specifier;
 pub mod sudoers;
+pub mod unit_file;
+pub mod unit_name;
+pub mod value;
+pub mod version;
 pub mod words;

@@ -97,17 +97,14 @@ mod tests {
 
     #[test]
     fn directories_from_specific_to_general() {
-        assert_eq!(drop_in_directories(&[name("foo-bar-baz.service")]), [
-            "foo-bar-baz.service.d",
-            "foo-bar-.service.d",
-            "foo-.service.d",
-            "service.d"
-        ]);
-        assert_eq!(drop_in_directories(&[name("sp@one.service")]), [
-            "sp@one.service.d",
-            "sp@.service.d",
-            "service.d"
-        ]);
+        assert_eq!(
+            drop_in_directories(&[name("foo-bar-baz.service")]),
+            ["foo-bar-baz.service.d", "foo-bar-.service.d", "foo-.service.d", "service.d"]
+        );
+        assert_eq!(
+            drop_in_directories(&[name("sp@one.service")]),
+            ["sp@one.service.d", "sp@.service.d", "service.d"]
+        );
     }
 
     #[test]
@@ -123,18 +120,24 @@ mod tests {
             drop_in("/etc/systemd/system/foo-.service.d/10-a.conf", 4),
             drop_in("/etc/systemd/system/service.d/05-top.conf", 4),
         ];
-        assert_eq!(surviving_drop_ins(found), [
-            "/etc/systemd/system/service.d/05-top.conf",
-            "/etc/systemd/system/foo-.service.d/10-a.conf"
-        ]);
+        assert_eq!(
+            surviving_drop_ins(found),
+            ["/etc/systemd/system/service.d/05-top.conf", "/etc/systemd/system/foo-.service.d/10-a.conf"]
+        );
         let mut masked = drop_in("/etc/systemd/system/x.service.d/10-a.conf", 4);
         masked.masked = true;
-        assert!(surviving_drop_ins(vec![masked, drop_in("/usr/lib/systemd/system/x.service.d/10-a.conf", 11)]).is_empty());
+        assert!(
+            surviving_drop_ins(vec![masked, drop_in("/usr/lib/systemd/system/x.service.d/10-a.conf", 11)])
+                .is_empty()
+        );
     }
 
     #[test]
     fn aliases_are_links_to_another_name() {
-        assert_eq!(alias_target(&name("redis.service"), "/lib/systemd/system/redis-server.service"), Some(name("redis-server.service")));
+        assert_eq!(
+            alias_target(&name("redis.service"), "/lib/systemd/system/redis-server.service"),
+            Some(name("redis-server.service"))
+        );
         assert_eq!(alias_target(&name("a@x.service"), "b@.service"), Some(name("b@x.service")));
         assert_eq!(alias_target(&name("a.service"), "/opt/a.service"), None);
         assert_eq!(alias_target(&name("a@x.service"), "/opt/a@.service"), None);

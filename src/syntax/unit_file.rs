@@ -222,10 +222,10 @@ mod tests {
 
     #[test]
     fn continuation_lines_join_with_one_blank_and_keep_the_first_line_number() {
-        assert_eq!(values("[S]\nA=x a \\\n b\nB=2\n"), [
-            ("A".into(), "x a   b".into(), 2),
-            ("B".into(), "2".into(), 4)
-        ]);
+        assert_eq!(
+            values("[S]\nA=x a \\\n b\nB=2\n"),
+            [("A".into(), "x a   b".into(), 2), ("B".into(), "2".into(), 4)]
+        );
         assert_eq!(values("[S]\nA=a \\\n # c\n ; c\n b\n"), [("A".into(), "a   b".into(), 2)]);
         assert_eq!(values("[S]\nA=end \\"), [("A".into(), "end".into(), 2)]);
         assert_eq!(values("[S]\n# c \\\nA=1\n"), [("A".into(), "1".into(), 3)]);

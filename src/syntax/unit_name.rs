@@ -6,8 +6,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// The types of units.
-const TYPES: &[&str] =
-    &["service", "socket", "target", "device", "mount", "automount", "swap", "timer", "path", "slice", "scope"];
+const TYPES: &[&str] = &[
+    "service",
+    "socket",
+    "target",
+    "device",
+    "mount",
+    "automount",
+    "swap",
+    "timer",
+    "path",
+    "slice",
+    "scope",
+];
 
 /// A valid unit name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -77,7 +77,10 @@ pub struct Answers {
 impl MemorySystem {
     fn below<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a str> {
         let prefix = if path == "/" { "/".to_owned() } else { format!("{path}/") };
-        self.nodes.range(prefix.clone()..).map(|(name, _)| name.as_str()).map_while(move |name| name.strip_prefix(&prefix))
+        self.nodes
+            .range(prefix.clone()..)
+            .map(|(name, _)| name.as_str())
+            .map_while(move |name| name.strip_prefix(&prefix))
     }
 }
 
@@ -91,8 +94,15 @@ impl Look for MemorySystem {
             MemoryNode::Unreadable(why) => return Observed::Unreadable(why.clone()),
         };
         let mode = if kind == NodeKind::Link { 0o777 } else { owned.mode };
-        let meta =
-            Meta { kind, uid: owned.uid, gid: owned.gid, mode, size, modified: owned.modified, links: owned.links };
+        let meta = Meta {
+            kind,
+            uid: owned.uid,
+            gid: owned.gid,
+            mode,
+            size,
+            modified: owned.modified,
+            links: owned.links,
+        };
         Observed::Found((meta, target))
     }
 
@@ -111,9 +121,9 @@ impl Look for MemorySystem {
 
     fn list(&self, path: &str) -> Observed<Vec<String>> {
         match self.nodes.get(path).map(|owned| &owned.node) {
-            Some(MemoryNode::Directory) => {
-                Observed::Found(self.below(path).filter(|name| !name.contains('/')).map(str::to_owned).collect())
-            }
+            Some(MemoryNode::Directory) => Observed::Found(
+                self.below(path).filter(|name| !name.contains('/')).map(str::to_owned).collect(),
+            ),
             Some(MemoryNode::Unreadable(why)) => Observed::Unreadable(why.clone()),
             _ => Observed::Absent,
         }

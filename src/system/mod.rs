@@ -14,7 +14,6 @@ use std::sync::Arc;
 use crate::model::answers::{Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitStates};
 use crate::model::{Meta, NodeKind, Observed, Scope};
 
-
 pub use memory::MemorySystem;
 pub use os::DiskSystem;
 pub use walk::Walker;

@@ -103,7 +103,8 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
         if let Some(step) = self.directories.borrow().get(path) {
             return step.clone();
         }
-        let step = self.look.node(path).map(|(meta, target)| Arc::new(Step { path: path.into(), meta, target }));
+        let step =
+            self.look.node(path).map(|(meta, target)| Arc::new(Step { path: path.into(), meta, target }));
         let worth_keeping = !matches!(&step, Observed::Found(step) if step.meta.kind == NodeKind::File);
         if worth_keeping {
             self.directories.borrow_mut().insert(path.into(), step.clone());

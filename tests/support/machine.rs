@@ -17,7 +17,13 @@
 //! ```
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test runs programs and says what it skips")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test runs programs, says what it skips, and fails by a panic"
+)]
 
 use std::fmt::Display;
 use std::io::Write;
@@ -87,7 +93,11 @@ pub fn machines_available() -> Result<(), String> {
         Ok(())
     });
     if let Err(why) = answer {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}: in CI a machine test may not be skipped");
+        assert_ne!(
+            std::env::var("CI").as_deref(),
+            Ok("true"),
+            "{why}: in CI a machine test may not be skipped"
+        );
         eprintln!("skipped: {why}");
     }
     answer.clone()
@@ -103,7 +113,7 @@ pub fn image(kind: Image, suite: Suite) -> PathBuf {
         Suite::Bookworm => "bookworm",
         Suite::Trixie => "trixie",
     };
-    PathBuf::from(answer(tool(["image", kind, suite])))
+    PathBuf::from(answer(&mut tool(["image", kind, suite])))
 }
 
 /// A machine, up or only laid; taken down when dropped.
@@ -144,7 +154,7 @@ impl Machine {
     /// Reboots it, and waits until it is up again.
     pub fn reboot(&mut self) {
         self.init = None;
-        self.init = Some(number(answer(tool(["reboot", &self.name]))));
+        self.init = Some(number(answer(&mut tool(["reboot", &self.name]))));
     }
 
     /// The name that `tools/machine` knows it by.
@@ -210,7 +220,8 @@ impl Machine {
 
     /// Writes a file, and the directories above it, with this mode and owner (`root:root`, `qt:qt`).
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>, mode: u32, owner: &str) {
-        let script = r#"mkdir -p "${1%/*}/"; rm -f "$1"; umask 077; cat >"$1"; chown "$3" "$1"; chmod "$2" "$1""#;
+        let script =
+            r#"mkdir -p "${1%/*}/"; rm -f "$1"; umask 077; cat >"$1"; chown "$3" "$1"; chmod "$2" "$1""#;
         let mode = format!("{mode:o}");
         let mut child = self
             .command(["/bin/sh", "-e", "-c", script, "sh", path, &mode, owner])

@@ -13,7 +13,9 @@ pub(super) fn accounts(system: &dyn System) -> Observed<Accounts> {
     let passwd = read(system, "/etc/passwd");
     let group = read(system, "/etc/group");
     match (passwd, group) {
-        (Observed::Found(passwd), Observed::Found(group)) => Observed::Found(accounts::parse(&passwd, &group)),
+        (Observed::Found(passwd), Observed::Found(group)) => {
+            Observed::Found(accounts::parse(&passwd, &group))
+        }
         (Observed::Unreadable(why), _) => Observed::Unreadable(format!("/etc/passwd: {why}")),
         (_, Observed::Unreadable(why)) => Observed::Unreadable(format!("/etc/group: {why}")),
         _ => Observed::Absent,

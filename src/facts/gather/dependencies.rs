@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Pad, Worker};
 use crate::contract::{Dependency, DependencyKind};
 use crate::facts::{DependencyFacts, Need};
-use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
 use crate::model::Observed;
+use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
 use crate::syntax::env_file;
 use crate::syntax::redis_conf::{self, RedisConf};
 
@@ -30,7 +30,11 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> BTreeMap<Arc<str>, D
 fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> DependencyFacts {
     match &dependency.kind {
         DependencyKind::Redis { address, password, .. } => {
-            let answer = ask_redis(worker, &address.value, password.as_ref().map(|(file, key)| (&*file.value, &*key.value)));
+            let answer = ask_redis(
+                worker,
+                &address.value,
+                password.as_ref().map(|(file, key)| (&*file.value, &*key.value)),
+            );
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
             let config_file = config_file(&answer);
             let written = match worker.needs(Need::ServerFiles) {
@@ -111,7 +115,9 @@ fn port(
 /// redis.conf, from where the server says it is.
 fn config_file(answer: &Observed<RedisAnswer>) -> String {
     match answer {
-        Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => path.clone(),
+        Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => {
+            path.clone()
+        }
         _ => USUAL_CONFIG.to_owned(),
     }
 }

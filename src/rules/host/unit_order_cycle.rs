@@ -42,7 +42,7 @@ type Edges<'a> = BTreeMap<String, Vec<(String, &'a Setting)>>;
 fn check(view: &View) -> Ruling {
     let edges = edges(view)?;
     let Some(cycle) = cycle(&edges) else { return Ok(Outcome::Pass) };
-    let Some((_, setting)) = cycle.last() else { return Ok(Outcome::Pass) };
+    let Some(setting) = offence(view, &cycle) else { return Ok(Outcome::Pass) };
     let mut names: Vec<&str> = cycle.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(names.first().copied());
     let lines: Vec<String> =
@@ -58,6 +58,17 @@ fn check(view: &View) -> Ruling {
         .observed(names.join(" after "))
         .mend(format!("a person must decide which of these lines goes: {}", lines.join("; ")))
         .into())
+}
+
+/// The line of a circle that the contract does not ask for; any line where it asks for all or for none.
+fn offence<'a>(view: &View, cycle: &[(String, &'a Setting)]) -> Option<&'a Setting> {
+    let next = cycle.iter().cycle().skip(1).map(|(name, _)| name);
+    let demanded = |name: &str, other: &str| {
+        let service = view.contract.services.iter().find(|service| service.unit.value == name);
+        service.is_some_and(|service| service.after_units.iter().any(|unit| unit.value == other))
+    };
+    let undemanded = cycle.iter().zip(next).find(|((name, _), other)| !demanded(name, other));
+    undemanded.map(|((_, setting), _)| *setting).or_else(|| cycle.last().map(|(_, setting)| *setting))
 }
 
 fn edges<'a>(view: &View<'a>) -> Result<Edges<'a>, Undecided> {

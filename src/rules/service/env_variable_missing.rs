@@ -25,6 +25,11 @@ rule! {
     /// - REDIS_HOST=localhost
     /// + #REDIS_HOST=localhost
     /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/x.conf root:root 0644
+    /// | [Service]
+    /// | UnsetEnvironment=REDIS_HOST
+    /// ```
     /// ```good
     /// replace /etc/quantum/backend.env
     /// - REDIS_HOST=localhost
@@ -44,6 +49,16 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
     }
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let layers = view.layers(unit, &demand.name)?;
+    if layers.last().is_none()
+        && let Some(unset) = unset_by(unit, &demand.name)
+    {
+        let mend = view.mend_by_deleting(unit, &unset.at);
+        return Ok(Finding::new(format!("{} is unset again", demand.name), unset.at.clone(), demand.at.clone())
+            .expected(written_demand(demand))
+            .observed(written(unset))
+            .mend(mend.unwrap_or_else(|| format!("a person must take {} out of {}", demand.name, unset.at)))
+            .into());
+    }
     let (message, location) = match layers.last() {
         Some(layer) if !layer.value.is_empty() => return Ok(Outcome::Pass),
         Some(layer) => (format!("{} is empty", demand.name), layer.at.clone()),
@@ -55,6 +70,13 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
         .overrode(shadowed(&demand.name, &layers))
         .mend(mend_variable(view, demand, layers.last()))
         .into())
+}
+
+/// The assignment that takes a variable out of the environment again.
+fn unset_by<'a>(unit: &'a EffectiveUnit, name: &str) -> Option<&'a Setting> {
+    let named = |word: &str| word.split('=').next() == Some(name);
+    let words = unit.words("Service", "UnsetEnvironment");
+    words.into_iter().find(|(word, _)| named(word)).map(|(_, setting)| setting)
 }
 
 fn where_it_belongs(view: &ServiceView, unit: &EffectiveUnit) -> Location {

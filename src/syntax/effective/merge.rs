@@ -110,8 +110,20 @@ fn adding(key: Name, kind: &str) -> Adding {
         || kind.ends_with("[...]]")
         || matches!(
             kind,
-            "CONDITION" | "ENVIRON" | "SYSCALLS" | "NAMESPACES" | "BOUNDINGSET" | "ARCHS" | "FAMILIES" | "FILESYSTEMS"
-                | "DEVICE" | "DEVICEWEIGHT" | "DEVICELATENCY" | "BANDWIDTH" | "SOCKET" | "TIMER"
+            "CONDITION"
+                | "ENVIRON"
+                | "SYSCALLS"
+                | "NAMESPACES"
+                | "BOUNDINGSET"
+                | "ARCHS"
+                | "FAMILIES"
+                | "FILESYSTEMS"
+                | "DEVICE"
+                | "DEVICEWEIGHT"
+                | "DEVICELATENCY"
+                | "BANDWIDTH"
+                | "SOCKET"
+                | "TIMER"
         )
         || LISTS.contains(&key.as_str());
     if list { Adding::All } else { Adding::Last }
@@ -119,14 +131,18 @@ fn adding(key: Name, kind: &str) -> Adding {
 
 /// Kinds whose text holds words in which a specifier is expanded; the others hold numbers and keywords.
 fn expands(kind: &str) -> bool {
-    !matches!(kind, "BOOLEAN" | "SECONDS" | "UNSIGNED" | "SIGNAL" | "SERVICETYPE" | "SERVICERESTART" | "KILLMODE")
+    !matches!(
+        kind,
+        "BOOLEAN" | "SECONDS" | "UNSIGNED" | "SIGNAL" | "SERVICETYPE" | "SERVICERESTART" | "KILLMODE"
+    )
 }
 
 const EXEC: &str = "PATH [ARGUMENT [...]]";
 
 impl Merge<'_> {
     fn fail(&mut self, note: &Note, path: &Arc<str>) {
-        self.unit.load = LoadState::Error(note.kind.words().to_owned(), Location::line(path.clone(), note.line));
+        self.unit.load =
+            LoadState::Error(note.kind.words().to_owned(), Location::line(path.clone(), note.line));
     }
 
     fn ignore(&mut self, path: &Arc<str>, note: &Note) {
@@ -155,10 +171,14 @@ impl Merge<'_> {
     fn entry(&mut self, entry: &Entry, path: &Arc<str>) {
         let at = Location::line(path.clone(), entry.line);
         let why = match known::look(self.version, self.unit.name.kind(), &entry.section, &entry.key) {
-            Known::Setting { section, key, kind } => return self.assign(section, key, kind, &entry.value, at),
+            Known::Setting { section, key, kind } => {
+                return self.assign(section, key, kind, &entry.value, at);
+            }
             Known::Private => return,
             Known::WrongSection(section) => format!("{} belongs in [{section}]", entry.key),
-            Known::Unknown => format!("systemd {} knows no {} in [{}]", self.version, entry.key, entry.section),
+            Known::Unknown => {
+                format!("systemd {} knows no {} in [{}]", self.version, entry.key, entry.section)
+            }
             Known::UnknownSection => {
                 format!("a {} has no section [{}]", self.unit.name.kind(), entry.section)
             }
@@ -255,7 +275,8 @@ impl Merge<'_> {
         } else if let (Some(second), false) = (second, oneshot) {
             self.refuse("there is more than one ExecStart=, which only Type=oneshot may have", second);
         } else if oneshot
-            && let Some(restart) = restart.filter(|restart| matches!(restart.value(), "always" | "on-success"))
+            && let Some(restart) =
+                restart.filter(|restart| matches!(restart.value(), "always" | "on-success"))
         {
             self.refuse(format!("Type=oneshot must not have Restart={}", restart.value()), restart.at);
         } else if kind.as_deref() == Some("dbus") && self.unit.scalar("Service", "BusName").is_none() {
@@ -290,7 +311,9 @@ fn well_formed_command(line: &str) -> Result<(), String> {
     let program = program.trim_start_matches(['-', '@', ':', '+', '!', '|']);
     match program {
         "" => Err("there is no program".into()),
-        program if program.contains('/') && !program.starts_with('/') => Err(format!("{program:?} is no absolute path")),
+        program if program.contains('/') && !program.starts_with('/') => {
+            Err(format!("{program:?} is no absolute path"))
+        }
         _ => Ok(()),
     }
 }
@@ -335,7 +358,10 @@ mod tests {
 
     #[test]
     fn what_systemd_drops_leaves_the_earlier_value() {
-        let unit = merge(&[("/u", "[Service]\nExecStart=/bin/true\nRestartSec=10\nRestartSec=5 # c\nUsr=qt\n[Install]\nUser=x\n")]);
+        let unit = merge(&[(
+            "/u",
+            "[Service]\nExecStart=/bin/true\nRestartSec=10\nRestartSec=5 # c\nUsr=qt\n[Install]\nUser=x\n",
+        )]);
         assert_eq!(unit.scalar("Service", "RestartSec").unwrap().value(), "10s");
         let ignored: Vec<_> = unit.ignored.iter().map(|ignored| ignored.at.to_string()).collect();
         assert_eq!(ignored, ["/u:4", "/u:5", "/u:7"]);

@@ -161,13 +161,18 @@ impl EffectiveUnit {
     pub fn is_all_of_file(&self, setting: &Setting) -> bool {
         let path = &setting.at.path;
         let is_it = |other: &Setting| other.section == setting.section && other.key == setting.key;
-        let speaks = |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
+        let speaks =
+            |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
         self.settings.iter().chain(&self.resets).all(|other| is_it(other) || !speaks(other))
             && self.ignored.iter().all(|ignored| ignored.at.path != *path)
     }
 
     /// Every assignment that counts of a setting that takes several.
-    pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> + use<'_> {
+    pub fn assignments(
+        &self,
+        section: &str,
+        key: &str,
+    ) -> impl DoubleEndedIterator<Item = &Setting> + use<'_> {
         // A name that no version knows is the name of no setting.
         let wanted = known::name(section).zip(known::name(key));
         self.settings.iter().filter(move |setting| wanted == Some((setting.section, setting.key)))

@@ -33,7 +33,12 @@ fn refused<T>(why: impl Into<String>) -> Result<T, Mangled> {
 }
 
 /// The canonical form of a non-empty value. `None` where the text itself is the value.
-pub fn canonical(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<Option<String>, Mangled> {
+pub fn canonical(
+    version: SystemdVersion,
+    key: &str,
+    kind: &str,
+    text: &str,
+) -> Result<Option<String>, Mangled> {
     match kind {
         "BOOLEAN" => boolean(text).map(|value| Some(yes_no(value))),
         "SECONDS" => span(key, text).map(Some),
@@ -58,17 +63,22 @@ pub fn canonical(version: SystemdVersion, key: &str, kind: &str, text: &str) -> 
 /// Settings that `--dump-configuration-items` calls PATH or OTHER but that hold several words.
 const LISTS_OF_PATHS: &[&str] = &["ExecSearchPath"];
 
-const RESTARTS: &[&str] = &["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"];
+const RESTARTS: &[&str] =
+    &["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"];
 
 fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
     match key {
         "MemoryMax" | "MemoryHigh" | "MemorySwapMax" | "MemoryZSwapMax" | "MemoryLimit" => {
             number::memory(text, false).map(Some)
         }
-        "MemoryMin" | "MemoryLow" | "DefaultMemoryMin" | "DefaultMemoryLow" => number::memory(text, true).map(Some),
+        "MemoryMin" | "MemoryLow" | "DefaultMemoryMin" | "DefaultMemoryLow" => {
+            number::memory(text, true).map(Some)
+        }
         "TasksMax" => number::tasks(text).map(Some),
         "CPUQuota" => number::cpu_quota(text).map(Some),
-        "TimeoutStopSec" | "TimeoutAbortSec" | "JobTimeoutSec" | "JobRunningTimeoutSec" => span(key, text).map(Some),
+        "TimeoutStopSec" | "TimeoutAbortSec" | "JobTimeoutSec" | "JobRunningTimeoutSec" => {
+            span(key, text).map(Some)
+        }
         "ProtectSystem" => boolean_or(text, &["full", "strict"]).map(Some),
         "ProtectHome" => boolean_or(text, &["read-only", "tmpfs"]).map(Some),
         "WorkingDirectory" => path::working_directory(text).map(Some),
@@ -128,7 +138,8 @@ fn service_types(version: SystemdVersion) -> Vec<&'static str> {
 
 fn span(key: &str, text: &str) -> Result<String, Mangled> {
     // An infinite timeout has an old spelling (systemd.service(5)).
-    let zero_is_infinite = matches!(key, "TimeoutStartSec" | "TimeoutStopSec" | "TimeoutSec" | "TimeoutAbortSec");
+    let zero_is_infinite =
+        matches!(key, "TimeoutStartSec" | "TimeoutStopSec" | "TimeoutSec" | "TimeoutAbortSec");
     match time_span::parse(text) {
         Some(Span(0)) if zero_is_infinite => Ok(time_span::format(Span::INFINITY)),
         Some(span) => Ok(time_span::format(span)),
@@ -142,7 +153,9 @@ fn file_mode(key: &str, text: &str) -> Result<Option<String>, Mangled> {
         return Ok(None);
     }
     match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o7777 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(format!("{mode:04o}"))),
+        Ok(mode) if mode <= 0o7777 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Some(format!("{mode:04o}")))
+        }
         _ => dropped(format!("{text:?} is no octal mode")),
     }
 }

@@ -7,7 +7,8 @@ const INFINITY: &str = "infinity";
 
 /// Reads a size with the suffixes B K M G T P E to the base 1024, each at most once and falling: `1M512K`.
 pub fn parse_size(text: &str) -> Option<u64> {
-    const SUFFIXES: &[(char, u32)] = &[('E', 60), ('P', 50), ('T', 40), ('G', 30), ('M', 20), ('K', 10), ('B', 0)];
+    const SUFFIXES: &[(char, u32)] =
+        &[('E', 60), ('P', 50), ('T', 40), ('G', 30), ('M', 20), ('K', 10), ('B', 0)];
     let mut rest = text.trim();
     let mut total: u64 = 0;
     let mut allowed = 0;
@@ -23,7 +24,8 @@ pub fn parse_size(text: &str) -> Option<u64> {
         };
         let whole: u64 = whole.parse().ok()?;
         let after = after.trim_start();
-        let found = SUFFIXES.iter().enumerate().skip(allowed).find(|(_, (suffix, _))| after.starts_with(*suffix));
+        let found =
+            SUFFIXES.iter().enumerate().skip(allowed).find(|(_, (suffix, _))| after.starts_with(*suffix));
         let (shift, after) = match found {
             Some((at, (_, shift))) => {
                 allowed = at + 1;
@@ -115,17 +117,19 @@ pub(super) fn cpu_quota(text: &str) -> Result<String, Mangled> {
 /// `safe_atou`: decimal, `0x` hexadecimal, `0` octal, `0b` binary, `0o` octal.
 fn decimal(text: &str) -> Option<u64> {
     let text = text.trim_start().strip_prefix('+').unwrap_or(text);
-    let based = |prefix: &str, base| text.strip_prefix(prefix).map(|rest| u64::from_str_radix(rest, base).ok());
+    let based =
+        |prefix: &str, base| text.strip_prefix(prefix).map(|rest| u64::from_str_radix(rest, base).ok());
     let digits = |rest: &str, base| {
-        (!rest.is_empty() && !rest.starts_with(['+', '-'])).then(|| u64::from_str_radix(rest, base).ok()).flatten()
+        (!rest.is_empty() && !rest.starts_with(['+', '-']))
+            .then(|| u64::from_str_radix(rest, base).ok())
+            .flatten()
     };
-    based("0x", 16)
-        .or_else(|| based("0b", 2))
-        .or_else(|| based("0o", 8))
-        .unwrap_or_else(|| match text.strip_prefix('0') {
+    based("0x", 16).or_else(|| based("0b", 2)).or_else(|| based("0o", 8)).unwrap_or_else(|| {
+        match text.strip_prefix('0') {
             Some(rest) if !rest.is_empty() => digits(rest, 8),
             _ => digits(text, 10),
-        })
+        }
+    })
 }
 
 pub(super) fn unsigned(text: &str) -> Result<String, Mangled> {
@@ -159,8 +163,8 @@ pub(super) fn limit(key: &str, text: &str) -> Result<String, Mangled> {
             return Some(INFINITY.into());
         }
         match key {
-            "LimitFSIZE" | "LimitDATA" | "LimitSTACK" | "LimitCORE" | "LimitRSS" | "LimitAS" | "LimitMEMLOCK"
-            | "LimitMSGQUEUE" => parse_size(text).map(format_size),
+            "LimitFSIZE" | "LimitDATA" | "LimitSTACK" | "LimitCORE" | "LimitRSS" | "LimitAS"
+            | "LimitMEMLOCK" | "LimitMSGQUEUE" => parse_size(text).map(format_size),
             "LimitCPU" => time_span::parse(text).map(|span| span.0.div_ceil(1_000_000).to_string()),
             "LimitRTTIME" => time_span::parse(text).map(|span| span.0.to_string()),
             "LimitNICE" => Some(text.to_owned()),
@@ -176,9 +180,9 @@ pub(super) fn limit(key: &str, text: &str) -> Result<String, Mangled> {
 }
 
 const SIGNALS: &[&str] = &[
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-    "WINCH", "IO", "PWR", "SYS",
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 fn signal_number(text: &str) -> Option<usize> {

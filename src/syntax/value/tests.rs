@@ -1,7 +1,8 @@
 use super::*;
 
 fn read(key: &str, text: &str) -> Result<Option<String>, Mangled> {
-    let kind = ["Service", "Unit"].iter().find_map(|section| crate::syntax::known::kind(section, key)).unwrap();
+    let kind =
+        ["Service", "Unit"].iter().find_map(|section| crate::syntax::known::kind(section, key)).unwrap();
     canonical(SystemdVersion(252), key, kind, text)
 }
 

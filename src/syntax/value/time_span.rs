@@ -70,7 +70,8 @@ pub fn parse(text: &str) -> Option<Span> {
         };
         let after = after.trim_start();
         // The longest unit that fits, as `msec` must not be read as `m`.
-        let unit = UNITS.iter().filter(|(name, _)| after.starts_with(name)).max_by_key(|(name, _)| name.len());
+        let unit =
+            UNITS.iter().filter(|(name, _)| after.starts_with(name)).max_by_key(|(name, _)| name.len());
         let (scale, after) = unit.map_or((SECOND, after), |(name, scale)| (*scale, &after[name.len()..]));
         total = total.checked_add(amount(whole, fraction, scale)?)?;
         rest = after.trim_start();

@@ -61,9 +61,20 @@ fn interface(name: &str) -> &'static str {
     }
 }
 
-async fn get(connection: &Connection, path: &str, interface: &str, property: &str) -> zbus::Result<OwnedValue> {
+async fn get(
+    connection: &Connection,
+    path: &str,
+    interface: &str,
+    property: &str,
+) -> zbus::Result<OwnedValue> {
     let reply: Message = connection
-        .call_method(Some(SYSTEMD), path, Some("org.freedesktop.DBus.Properties"), "Get", &(interface, property))
+        .call_method(
+            Some(SYSTEMD),
+            path,
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &(interface, property),
+        )
         .await?;
     reply.body().deserialize()
 }

@@ -199,4 +199,3 @@ impl System for DiskSystem {
         rustix::process::geteuid().as_raw()
     }
 }
-

@@ -94,7 +94,6 @@ impl Ask for LiveHost {
         }
         last
     }
-
 }
 
 /// A listening line of `/proc/net/tcp{,6}` (proc(5)).

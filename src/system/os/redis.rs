@@ -17,7 +17,11 @@ pub(super) fn ask(question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
         // Nobody listens: that is an answer of the kernel.
         Err(error) if error.is_connection_refusal() => return Observed::Absent,
         Err(error) => {
-            return Observed::Unreadable(format!("{} could not be asked: {}", question.address, plain(&error)));
+            return Observed::Unreadable(format!(
+                "{} could not be asked: {}",
+                question.address,
+                plain(&error)
+            ));
         }
     };
     match redis::cmd("PING").query::<String>(&mut connection) {
@@ -43,7 +47,8 @@ fn connect(question: &RedisQuestion<'_>) -> RedisResult<Connection> {
     if let Some(password) = question.password {
         settings = settings.set_password(password);
     }
-    let connection = Client::open(info.set_redis_settings(settings))?.get_connection_with_timeout(TIME_LIMIT)?;
+    let connection =
+        Client::open(info.set_redis_settings(settings))?.get_connection_with_timeout(TIME_LIMIT)?;
     connection.set_read_timeout(Some(TIME_LIMIT))?;
     connection.set_write_timeout(Some(TIME_LIMIT))?;
     Ok(connection)

@@ -33,7 +33,10 @@ pub(super) fn quick_check(path: &Path, check_up_to: u64) -> Observed<String> {
         Ok(line) => Observed::Found(line),
         // What SQLite itself calls corrupt is an answer, not a failed look.
         Err(rusqlite::Error::SqliteFailure(error, text))
-            if matches!(error.code, rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) =>
+            if matches!(
+                error.code,
+                rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase
+            ) =>
         {
             Observed::Found(text.unwrap_or_else(|| error.to_string()))
         }
@@ -62,7 +65,8 @@ fn beside(path: &Path) -> Beside {
 
 fn check(path: &Path, options: &str) -> rusqlite::Result<String> {
     let uri = format!("file:{}?{options}", percent_encoded(&path.to_string_lossy()));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(Duration::from_millis(500))?;
     let start = Instant::now();

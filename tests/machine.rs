@@ -1,0 +1,156 @@
+//! A really booted machine: the example is compliant there, every break of the catalogue is caught with its
+//! rule, subject and place, every rewrite with the same meaning is not, and the printed mend commands mend.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
+
+#[path = "machine/catalogue.rs"]
+mod catalogue;
+#[path = "machine/demo.rs"]
+mod demo;
+#[path = "support/machine.rs"]
+mod machine;
+
+use catalogue::{Break, Rewrite};
+use demo::{Demo, Judged};
+
+/// A service whose process is older than what was edited says so; that follows from every edit that nobody
+/// takes up by a restart, and is what a break expects only where it is the point (`strict`).
+const STALE: &[&str] = &["process-older-than-unit"];
+
+#[test]
+fn the_audit_on_a_booted_machine() {
+    if let Err(why) = machine::machines_available() {
+        println!("skipped: {why}");
+        return;
+    }
+    let demo = Demo::boot();
+    let baseline = demo.audit();
+    assert_eq!(baseline.code, 0, "{}", demo.human());
+    assert_eq!(baseline.undecided(), Vec::<String>::new());
+    baseline.assert_not_applicable_are_listed();
+    demo.assert_data_flows();
+
+    let mut wrong = Vec::new();
+    let breaks = catalogue::breaks();
+    let mut score = Score::default();
+    for entry in &breaks {
+        score.judge(&demo, &baseline, entry, &mut wrong);
+    }
+    let rewrites = catalogue::rewrites();
+    let silent = rewrites.iter().filter(|rewrite| is_silent(&demo, &baseline, rewrite, &mut wrong)).count();
+    let moved = rewrites.iter().filter(|rewrite| rewrite.moves).count();
+
+    println!(
+        "mutations: caught {}/{}, rewrites: silent {silent}/{} ({moved} move a value), mends: {} worked, {} for a person",
+        score.caught,
+        breaks.len(),
+        rewrites.len(),
+        score.mended,
+        score.for_a_person
+    );
+    let after = demo.audit();
+    assert_eq!(after.failures(), baseline.failures(), "the machine was not put back");
+    assert!(breaks.len() >= 100 && rewrites.len() >= 40 && moved >= 25);
+    assert!(wrong.is_empty(), "{} wrong:\n\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[derive(Default)]
+struct Score {
+    caught: usize,
+    mended: usize,
+    for_a_person: usize,
+}
+
+impl Score {
+    fn judge(&mut self, demo: &Demo, baseline: &Judged, entry: &Break, wrong: &mut Vec<String>) {
+        let snapshot = demo.snapshot(&entry.paths(), !entry.touched.is_empty());
+        demo.change(&entry.shell, !entry.no_reload);
+        let judged = demo.audit();
+        let complaint = complaint(baseline, &judged, entry);
+        match &complaint {
+            None => self.caught += 1,
+            Some(why) => wrong.push(format!("{} {}: {why}", entry.section, entry.name)),
+        }
+        let mut ran = entry.shell.clone();
+        if complaint.is_none() && entry.rule != "undecided" {
+            let finding = judged.finding(&entry.rule, &entry.subject, &entry.place);
+            let remedy = &finding.remedy;
+            if remedy.contains("person must") {
+                self.for_a_person += 1;
+            } else {
+                ran.push_str(remedy);
+                let before_mend = demo.snapshot(&catalogue::paths_in(remedy), false);
+                match demo.mend(&finding) {
+                    None => self.mended += 1,
+                    Some(why) => wrong
+                        .push(format!("{} {}: {remedy:?} did not mend it: {why}", entry.section, entry.name)),
+                }
+                demo.restore(&before_mend, None);
+            }
+        }
+        demo.restore(&snapshot, entry.undo.as_deref());
+        demo.settle(&ran);
+    }
+}
+
+/// Why a break does not count as caught.
+fn complaint(baseline: &Judged, judged: &Judged, entry: &Break) -> Option<String> {
+    let new = new_failures(baseline, judged);
+    let expected = |rule: &str, subject: &str, place: &str| {
+        let named = place == entry.place || place.starts_with(&format!("{}:", entry.place));
+        rule == entry.rule
+            && (entry.subject == "any" || subject == entry.subject)
+            && (named || entry.rule == "undecided")
+    };
+    if entry.rule == "undecided" {
+        let found = judged.undecided();
+        return (found.is_empty() || judged.code == 0)
+            .then(|| format!("nothing was undecided, exit {}", judged.code));
+    }
+    if !new.iter().any(|(rule, subject, place)| expected(rule, subject, place)) {
+        return Some(format!("{} {} {} was not said; new: {new:#?}", entry.rule, entry.subject, entry.place));
+    }
+    if judged.code != 1 && !judged.is_should(&entry.rule) {
+        return Some(format!("exit {}", judged.code));
+    }
+    let allowed = |rule: &str| {
+        rule == entry.rule
+            || entry.also.iter().any(|also| also == rule)
+            || (!entry.strict && STALE.contains(&rule))
+    };
+    let unrelated: Vec<_> = new.iter().filter(|(rule, ..)| !allowed(rule)).collect();
+    if !unrelated.is_empty() {
+        return Some(format!("said beside it: {unrelated:#?}"));
+    }
+    let undecided = judged.undecided();
+    (!undecided.is_empty() && !allowed("undecided")).then(|| format!("undecided beside it: {undecided:#?}"))
+}
+
+/// What fails now and did not before; a finding that only moved with its line is the same finding.
+fn new_failures(baseline: &Judged, judged: &Judged) -> Vec<demo::Failure> {
+    let before = baseline.failures();
+    let mut new = judged.failures();
+    new.retain(|(rule, subject, _)| !before.iter().any(|(was, of, _)| was == rule && of == subject));
+    new
+}
+
+fn is_silent(demo: &Demo, baseline: &Judged, rewrite: &Rewrite, wrong: &mut Vec<String>) -> bool {
+    let snapshot = demo.snapshot(&rewrite.paths(), false);
+    demo.change(&rewrite.shell, true);
+    let judged = demo.audit();
+    let mut new = new_failures(baseline, &judged);
+    new.retain(|(rule, ..)| !STALE.contains(&rule.as_str()));
+    demo.restore(&snapshot, None);
+    demo.settle(&rewrite.shell);
+    let silent = new.is_empty() && judged.undecided().is_empty();
+    if !silent {
+        wrong.push(format!("false alarm, {}: {new:#?} {:#?}", rewrite.name, judged.undecided()));
+    }
+    silent
+}

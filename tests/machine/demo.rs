@@ -1,0 +1,353 @@
+//! The example on a booted machine: made once, changed and put back many times.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::catalogue::VARIABLES;
+use super::machine::Machine;
+
+/// The demo host.
+pub struct Demo {
+    machine: Machine,
+}
+
+/// A report.
+pub struct Judged {
+    /// Exit code.
+    pub code: i32,
+    report: Value,
+}
+
+/// Paths as they were, kept on the machine.
+pub struct Snapshot {
+    directory: String,
+    paths: Vec<String>,
+}
+
+/// A failure and what the report says mends it.
+pub struct Found {
+    rule: String,
+    subject: String,
+    key: String,
+    /// The mend command, or words for a person.
+    pub remedy: String,
+}
+
+/// Rule, subject, place.
+pub type Failure = (String, String, String);
+
+fn checkout(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+impl Demo {
+    /// Makes and boots it, and waits until a trade was made.
+    pub fn boot() -> Self {
+        let image = Command::new(checkout("demo/image")).arg("bookworm").output().expect("demo/image");
+        assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
+        let image = String::from_utf8(image.stdout).expect("a path");
+        let mut machine = Machine::prepare(Path::new(image.trim()));
+        let install = Command::new(checkout("demo/install"))
+            .arg(env!("CARGO_BIN_EXE_golden"))
+            .env("GOLDEN_ROOT", machine.root())
+            .output()
+            .expect("demo/install");
+        assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
+        machine.up(&[]);
+        let demo = Self { machine };
+        demo.wait_for_a_trade();
+        demo.machine.sh_ok("cp -a /opt/quantum/data/quantum_trader.db /snap-db");
+        demo
+    }
+
+    fn wait_for_a_trade(&self) {
+        let healthy = "systemctl -q is-active quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server && \
+             test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db \"SELECT count(*) FROM trades WHERE at > strftime('%s','now') - 2\")\" -gt 0 && \
+             test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db 'SELECT count(*) FROM heartbeats')\" -ge 3";
+        self.machine.wait_until("the example trades", healthy);
+    }
+
+    /// The audit as JSON.
+    pub fn audit(&self) -> Judged {
+        self.audit_with(&[])
+    }
+
+    fn audit_with(&self, more: &[&str]) -> Judged {
+        let mut words = vec!["golden", "audit", "--format", "json"];
+        words.extend(more);
+        let output = self.machine.run(&words);
+        let code = output.status.code().expect("an exit code");
+        let report = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        Judged { code, report }
+    }
+
+    /// The audit as a person sees it.
+    pub fn human(&self) -> String {
+        String::from_utf8_lossy(&self.machine.run(&["golden", "audit"]).stdout).into_owned()
+    }
+
+    /// One event goes from the market through Redis to a trade and a changed size; a killed service shows.
+    pub fn assert_data_flows(&self) {
+        let query = |sql: &str| {
+            self.machine.ok(&["sqlite3", "-readonly", "/opt/quantum/data/quantum_trader.db", sql])
+        };
+        let event = self
+            .machine
+            .sh_ok("redis-cli --raw XREVRANGE quantum:stream:trade.intent + - COUNT 1 | head -n 1");
+        let traded = format!(
+            "test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db \"SELECT count(*) FROM trades WHERE event_id = '{}'\")\" = 1",
+            event.trim()
+        );
+        self.machine.wait_until("the newest event is traded", &traded);
+        self.machine.wait_until(
+            "the size follows the trades",
+            "test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db 'SELECT count(DISTINCT size) FROM sizes')\" -ge 2",
+        );
+        for (service, sign) in [
+            ("ai-engine", "SELECT max(rowid) FROM trades"),
+            ("execution", "SELECT max(rowid) FROM trades"),
+            ("rl-agent", "SELECT max(id) FROM sizes"),
+            ("backend", "SELECT 0"),
+        ] {
+            self.machine.sh_ok(&format!("systemctl stop quantum-{service}; sleep 0.7"));
+            let before = query(sign);
+            self.machine.sh_ok("sleep 1.2");
+            assert_eq!(query(sign), before, "without {service} the data still moves");
+            if service == "backend" {
+                assert!(!self.machine.sh("exec 3<>/dev/tcp/127.0.0.1/8000").status.success());
+            }
+            self.machine.sh_ok(&format!("systemctl start quantum-{service}"));
+        }
+        self.wait_for_a_trade();
+    }
+
+    /// Runs the shell lines of an entry; systemd is told of changed files.
+    pub fn change(&self, shell: &str, reload: bool) {
+        let variables: String =
+            VARIABLES.iter().map(|(name, value)| format!("{}={value}\n", &name[1..])).collect();
+        let reload = if reload { "\nsystemctl daemon-reload" } else { "" };
+        let script = format!("{variables}{shell}{reload}");
+        let output = self.machine.run(&["bash", "-c", &script]);
+        assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Copies these paths away; returns them. A directory that holds everything is copied only when `whole` says
+    /// that the paths are meant as they stand.
+    pub fn snapshot(&self, paths: &[String], whole: bool) -> Snapshot {
+        let directory = self.machine.ok(&["mktemp", "-d", "/snap.XXXXXX"]).trim().to_owned();
+        let mut script = "cd /\n".to_owned();
+        let top = |path: &str| {
+            format!(
+                "p={path}; while [ ! -e \"$p\" ] && [ ! -L \"$p\" ] && [ \"$(dirname $p)\" != / ] && [ ! -e \"$(dirname $p)\" ]; do p=$(dirname $p); done; echo $p\n"
+            )
+        };
+        let tops: String = paths.iter().map(|path| top(path)).collect();
+        let tops: Vec<String> = self.machine.sh_ok(&tops).lines().map(str::to_owned).collect();
+        for path in &tops {
+            // Directories that hold everything are saved without what lies in them.
+            script.push_str(&format!(
+                "if [ -e {path} ] || [ -L {path} ]; then {}; fi\n",
+                save(&directory, path, whole)
+            ));
+        }
+        self.machine.sh_ok(&script);
+        Snapshot { directory, paths: tops }
+    }
+
+    /// Puts a snapshot back.
+    pub fn restore(&self, snapshot: &Snapshot, undo: Option<&str>) {
+        let mut script = String::new();
+        if let Some(undo) = undo {
+            script.push_str(&format!("{undo}\n"));
+        }
+        for path in &snapshot.paths {
+            script.push_str(&put_back(&snapshot.directory, path));
+        }
+        script.push_str(&format!("rm -rf {}; systemctl daemon-reload\n", snapshot.directory));
+        self.machine.sh_ok(&script);
+    }
+
+    /// After breaks that touch what runs: everything runs again, newer than its files.
+    pub fn settle(&self, shell: &str) {
+        let live = ["systemctl", "redis-cli", "kill", "python3 -c", "restart"]
+            .iter()
+            .any(|word| shell.contains(word));
+        let dead = !self
+            .machine
+            .run(&[
+                "systemctl",
+                "-q",
+                "is-active",
+                "redis-server",
+                "quantum-backend",
+                "quantum-ai-engine",
+                "quantum-execution",
+                "quantum-rl-agent",
+            ])
+            .status
+            .success();
+        if live || dead {
+            let redis = if shell.contains("redis") || dead { "systemctl restart redis-server; " } else { "" };
+            self.machine.sh_ok(&format!(
+                "systemctl reset-failed; {redis}\
+                 systemctl restart quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent"
+            ));
+        }
+    }
+
+    /// Runs a mend command; says why the finding is still there after it.
+    pub fn mend(&self, finding: &Found) -> Option<String> {
+        let output = self.machine.run(&["bash", "-c", &finding.remedy]);
+        if !output.status.success() {
+            return Some(format!(
+                "exit {:?}: {}",
+                output.status.code(),
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        }
+        // A server that was just restarted may need a moment to listen.
+        for _ in 0..20 {
+            if !self.audit_with(&["--rule", &finding.rule]).has(finding) {
+                return None;
+            }
+            self.machine.sh_ok("sleep 0.1");
+        }
+        Some("it still fails".to_owned())
+    }
+}
+
+/// Paths whose content is not put back: only owner, mode and what the entry names inside.
+const SHELLS: &[&str] = &[
+    "/opt/quantum",
+    "/opt/quantum/data",
+    "/etc/quantum",
+    "/etc/systemd/system",
+    "/usr/local/bin",
+    "/home/qt",
+    "/home/qt/quantum_trader",
+    "/home/qt/quantum_trader/.git",
+    "/opt/quantum/ai_engine/models",
+    "/opt/quantum/secrets",
+];
+
+fn save(snap: &str, path: &str, whole: bool) -> String {
+    let copy = format!("cp -a --parents {path} {snap}/");
+    match path {
+        "/etc/systemd/system" | "/etc/quantum" => copy,
+        _ if !whole && SHELLS.contains(&path) => {
+            let same = |tool: &str| format!("{tool} --reference={path} {snap}{path}");
+            format!(
+                "mkdir -p {snap}{path} && {} && {} && touch {snap}{path}/.shell",
+                same("chmod"),
+                same("chown")
+            )
+        }
+        _ => copy,
+    }
+}
+
+fn put_back(snap: &str, path: &str) -> String {
+    format!(
+        "if [ -e {snap}{path}/.shell ]; then mkdir -p {path}; chmod --reference={snap}{path} {path}; \
+         chown --reference={snap}{path} {path}; \
+         elif [ -e {snap}{path} ] || [ -L {snap}{path} ]; then rm -rf {path}; mkdir -p $(dirname {path}); \
+         cp -a {snap}{path} {path}; else rm -rf {path}; fi\n"
+    )
+}
+
+impl Judged {
+    fn results(&self) -> impl Iterator<Item = &Value> {
+        self.report["results"].as_array().expect("results").iter()
+    }
+
+    /// Every failure: rule, subject, place.
+    pub fn failures(&self) -> Vec<Failure> {
+        let failed = self.results().filter(|result| result["outcome"] == "fail");
+        failed
+            .map(|result| (text(&result["rule"]), text(&result["subject"]), place(&result["location"])))
+            .collect()
+    }
+
+    /// Every undecided: rule and reason.
+    pub fn undecided(&self) -> Vec<String> {
+        let open = self.results().filter(|result| result["outcome"] == "undecided");
+        open.map(|result| format!("{} {}: {}", result["rule"], result["subject"], result["message"]))
+            .collect()
+    }
+
+    /// Whether a rule's failures are warnings.
+    pub fn is_should(&self, rule: &str) -> bool {
+        self.results().any(|result| {
+            result["rule"] == rule && result["outcome"] == "fail" && result["severity"] == "should"
+        })
+    }
+
+    /// The failure of a rule at a place, by what tells it apart from others.
+    pub fn finding(&self, rule: &str, subject: &str, place_of: &str) -> Found {
+        let of = |result: &&Value| {
+            let at = place(&result["location"]);
+            result["rule"] == rule
+                && result["outcome"] == "fail"
+                && (subject == "any" || result["subject"] == subject)
+                && (at == place_of || at.starts_with(&format!("{place_of}:")))
+        };
+        let result = self.results().find(of).expect("the finding was just there");
+        Found {
+            rule: rule.to_owned(),
+            subject: text(&result["subject"]),
+            key: text(&result["key"]),
+            remedy: text(&result["remedy"]),
+        }
+    }
+
+    fn has(&self, finding: &Found) -> bool {
+        self.results().any(|result| {
+            result["outcome"] == "fail"
+                && text(&result["rule"]) == finding.rule
+                && text(&result["subject"]) == finding.subject
+                && text(&result["key"]) == finding.key
+        })
+    }
+
+    /// What does not apply on the demo host is known, with its reason.
+    pub fn assert_not_applicable_are_listed(&self) {
+        let here: std::collections::BTreeSet<String> = self
+            .results()
+            .filter(|result| result["outcome"] == "not-applicable")
+            .map(|result| {
+                let key = result["key"].as_str().map_or(String::new(), |key| format!(" {key}"));
+                format!(
+                    "{} {}{key}: {}",
+                    text(&result["rule"]),
+                    text(&result["subject"]),
+                    text(&result["message"])
+                )
+            })
+            .collect();
+        let listed = checkout("tests/machine/not-applicable.txt");
+        if std::env::var_os("UPDATE_NOT_APPLICABLE").is_some() {
+            let lines: String = here.iter().map(|line| format!("{line}\n")).collect();
+            std::fs::write(&listed, lines).expect("the list is written");
+        }
+        let known = std::fs::read_to_string(listed).expect("tests/machine/not-applicable.txt");
+        let known: std::collections::BTreeSet<String> = known.lines().map(str::to_owned).collect();
+        assert_eq!(
+            here, known,
+            "UPDATE_NOT_APPLICABLE=1 writes the list anew; read it before it is committed"
+        );
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or("").to_owned()
+}
+
+fn place(location: &Value) -> String {
+    match location["line"].as_u64() {
+        Some(line) => format!("{}:{line}", text(&location["path"])),
+        None => text(&location["path"]),
+    }
+}
