@@ -138,6 +138,8 @@ fn default_of(property: &str) -> &'static str {
         ("SuccessExitStatus", ""),
         ("LimitNOFILE", "524288"),
         ("OOMScoreAdjust", "0"),
+        ("WorkingDirectory", ""),
+        ("SyslogIdentifier", ""),
     ];
     DEFAULTS.iter().find(|(name, _)| *name == property).map_or("(unset)", |(_, value)| value)
 }

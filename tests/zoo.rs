@@ -12,10 +12,10 @@
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-use golden::contract::Contract;
+use golden::contract::{Contract, Dependency, DependencyKind};
 use golden::facts::{HostFacts, Need, Needs, gather};
+use golden::model::{Location, Stated};
 use golden::syntax::command_line;
 use golden::syntax::effective::{EffectiveUnit, LoadState};
 use golden::syntax::environment::parse_environment;
@@ -358,13 +358,15 @@ fn compare_all(kind: Image, suite: Suite) {
     let asked: Vec<&str> = names.iter().map(String::as_str).collect();
     let shown = show(&machine, &asked, &properties);
 
-    let mut text = "schema = 1\nname = \"zoo\"\nversion = \"1\"\n".to_owned();
-    for (at, name) in names.iter().enumerate() {
-        let name = name.replace('\\', "\\\\");
-        writeln!(text, "[dependencies.u{at}]\nkind = \"unit\"\nunit = \"{name}\"").unwrap();
-    }
-    let contract = Contract::parse(&text, "zoo.toml", false, &|_| Err(String::new()))
+    let text = "schema = 1\nname = \"zoo\"\nversion = \"1\"\n";
+    let mut contract = Contract::parse(text, "zoo.toml", false, &|_| Err(String::new()))
         .unwrap_or_else(|errors| panic!("{errors:#?}"));
+    for name in &names {
+        let at = Location::file("zoo.toml");
+        let unit = Some(Stated { value: name.clone(), at: at.clone() });
+        let dependency = Dependency { name: name.as_str().into(), kind: DependencyKind::Unit, unit, at };
+        contract.dependencies.insert(name.as_str().into(), dependency);
+    }
     let system = DiskSystem::rooted(machine.root()).unwrap();
     let facts = gather::gather(&system, &contract, Needs::of(&[Need::Units]));
     assert_eq!(facts.systemd.known().unwrap().unwrap().0, suite.systemd());

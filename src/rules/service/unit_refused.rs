@@ -8,14 +8,20 @@ rule! {
     /// Some mistakes are ignored with a warning, others make the whole unit unusable: two commands in a
     /// service that is not oneshot, an unbalanced quote in a command, a relative working directory, a
     /// broken section header, text that is not UTF-8 (systemd.service(5), systemd.syntax(7)). The running
-    /// process hides it until the next start.
+    /// process hides it until the next start. A drop-in with such a line only ends there, which
+    /// unit-setting-ignored reports; two commands are too many whichever file they stand in.
     ///
     /// Correct the line that the finding names; `systemd-analyze verify` says the same.
     ///
     /// ```bad
-    /// file /etc/systemd/system/quantum-backend.service.d/broken.conf root:root 0644
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - WorkingDirectory=/home/qt/quantum_trader
+    /// + WorkingDirectory=quantum_trader
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/second.conf root:root 0644
     /// | [Service]
-    /// | WorkingDirectory=quantum_trader
+    /// | ExecStart=/usr/bin/true
     /// ```
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service

@@ -272,7 +272,7 @@ impl Merge<'_> {
         };
         match value::canonical(self.version, &key, kind, &expanded) {
             Ok(canonical) => Ok(canonical.or_else(|| (expanded != raw).then(|| expanded.into_owned()))),
-            Err(Mangled { why, .. }) if &*key == "PIDFile" => Err(Unusable::Failed(why)),
+            Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => Err(Unusable::Failed(why)),
             Err(Mangled { why, refused: true }) => Err(Unusable::Refused(why)),
             Err(Mangled { why, refused: false }) => Err(Unusable::Dropped(why)),
         }
@@ -325,7 +325,11 @@ impl Merge<'_> {
         let mut swept = self.resets.remove(&(section, key)).unwrap_or_default();
         for at in self.places.remove(&(section, key)).unwrap_or_default() {
             if let Some(mut old) = self.settings[at].take() {
-                swept.append(&mut old.overrode);
+                // The first of them carries the whole past, which is moved, not copied.
+                match swept.is_empty() {
+                    true => swept = old.overrode,
+                    false => swept.append(&mut old.overrode),
+                }
                 swept.push((old.at, old.raw.into()));
             }
         }
@@ -346,24 +350,42 @@ impl Merge<'_> {
         };
         let start_lines = commands("ExecStart");
         let (starts, stops) = (start_lines.len(), commands("ExecStop").len());
-        let kind = self.unit.scalar("Service", "Type").map(|setting| setting.value().to_owned());
-        let oneshot = kind.as_deref() == Some("oneshot");
-        let second = start_lines.into_iter().nth(1);
+        let value = |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
+        let is = |key: &str, wanted: &str| value(key).as_deref() == Some(wanted);
+        let has = |key: &str| self.unit.assignments("Service", key).next().is_some();
+        let kind = value("Type").unwrap_or_else(|| {
+            // What systemd takes where it is not stated.
+            let kind = if has("BusName") { "dbus" } else if starts > 0 { "simple" } else { "oneshot" };
+            kind.to_owned()
+        });
+        let oneshot = kind == "oneshot";
         let restart = self.unit.scalar("Service", "Restart").cloned();
-        let succeeds = self.unit.scalar("Unit", "SuccessAction").is_some();
+        let succeeds = self.unit.scalar("Unit", "SuccessAction").is_some_and(|action| action.known_value() != "none");
+        let forced = self.unit.scalar("Service", "RestartForceExitStatus").map(|setting| setting.at.clone());
+        let lets_processes_live = matches!(value("KillMode").as_deref(), Some("process" | "none"));
+        let remains = is("RemainAfterExit", "yes");
         if starts == 0 && stops == 0 && !succeeds {
             self.refuse("there is no ExecStart=, no ExecStop= and no SuccessAction=", here);
-        } else if starts == 0 && !oneshot && stops > 0 {
+        } else if starts == 0 && !oneshot {
             self.refuse("there is no ExecStart=, which only Type=oneshot may leave out", here);
-        } else if let (Some(second), false) = (second, oneshot) {
+        } else if starts == 0 && !remains && !succeeds {
+            self.refuse("there is no ExecStart=, no SuccessAction= and no RemainAfterExit=yes", here);
+        } else if let (Some(second), false) = (start_lines.into_iter().nth(1), oneshot) {
             self.refuse("there is more than one ExecStart=, which only Type=oneshot may have", second);
         } else if oneshot
             && let Some(restart) =
-                restart.filter(|restart| matches!(restart.value(), "always" | "on-success"))
+                restart.filter(|restart| matches!(restart.known_value(), "always" | "on-success"))
         {
-            self.refuse(format!("Type=oneshot must not have Restart={}", restart.value()), restart.at);
-        } else if kind.as_deref() == Some("dbus") && self.unit.scalar("Service", "BusName").is_none() {
+            self.refuse(format!("Type=oneshot must not have Restart={}", restart.known_value()), restart.at);
+        } else if oneshot
+            && self.version.0 < 254
+            && let Some(at) = forced
+        {
+            self.refuse("Type=oneshot must not have RestartForceExitStatus= before systemd 254", at);
+        } else if kind == "dbus" && !has("BusName") {
             self.refuse("Type=dbus needs BusName=", here);
+        } else if has("PAMName") && lets_processes_live {
+            self.refuse("PAMName= needs KillMode=control-group or mixed", here);
         }
     }
 }

@@ -91,6 +91,13 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
         "ProtectSystem" => boolean_or(text, &["full", "strict"]).map(Some),
         "ProtectHome" => boolean_or(text, &["read-only", "tmpfs"]).map(Some),
         "WorkingDirectory" => path::working_directory(text).map(Some),
+        "RootImagePolicy" | "MountImagePolicy" | "ExtensionImagePolicy" => {
+            let stands = |part: &str| matches!(part, "" | "*" | "-" | "~") || part.contains('=');
+            match text.split(':').all(stands) {
+                true => Ok(None),
+                false => dropped(format!("{text:?} is no image policy")),
+            }
+        }
         "PIDFile" => path::pid_file(text).map(Some),
         "KeyringMode" => one_of(text, &["inherit", "private", "shared"]).map(Some),
         "ProtectProc" => one_of(text, &["noaccess", "invisible", "ptraceable", "default"]).map(Some),
