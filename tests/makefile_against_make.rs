@@ -7,7 +7,6 @@
     clippy::disallowed_macros,
     reason = "a test fails by panicking, and looks at the world itself"
 )]
-#![allow(clippy::disallowed_methods, reason = "GNU make and its files are the judge")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

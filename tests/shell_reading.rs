@@ -10,7 +10,6 @@
     clippy::disallowed_macros,
     reason = "a test fails by panicking, and looks at the world itself"
 )]
-#![allow(clippy::disallowed_methods, reason = "real shells and their files are the judge")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, Global, output};
 use crate::contract::{Contract, ContractError};
+use crate::rules::RULES;
 
 const INSTALLED: &str = "/etc/golden/golden.toml";
 const VARIABLE: &str = "GOLDEN_CONTRACT";
@@ -106,7 +107,8 @@ pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
     let shown = path.display().to_string();
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let load = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
-    match Contract::parse(&text, &shown, false, &load) {
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
+    match Contract::parse_for_rules(&text, &shown, false, &load, &rules) {
         Ok(contract) => Ok(FoundContract { contract, text }),
         Err(errors) => Err(Failure::new(list(&errors, &text, &shown))),
     }

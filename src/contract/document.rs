@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::reader::Cx;
 use super::text::{SourceText, Span};
 use super::tree::{Table, Value, span};
-use super::{schema, validate};
+use super::{builtin, schema};
 
 /// How many contracts may stand in one line of inheritance.
 const LAYERS: usize = 8;
@@ -146,7 +146,7 @@ fn inherited<'a>(
 ) -> Option<(String, &'a str)> {
     let entry = table.get("extends")?;
     let at = entry.node.span;
-    let built_in = validate::BUILT_IN_NAME;
+    let built_in = builtin::NAME;
     let Value::Text(named) = &entry.node.value else {
         let way_out = format!("write `extends = \"{built_in}\"` or the path of a file");
         cx.partial = true;
@@ -154,7 +154,7 @@ fn inherited<'a>(
         return None;
     };
     let target = if named == built_in {
-        validate::BUILT_IN_PATH.to_owned()
+        builtin::PATH.to_owned()
     } else if named.contains('/') || named.ends_with(".toml") {
         beside(path, named)
     } else {
@@ -170,7 +170,7 @@ fn inherited<'a>(
         return None;
     };
     if named == built_in {
-        return Some((target, validate::BUILT_IN_TEXT));
+        return Some((target, builtin::TEXT));
     }
     match load(&target) {
         Ok(text) => Some((target, room.get_or_init(|| text))),

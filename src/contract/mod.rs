@@ -8,6 +8,7 @@
 //! parses and merges what a contract extends, `reader` takes typed values out of the tree and collects
 //! errors, `read` makes the contract's parts of them, `check` looks for contradictions between the parts.
 
+mod builtin;
 mod check;
 pub mod demand;
 mod document;

@@ -4,16 +4,7 @@ use std::collections::HashMap;
 
 use super::document::{self, Load, Shelf};
 use super::reader::Cx;
-use super::{Contract, ContractError, Source, check, read};
-
-/// The name by which contracts extend the built-in one.
-pub(super) const BUILT_IN_NAME: &str = "quantum";
-
-/// How locations name the built-in contract.
-pub(super) const BUILT_IN_PATH: &str = "quantum.toml (built in)";
-
-/// The text of the built-in contract.
-pub(super) const BUILT_IN_TEXT: &str = include_str!("builtin/quantum.toml");
+use super::{Contract, ContractError, Source, builtin, check, read};
 
 impl Contract {
     /// Parses and validates a contract.
@@ -44,12 +35,12 @@ impl Contract {
 
     /// The contract that is part of the program. A test proves that it has no errors.
     pub fn built_in() -> Self {
-        judge(BUILT_IN_TEXT, BUILT_IN_PATH, true, &|_| Err("nothing is extended".into()), &[]).0
+        judge(builtin::TEXT, builtin::PATH, true, &|_| Err("nothing is extended".into()), &[]).0
     }
 
     /// The text of [`built_in`](Self::built_in).
     pub fn built_in_text() -> &'static str {
-        BUILT_IN_TEXT
+        builtin::TEXT
     }
 }
 

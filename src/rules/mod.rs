@@ -153,7 +153,6 @@ rules! {
         unit_setting_wrong
         unit_user_wrong
         unit_uses_system_python
-        unit_without_preflight
         unit_word_forbidden
         venv_config_invalid
         venv_is_link

@@ -192,8 +192,8 @@ impl Demo {
         if live || dead {
             let redis = if shell.contains("redis") || dead { "systemctl restart redis-server; " } else { "" };
             self.machine.sh_ok(&format!(
-                "systemctl reset-failed; {redis}\
-                 systemctl restart quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent"
+                "systemctl reset-failed {SERVICES} || true; {redis}\
+                 systemctl restart {SERVICES}"
             ));
         }
     }
@@ -218,6 +218,9 @@ impl Demo {
         Some("it still fails".to_owned())
     }
 }
+
+/// The services of the example.
+const SERVICES: &str = "quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent";
 
 /// Paths whose content is not put back: only owner, mode and what the entry names inside.
 const SHELLS: &[&str] = &[

@@ -88,25 +88,6 @@ fn ten_thousand_services_are_read() {
     assert!(std::sync::Arc::ptr_eq(&of_kind(last), &of_kind(&contract.services[0])));
 }
 
-/// Prints how long the parts take: `cargo test --release --lib -- --ignored --nocapture contract::tests::speed`.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn speed() {
-    for count in [2_500, 5_000, 10_000] {
-        let text = many(count);
-        let mut best = std::time::Duration::MAX;
-        for _ in 0..5 {
-            let start = std::time::Instant::now();
-            let contract = Contract::parse(&text, "golden.toml", false, &|_| Err(String::new())).unwrap();
-            best = best.min(start.elapsed());
-            drop(contract);
-        }
-        let start = std::time::Instant::now();
-        let _ = toml::de::DeTable::parse_recoverable(&text);
-        println!("{count} services, {} bytes: {best:?}, of which toml {:?}", text.len(), start.elapsed());
-    }
-}
-
 #[test]
 fn the_contract_of_another_system_is_sound() {
     let text = include_str!("../../../examples/contracts/web.toml");

@@ -1,0 +1,10 @@
+//! The contract that is part of the program: the one room that knows its words.
+
+/// The name by which contracts extend the built-in one.
+pub(super) const NAME: &str = "quantum";
+
+/// How locations name the built-in contract.
+pub(super) const PATH: &str = "quantum.toml (built in)";
+
+/// The text of the built-in contract.
+pub(super) const TEXT: &str = include_str!("quantum.toml");

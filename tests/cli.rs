@@ -1,0 +1,150 @@
+//! The command line: exit codes, what goes where, and what wrong input ends in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and runs the program"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn golden(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_golden"))
+        .current_dir("/")
+        .env_remove("GOLDEN_CONTRACT")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn usage_and_unknown_names_are_exit_2_with_a_way_out() {
+    for (arguments, says) in [
+        (&["audit", "--section", "Z"][..], "A to N"),
+        (&["audit", "--service", "nobody"], "ai-engine"),
+        (&["audit", "--rule", "no-such-rule"], "golden explain"),
+        (&["audit", "--root", "/does/not/exist"], "/does/not/exist"),
+        (&["audit", "--section", "M", "--service", "backend"], "no rule is selected"),
+        (&["audit", "--nonsense"], "--nonsense"),
+        (&["audit", "--contract", "/does/not/exist.toml"], "/does/not/exist.toml"),
+        (&["explain", "unit-root"], "unit-runs-as-root"),
+        (&["contract", "check", "/etc/passwd"], "/etc/passwd"),
+        (&[], "Usage"),
+    ] {
+        let output = golden(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn help_and_version_are_exit_0_on_stdout() {
+    for arguments in [
+        &["--version"][..],
+        &["--help"],
+        &["audit", "--help"],
+        &["explain"],
+        &["contract", "show"],
+        &["contract", "check"],
+    ] {
+        let output = golden(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_contract_with_errors_names_all_of_them_and_is_used_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.toml");
+    std::fs::write(&path, "schema = 1\n[contract]\nnaem = \"x\"\nversion = 3\n").unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in
+        [&["contract", "check", path][..], &["audit", "--contract", path], &["facts", "--contract", path]]
+    {
+        let output = golden(arguments);
+        let says = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {says}");
+        assert!(output.stdout.is_empty());
+        assert!(says.contains(":3:1") && says.contains(":4:11"), "{says}");
+    }
+}
+
+#[test]
+fn an_empty_root_is_violated_and_never_compliant() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = golden(&["audit", "--format", "json", "--root", folder.path().to_str().unwrap()]);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}", output.status);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["scope"], "root");
+    assert_ne!(report["verdict"], "compliant");
+}
+
+#[test]
+fn no_colour_goes_into_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    assert!(!golden(&["audit", "--root", root]).stdout.contains(&0x1b));
+    assert!(golden(&["audit", "--root", root, "--color", "always"]).stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_filtered_audit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        golden(&["audit", "--root", folder.path().to_str().unwrap(), "--section", "E", "--section", "G"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.lines().last().unwrap().contains("for section E, section G only"), "{text}");
+}
+
+#[test]
+fn facts_are_private_and_hold_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("etc/quantum")).unwrap();
+    std::fs::write(root.join("etc/quantum/backend.env"), "API_KEY=5d41402abc4b2a76b9719d911017c592\nA=1\n")
+        .unwrap();
+    std::fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
+    std::fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
+    let out = folder.path().join("facts.json");
+    let output = golden(&["facts", "--root", root.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.contains("API_KEY") && !text.contains("5d41402abc4b2a76"), "{text}");
+    assert!(Path::new(&out).exists());
+}
+
+#[test]
+fn root_does_not_obey_a_contract_that_others_can_write() {
+    use std::os::unix::fs::PermissionsExt;
+    if !std::process::Command::new("id").arg("-u").output().unwrap().stdout.starts_with(b"0") {
+        println!("skipped: only root distrusts");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.toml");
+    std::fs::write(&path, golden(&["contract", "show", "--text"]).stdout).unwrap();
+    let shown = path.to_str().unwrap();
+    assert_eq!(golden(&["contract", "show", "--contract", shown]).status.code(), Some(0));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let output = golden(&["contract", "show", "--contract", shown]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("root does not obey"), "{}", stderr(&output));
+    // The contract of the directory one stands in is passed over with a word, not obeyed.
+    let here = Command::new(env!("CARGO_BIN_EXE_golden"))
+        .current_dir(folder.path())
+        .args(["contract", "show"])
+        .output()
+        .unwrap();
+    assert!(stderr(&here).contains("is not obeyed") && here.status.success(), "{}", stderr(&here));
+}

@@ -1,0 +1,71 @@
+//! The recorded facts that the demo replays without a machine still give their verdicts, and a facts file that is
+//! cut off or of another kind gives none.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and runs the program"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn recorded(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/facts").join(name)
+}
+
+fn audit(facts: &Path) -> Output {
+    let mut golden = Command::new(env!("CARGO_BIN_EXE_golden"));
+    golden.current_dir("/").args(["audit", "--format", "json", "--facts"]).arg(facts).output().unwrap()
+}
+
+fn failed_rules(output: &Output) -> Vec<String> {
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["schema"], "golden.report/1");
+    assert_eq!(report["scope"], "facts");
+    let results = report["results"].as_array().unwrap().iter();
+    let failed = results.filter(|result| result["outcome"] == "fail" && result["severity"] == "must");
+    failed.map(|result| result["rule"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn recorded_facts_give_their_verdicts() {
+    for (name, code, rule) in [
+        ("compliant.json", 0, None),
+        ("service-as-root.json", 1, Some("unit-runs-as-root")),
+        ("env-files-edited-in-a-hurry.json", 1, Some("env-file-mode-wrong")),
+        ("redis-for-everybody.json", 1, Some("redis-exposed")),
+    ] {
+        let output = audit(&recorded(name));
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let failed = failed_rules(&output);
+        assert!(rule.is_none_or(|rule| failed.iter().any(|id| id == rule)), "{name}: {failed:?}");
+        assert_eq!(rule.is_none(), failed.is_empty(), "{name}: {failed:?}");
+    }
+}
+
+#[test]
+fn half_a_facts_file_is_no_host() {
+    let text = std::fs::read_to_string(recorded("compliant.json")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [
+        ("half.json", &text[..text.len() / 2]),
+        ("empty.json", ""),
+        ("other.json", "{\"schema\":\"golden.facts/99\"}"),
+        ("list.json", "[]"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let output = audit(&path);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(output.stdout.is_empty(), "{name}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(name), "{name}");
+    }
+    // What was not gathered is undecided, never compliant.
+    let mut facts: serde_json::Value = serde_json::from_str(&text).unwrap();
+    facts["gathered"] = serde_json::json!(["Accounts", "Units"]);
+    let path = folder.path().join("little.json");
+    std::fs::write(&path, facts.to_string()).unwrap();
+    assert_eq!(audit(&path).status.code(), Some(2));
+}
