@@ -1,5 +1,6 @@
 //! The only loop over rules. Audit, preflight, checklist and the proof after a fix all pass through here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::contract::{Contract, Level, Service};
@@ -65,14 +66,9 @@ fn severity(contract: &Contract, rule: &Rule) -> Option<Severity> {
 
 /// Judges the facts of a host by a contract.
 pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, replayed: bool) -> Report {
-    let mut loop_ = Loop { contract, facts, results: Vec::new() };
-    for rule in selection.rules(contract) {
-        if let Some(severity) = severity(contract, rule) {
-            loop_.rule(rule, severity, selection);
-        }
-    }
-    let mut results = loop_.results;
+    let mut results = judge(contract, facts, selection);
     policy::apply(contract, facts.time, selection, &mut results);
+    // Almost in order already, which this sort notices.
     results.sort_by(|a, b| a.order().cmp(&b.order()));
     Report {
         contract: ContractNote {
@@ -100,10 +96,54 @@ fn notes(facts: &HostFacts) -> Vec<String> {
     notes
 }
 
+/// Below this number of services a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 64;
+
+/// Every outcome, section by section. Services are independent of each other, so they are judged on all
+/// processors, in the order of their names.
+fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Vec<RuleResult> {
+    let mut rules: Vec<(&'static Rule, Severity)> =
+        selection.rules(contract).filter_map(|rule| Some((rule, severity(contract, rule)?))).collect();
+    rules.sort_by_key(|(rule, _)| (rule.info.section, rule.info.id));
+    let rules = rules.as_slice();
+    let mut services: Vec<&Service> =
+        contract.services.iter().filter(|service| selection.has_service(&service.name)).collect();
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = processors.min(services.len() / WORTH_A_THREAD).max(1);
+    let chunk = services.len().div_ceil(workers).max(1);
+    let mut parts = vec![Loop::new(contract, facts).of_host(rules)];
+    if workers == 1 {
+        parts.push(Loop::new(contract, facts).of_services(rules, &services));
+    } else {
+        std::thread::scope(|scope| {
+            let judge = |part| move || Loop::new(contract, facts).of_services(rules, part);
+            let handles: Vec<_> = services.chunks(chunk).map(|part| scope.spawn(judge(part))).collect();
+            parts.extend(handles.into_iter().map(|handle| match handle.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }));
+        });
+    }
+    let mut all = Vec::with_capacity(parts.iter().flatten().map(Vec::len).sum());
+    for section in 0..Section::ALL.len() {
+        for part in &mut parts {
+            all.append(&mut std::mem::take(&mut part[section]));
+        }
+    }
+    all
+}
+
+/// Results by section, in the order of [`Section::ALL`].
+type BySection = Vec<Vec<RuleResult>>;
+
 struct Loop<'a> {
     contract: &'a Contract,
     facts: &'a HostFacts,
     results: Vec<RuleResult>,
+    /// The words that name parts of subjects, each once.
+    keys: HashSet<Arc<str>>,
 }
 
 /// Whose word is being taken down: everything of a result but what is said.
@@ -114,71 +154,114 @@ struct Slot {
     key: Option<Arc<str>>,
 }
 
-impl Loop<'_> {
-    fn rule(&mut self, rule: &'static Rule, severity: Severity, selection: &Selection) {
-        let view = View::new(self.contract, self.facts, rule.needs);
+impl<'a> Loop<'a> {
+    fn new(contract: &'a Contract, facts: &'a HostFacts) -> Self {
+        Self { contract, facts, results: Vec::new(), keys: HashSet::new() }
+    }
+
+    /// What is not about services.
+    fn of_host(mut self, rules: &[(&'static Rule, Severity)]) -> BySection {
+        let sections = Section::ALL.iter().map(|section| {
+            for (rule, severity) in rules.iter().filter(|(rule, _)| rule.info.section == *section) {
+                self.host_rule(rule, *severity);
+            }
+            std::mem::take(&mut self.results)
+        });
+        sections.collect()
+    }
+
+    /// What is about these services, one after the other in each section.
+    fn of_services(mut self, rules: &[(&'static Rule, Severity)], services: &[&'a Service]) -> BySection {
+        let sections = Section::ALL.iter().map(|section| {
+            let rules: Vec<_> = rules.iter().filter(|(rule, _)| rule.info.section == *section).collect();
+            for service in services {
+                let first = self.results.len();
+                for (rule, severity) in &rules {
+                    self.service_rule(rule, *severity, service);
+                }
+                self.results[first..].sort_by(|a, b| a.order().cmp(&b.order()));
+            }
+            std::mem::take(&mut self.results)
+        });
+        sections.collect()
+    }
+
+    /// Calls a check unless it needs a running host and there is none. A check that looked at a value which
+    /// is not known has decided nothing.
+    fn ask(&self, rule: &Rule, check: impl FnOnce(View<'a>) -> Ruling) -> Ruling {
+        if rule.needs.live() && self.facts.scope == Scope::Root {
+            return Ok(Outcome::not_applicable(NEEDS_LIVE_HOST));
+        }
+        match noticing_unread(|| check(View::new(self.contract, self.facts, rule.needs))) {
+            (Ok(_), Some(why)) => Err(Undecided::new(why)),
+            (ruling, _) => ruling,
+        }
+    }
+
+    fn host_rule(&mut self, rule: &'static Rule, severity: Severity) {
         let contract = self.contract;
-        let offline = rule.needs.live() && self.facts.scope == Scope::Root;
-        let ask = |check: &dyn Fn() -> Ruling| {
-            if offline {
-                return Ok(Outcome::not_applicable(NEEDS_LIVE_HOST));
-            }
-            match noticing_unread(check) {
-                (Ok(_), Some(why)) => Err(Undecided::new(why)),
-                (ruling, _) => ruling,
-            }
-        };
         let slot = |severity, subject, key| Slot { rule, severity, subject, key };
-        let services = contract.services.iter().filter(|service| selection.has_service(&service.name));
-        let of = |service: &Service| Subject::Service(service.name.clone());
         match rule.check {
-            Check::Host(check) => self.say(slot(severity, Subject::Host, None), ask(&|| check(&view))),
+            Check::Host(check) => {
+                let ruling = self.ask(rule, |view| check(&view));
+                self.say(slot(severity, Subject::Host, None), ruling);
+            }
             Check::Place(check) => {
                 for place in contract.layout.values() {
-                    let ruling = ask(&|| check(&PlaceView::new(view, place)));
-                    self.say(
-                        slot(place.severity.max(severity), Subject::Host, Some(place.name.clone())),
-                        ruling,
-                    );
+                    let ruling = self.ask(rule, |view| check(&PlaceView::new(view, place)));
+                    let severity = place.severity.max(severity);
+                    self.say(slot(severity, Subject::Host, Some(place.name.clone())), ruling);
                 }
             }
             Check::Dependency(check) => {
                 for dependency in contract.dependencies.values() {
-                    let ruling = ask(&|| check(&DependencyView::new(view, dependency)));
+                    let ruling = self.ask(rule, |view| check(&DependencyView::new(view, dependency)));
                     self.say(slot(severity, Subject::Host, Some(dependency.name.clone())), ruling);
-                }
-            }
-            Check::Service(check) => {
-                for service in services {
-                    let ruling = ask(&|| check(&ServiceView::new(view, service)));
-                    self.say(slot(severity, of(service), None), ruling);
-                }
-            }
-            Check::Setting(check) => {
-                for service in services {
-                    for demand in &service.settings {
-                        let ruling = ask(&|| check(&ServiceView::new(view, service), demand));
-                        let key = Some(demand.key.as_str().into());
-                        self.say(slot(demand.severity, of(service), key), ruling);
-                    }
-                }
-            }
-            Check::Variable(check) => {
-                for service in services {
-                    for demand in &service.variables {
-                        let ruling = ask(&|| check(&ServiceView::new(view, service), demand));
-                        let key = Some(demand.name.as_str().into());
-                        self.say(slot(demand.severity, of(service), key), ruling);
-                    }
                 }
             }
             Check::Job(check) => {
                 for job in &contract.jobs {
-                    let ruling = ask(&|| check(&JobView::new(view, job)));
+                    let ruling = self.ask(rule, |view| check(&JobView::new(view, job)));
                     self.say(slot(severity, Subject::Job(job.name.clone()), None), ruling);
                 }
             }
+            Check::Service(_) | Check::Setting(_) | Check::Variable(_) => {}
         }
+    }
+
+    fn service_rule(&mut self, rule: &'static Rule, severity: Severity, service: &'a Service) {
+        let slot =
+            |severity, key| Slot { rule, severity, subject: Subject::Service(service.name.clone()), key };
+        match rule.check {
+            Check::Service(check) => {
+                let ruling = self.ask(rule, |view| check(&ServiceView::new(view, service)));
+                self.say(slot(severity, None), ruling);
+            }
+            Check::Setting(check) => {
+                for demand in &service.settings {
+                    let ruling = self.ask(rule, |view| check(&ServiceView::new(view, service), demand));
+                    let key = self.key(&demand.key);
+                    self.say(slot(demand.severity, Some(key)), ruling);
+                }
+            }
+            Check::Variable(check) => {
+                for demand in &service.variables {
+                    let ruling = self.ask(rule, |view| check(&ServiceView::new(view, service), demand));
+                    let key = self.key(&demand.name);
+                    self.say(slot(demand.severity, Some(key)), ruling);
+                }
+            }
+            Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) => {}
+        }
+    }
+
+    fn key(&mut self, word: &str) -> Arc<str> {
+        if let Some(known) = self.keys.get(word) {
+            return known.clone();
+        }
+        let key: Arc<str> = word.into();
+        self.keys.insert(key.clone());
+        key
     }
 
     /// Takes down a ruling; a failure has one result per finding.

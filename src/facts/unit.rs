@@ -15,7 +15,7 @@ use crate::syntax::shebang::Shebang;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UnitFacts {
     /// The effective unit from all its files.
-    pub effective: Observed<EffectiveUnit>,
+    pub effective: Observed<Arc<EffectiveUnit>>,
     /// The links that enable it: `…/multi-user.target.wants/NAME` and kin.
     pub enabled_by: Observed<Vec<Arc<str>>>,
     /// systemd's word; absent on a disk alone.

@@ -152,7 +152,7 @@ impl<'a> View<'a> {
     /// The effective unit of any name, whatever its load state.
     pub fn effective(&self, name: &str) -> Result<&'a EffectiveUnit, Undecided> {
         let effective = &self.unit(name)?.effective;
-        effective.known()?.ok_or_else(|| Undecided::new(format!("{name} was not read")))
+        effective.known()?.map(Arc::as_ref).ok_or_else(|| Undecided::new(format!("{name} was not read")))
     }
 
     /// The links that enable a unit.

@@ -1,6 +1,6 @@
 //! What a rule says of a subject, and the evidence it must bring when it says *fail*.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Outcome {
     /// The demand is broken, in at least one place.
     Fail(Vec<Finding>),
     /// The demand does not concern this subject; the text says why.
-    NotApplicable(Arc<str>),
+    NotApplicable(Cow<'static, str>),
 }
 
 impl Outcome {
@@ -27,7 +27,7 @@ impl Outcome {
     }
 
     /// Not applicable, with its reason.
-    pub fn not_applicable(why: impl Into<Arc<str>>) -> Self {
+    pub fn not_applicable(why: impl Into<Cow<'static, str>>) -> Self {
         Outcome::NotApplicable(why.into())
     }
 }

@@ -1,5 +1,6 @@
 //! All outcomes of one audit, and the verdict that follows from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ pub enum Said {
     /// The demand is broken.
     Fail(Box<Failure>),
     /// The demand does not concern the subject, and why.
-    NotApplicable(Arc<str>),
+    NotApplicable(Cow<'static, str>),
     /// Nobody knows.
     Undecided(Box<Undecided>),
 }

@@ -4,6 +4,7 @@
 //! that keeps somebody out. So links are resolved here, one component at a time; the kernel is only asked
 //! for single nodes. Directories are looked at once per walker: ten thousand services share theirs.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ const MAX_LINKS: usize = 40;
 pub struct Walker<'a, L: Look + ?Sized> {
     look: &'a L,
     directories: RefCell<HashMap<Arc<str>, Observed<Arc<Step>>>>,
+    /// A file is looked at several times in a row, and then never again.
+    last_file: RefCell<Option<Arc<Step>>>,
 }
 
 impl<'a, L: Look + ?Sized> Walker<'a, L> {
     /// A walker that remembers nothing yet.
     pub fn new(look: &'a L) -> Self {
-        Self { look, directories: RefCell::default() }
+        Self { look, directories: RefCell::default(), last_file: RefCell::default() }
     }
 
     /// The door it looks through.
@@ -45,10 +48,10 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
     fn walk(&self, path: &str, follow_last: bool) -> Lookup {
         let asked: Arc<str> = path.into();
         let mut steps: Vec<Arc<Step>> = Vec::with_capacity(8);
-        let mut rest: Vec<String> = components(path).rev().map(str::to_owned).collect();
+        let mut rest: Vec<Cow<'_, str>> = components(path).rev().map(Cow::from).collect();
         let mut links = 0;
         // The directories from the root to where we stand.
-        let mut standing = String::new();
+        let mut standing = String::with_capacity(path.len());
         match self.remembered("/") {
             Observed::Found(root) => steps.push(root),
             Observed::Absent => return Lookup { asked, steps, end: End::Absent("/".into()) },
@@ -65,29 +68,27 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
                 let end = End::Absent(format!("{}/{name}", step.path).into());
                 return Lookup { asked, steps, end };
             }
-            let here = format!("{standing}/{name}");
-            let step = match self.remembered(&here) {
+            let parent = standing.len();
+            standing.push('/');
+            standing.push_str(&name);
+            let step = match self.remembered(&standing) {
                 Observed::Found(step) => step,
-                Observed::Absent => return Lookup { asked, steps, end: End::Absent(here.into()) },
+                Observed::Absent => return Lookup { asked, steps, end: End::Absent(standing.into()) },
                 Observed::Unreadable(why) => {
-                    return Lookup { asked, steps, end: End::Unreadable(here.into(), why) };
+                    return Lookup { asked, steps, end: End::Unreadable(standing.into(), why) };
                 }
             };
             steps.push(step.clone());
-            match &step.target {
-                Some(target) if follow_last || !rest.is_empty() => {
-                    links += 1;
-                    if links > MAX_LINKS {
-                        let why = "too many levels of symbolic links".to_owned();
-                        return Lookup { asked, steps, end: End::Unreadable(here.into(), why) };
-                    }
-                    if target.starts_with('/') {
-                        standing.clear();
-                    }
-                    rest.extend(components(target).rev().map(str::to_owned));
-                }
-                _ => standing = here,
+            let Some(target) = step.target.as_deref().filter(|_| follow_last || !rest.is_empty()) else {
+                continue;
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                let why = "too many levels of symbolic links".to_owned();
+                return Lookup { asked, steps, end: End::Unreadable(standing.into(), why) };
             }
+            standing.truncate(if target.starts_with('/') { 0 } else { parent });
+            rest.extend(components(target).rev().map(|part| Cow::from(part.to_owned())));
         }
         // A path that ends in `..` or in a link to `/` stands on a directory that is not the last step.
         let stands_on: &str = if standing.is_empty() { "/" } else { &standing };
@@ -103,11 +104,18 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
         if let Some(step) = self.directories.borrow().get(path) {
             return step.clone();
         }
+        if let Some(file) = self.last_file.borrow().as_ref().filter(|file| &*file.path == path) {
+            return Observed::Found(file.clone());
+        }
         let step =
             self.look.node(path).map(|(meta, target)| Arc::new(Step { path: path.into(), meta, target }));
-        let worth_keeping = !matches!(&step, Observed::Found(step) if step.meta.kind == NodeKind::File);
-        if worth_keeping {
-            self.directories.borrow_mut().insert(path.into(), step.clone());
+        match &step {
+            Observed::Found(file) if file.meta.kind == NodeKind::File => {
+                self.last_file.replace(Some(file.clone()));
+            }
+            _ => {
+                self.directories.borrow_mut().insert(path.into(), step.clone());
+            }
         }
         step
     }

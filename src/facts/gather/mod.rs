@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::{EnvFileFacts, HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
 use crate::contract::{Contract, Service};
-use crate::model::{End, Lookup, Observed, Scope};
+use crate::model::{End, Lookup, Observed};
 use crate::syntax::version::SystemdVersion;
 use crate::system::{System, Walker};
 
@@ -34,7 +34,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         caller: system.caller(),
         gathered: needs,
         systemd: units::version(system),
-        accounts: accounts::accounts(system),
+        accounts: Observed::Absent,
         sudoers: Observed::Absent,
         paths: BTreeMap::new(),
         listings: BTreeMap::new(),
@@ -49,31 +49,29 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         logs: None,
         contract_files: None,
     };
+    let accounts = accounts::accounts(system);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let index = units::Index::read(system, contract, needs);
-    let ground = Ground { system, contract, needs, version, index: &index, accounts: &facts.accounts };
+    let ground = Ground { system, contract, needs, version, index: &index, accounts: &accounts };
     let mut pad = gather_services(&ground);
 
     let worker = Worker::new(&ground);
-    if needs.has(Need::Sudo) {
-        facts.sudoers = accounts::sudoers(&worker);
-    }
-    if needs.has(Need::Places) {
-        places::gather(&worker, &mut pad);
-    }
-    if needs.has(Need::Logs) {
-        facts.logs = Some(logs::gather(&worker, &mut pad));
-    }
-    if needs.has(Need::Repository) || needs.has(Need::Clones) {
-        facts.repository = repository::gather(&worker, &mut pad);
-    }
     units::gather_others(&worker, &mut pad);
-    if facts.scope == Scope::Live && needs.has(Need::Bus) {
-        units::ask_systemd(&worker, &mut pad, &mut facts.processes);
+    let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
+    let states = std::thread::scope(|scope| {
+        // systemd answers while files are read.
+        let ask = system.ask().filter(|_| needs.has(Need::Bus));
+        let asked = ask.map(|ask| scope.spawn(|| units::ask_systemd(ask, &names)));
+        gather_host(&worker, &mut facts, &mut pad);
+        asked.map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    if let Some(states) = states {
+        units::take_states(&worker, states, &mut pad, &mut facts.processes);
     }
     facts.dependencies = dependencies::gather(&worker, &mut pad);
     facts.contract_files = places::contract_files(&worker);
 
+    facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;
     facts.file_systems = pad.file_systems;
@@ -82,6 +80,22 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts.programs = pad.programs;
     facts.venvs = pad.venvs;
     facts
+}
+
+/// What of the host is no unit and no service.
+fn gather_host(worker: &Worker<'_>, facts: &mut HostFacts, pad: &mut Pad) {
+    if worker.needs(Need::Sudo) {
+        facts.sudoers = accounts::sudoers(worker);
+    }
+    if worker.needs(Need::Places) {
+        places::gather(worker, pad);
+    }
+    if worker.needs(Need::Logs) {
+        facts.logs = Some(logs::gather(worker, pad));
+    }
+    if worker.needs(Need::Repository) || worker.needs(Need::Clones) {
+        facts.repository = repository::gather(worker, pad);
+    }
 }
 
 /// What every gatherer stands on.

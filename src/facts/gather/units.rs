@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Pad, Worker};
 use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
-use crate::model::answers::Process;
+use crate::model::answers::{Process, UnitStates};
 use crate::model::{End, NodeKind, Observed, Step};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, Link, UNIT_DIRECTORIES};
@@ -18,7 +18,7 @@ use crate::syntax::specifier::{self, HostNames, Specifiers};
 use crate::syntax::unit_file::{self, UnitFile};
 use crate::syntax::unit_name::UnitName;
 use crate::syntax::version::SystemdVersion;
-use crate::system::{System, Walker};
+use crate::system::{Ask, System, Walker};
 
 /// The version of the systemd whose reading counts. Its shared library carries the version in its name, and
 /// is the same package as the manager itself; asking the manager would need a running one.
@@ -287,7 +287,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
     let index = worker.ground.index;
     let effective = match index.unread.first() {
         Some(why) => Observed::Unreadable(format!("a unit directory could not be listed: {why}")),
-        None => effective(worker, name),
+        None => effective(worker, name).map(Arc::new),
     };
     let names = match &effective {
         Observed::Found(unit) => unit.names().map(str::to_owned).collect(),
@@ -301,7 +301,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
 }
 
 /// The files of a unit as files: their times, where links lead, what lies below a mask.
-fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<EffectiveUnit>, pad: &mut Pad) {
+fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<Arc<EffectiveUnit>>, pad: &mut Pad) {
     let Observed::Found(unit) = effective else { return };
     for file in unit.files() {
         pad.look(worker, file);
@@ -494,16 +494,21 @@ fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
     names
 }
 
-/// Asks systemd about every unit that was read, and the kernel about their main processes.
-pub(super) fn ask_systemd(
+/// Asks systemd about the units that were read.
+pub(super) fn ask_systemd(ask: &dyn Ask, names: &[Arc<str>]) -> Observed<UnitStates> {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    ask.units(&names)
+}
+
+/// Lays systemd's answers to the units, and asks the kernel about their main processes.
+pub(super) fn take_states(
     worker: &Worker<'_>,
+    states: Observed<UnitStates>,
     pad: &mut Pad,
     processes: &mut BTreeMap<u32, Observed<Process>>,
 ) {
     let Some(ask) = worker.ground.system.ask() else { return };
-    let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    match ask.units(&names) {
+    match states {
         Observed::Found(mut states) => {
             for (name, unit) in &mut pad.units {
                 unit.state = states.remove(name).map_or(Observed::Absent, Observed::Found);

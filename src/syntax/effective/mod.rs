@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::known::{self, Name};
+use super::known::Name;
 use super::unit_name::UnitName;
 use super::words::{Strictness, Words};
 use crate::model::Location;
@@ -182,10 +182,8 @@ impl EffectiveUnit {
         &self,
         section: &str,
         key: &str,
-    ) -> impl DoubleEndedIterator<Item = &Setting> + use<'_> {
-        // A name that no version knows is the name of no setting.
-        let wanted = known::name(section).zip(known::name(key));
-        self.settings.iter().filter(move |setting| wanted == Some((setting.section, setting.key)))
+    ) -> impl DoubleEndedIterator<Item = &Setting> {
+        self.settings.iter().filter(move |setting| *setting.key == *key && *setting.section == *section)
     }
 
     /// The words of a list setting, each with the assignment it stands in.

@@ -2,8 +2,6 @@
 //! tree that changes under our feet cannot lead a look out of its root, and with NO_MAGICLINKS, so that
 //! `/proc` cannot either.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +9,8 @@ use std::sync::Arc;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat2, readlinkat, statat,
 };
-use rustix::io::Errno;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, read, retry_on_intr};
 
 use super::{LiveHost, sqlite};
 use crate::model::answers::SqliteAnswer;
@@ -84,6 +83,29 @@ fn meta(stat: &Stat) -> Meta {
     }
 }
 
+/// At most `limit` bytes of a file. A file with a size ends where a read stops short, so that most take one
+/// call; those of `/proc` have none and end with an empty read.
+fn contents(fd: &OwnedFd, size: u64, limit: u64) -> Result<Vec<u8>, Errno> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let expected = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
+    let mut bytes = Vec::with_capacity(expected.min(limit));
+    while bytes.len() < limit {
+        if bytes.len() == bytes.capacity() || bytes.capacity() < SMALLEST_READ && size == 0 {
+            bytes.reserve(SMALLEST_READ);
+        }
+        let room = bytes.capacity() - bytes.len();
+        let got = retry_on_intr(|| read(fd, spare_capacity(&mut bytes)))?;
+        if got == 0 || size > 0 && got < room {
+            break;
+        }
+    }
+    bytes.truncate(limit);
+    Ok(bytes)
+}
+
+/// Room for a read of a file that does not say how long it is.
+const SMALLEST_READ: usize = 4096;
+
 impl Look for DiskSystem {
     fn node(&self, path: &str) -> Observed<(Meta, Option<Arc<str>>)> {
         observe(self.open_node(path, OFlags::PATH).and_then(|fd| {
@@ -101,14 +123,9 @@ impl Look for DiskSystem {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         observe(self.open_node(path, flags)).and_then(|fd| {
             match fstat(&fd).map(|stat| meta(&stat)) {
-                Ok(Meta { kind: NodeKind::File, .. }) => {}
-                Ok(other) => return Observed::Unreadable(format!("it is {}", other.kind.word())),
-                Err(errno) => return observe(Err(errno)),
-            }
-            let mut bytes = Vec::new();
-            match File::from(fd).take(limit).read_to_end(&mut bytes) {
-                Ok(_) => Observed::Found(bytes),
-                Err(error) => Observed::Unreadable(error.to_string()),
+                Ok(Meta { kind: NodeKind::File, size, .. }) => observe(contents(&fd, size, limit)),
+                Ok(other) => Observed::Unreadable(format!("it is {}", other.kind.word())),
+                Err(errno) => observe(Err(errno)),
             }
         })
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::{bus, redis};
+use super::{bus, listeners, redis};
 use crate::model::Observed;
 use crate::model::answers::{Listener, Process, RedisAnswer, RedisQuestion, UnitStates};
 use crate::system::Ask;
@@ -50,6 +50,10 @@ impl Ask for LiveHost {
     }
 
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>> {
+        if let Ok(mut found) = listeners::all() {
+            found.retain(|listener| listener.port == port);
+            return Observed::Found(found);
+        }
         let mut found = Vec::new();
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
             match observe(std::fs::read_to_string(table)) {

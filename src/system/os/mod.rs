@@ -3,6 +3,7 @@
 
 mod bus;
 mod disk;
+mod listeners;
 mod live;
 mod redis;
 mod sqlite;

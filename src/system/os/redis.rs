@@ -25,15 +25,19 @@ pub(super) fn ask(question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
         }
     };
     match redis::cmd("PING").query::<String>(&mut connection) {
-        Ok(pong) => Observed::Found(RedisAnswer {
-            ping: Ok(pong),
-            config: config(&mut connection, question.parameters),
-            process_id: info(&mut connection, "process_id").and_then(|text| match text.parse() {
-                Ok(pid) => Observed::Found(pid),
-                Err(_) => Observed::Unreadable(format!("INFO gives the process id {text:?}")),
-            }),
-            config_file: info(&mut connection, "config_file"),
-        }),
+        Ok(pong) => {
+            let config = config(&mut connection, question.parameters);
+            let info = info(&mut connection);
+            Observed::Found(RedisAnswer {
+                ping: Ok(pong),
+                config,
+                process_id: field(&info, "process_id").and_then(|text| match text.parse() {
+                    Ok(pid) => Observed::Found(pid),
+                    Err(_) => Observed::Unreadable(format!("INFO gives the process id {text:?}")),
+                }),
+                config_file: field(&info, "config_file"),
+            })
+        }
         Err(error) if is_reply(&error) => Observed::Found(refused(error.to_string())),
         Err(error) => {
             Observed::Unreadable(format!("{} gave no answer to PING: {}", question.address, plain(&error)))
@@ -84,12 +88,18 @@ fn config(connection: &mut Connection, parameters: &[&str]) -> Observed<BTreeMap
     Observed::Found(found)
 }
 
-fn info(connection: &mut Connection, field: &str) -> Observed<String> {
-    match redis::cmd("INFO").arg("server").query::<String>(connection) {
-        Ok(text) => match text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')) {
-            Some(value) => Observed::Found(value.trim().to_owned()),
-            None => Observed::Unreadable(format!("INFO server has no {field}")),
-        },
+fn info(connection: &mut Connection) -> Observed<String> {
+    match redis::cmd("INFO").arg("server").query(connection) {
+        Ok(text) => Observed::Found(text),
         Err(error) => Observed::Unreadable(format!("INFO server: {}", plain(&error))),
     }
+}
+
+fn field(info: &Observed<String>, name: &str) -> Observed<String> {
+    info.as_ref().and_then(|text| {
+        match text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')) {
+            Some(value) => Observed::Found(value.trim().to_owned()),
+            None => Observed::Unreadable(format!("INFO server has no {name}")),
+        }
+    })
 }
