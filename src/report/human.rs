@@ -28,7 +28,7 @@ const LABEL: usize = 10;
 
 /// The whole report as text.
 pub fn render(report: &Report, style: Style) -> String {
-    let mut page = Page { out: String::new(), style, subjects: subject_width(report) };
+    let mut page = Page { out: String::new(), style, subjects: subject_width(report, style.verbose) };
     if !style.quiet {
         page.header(report);
     }
@@ -50,8 +50,8 @@ pub fn render(report: &Report, style: Style) -> String {
 }
 
 /// The widest name of a subject that has a line, within reason.
-fn subject_width(report: &Report) -> usize {
-    let shown = report.results.iter().filter(|result| matters(result));
+fn subject_width(report: &Report, verbose: bool) -> usize {
+    let shown = report.results.iter().filter(|result| verbose || matters(result));
     shown.map(|result| name(result).chars().count()).max().unwrap_or(0).clamp(8, 28)
 }
 
