@@ -2,13 +2,11 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build test demo bench fuzz fmt lint install clean
+.PHONY: help build test demo fmt lint install clean
 
 help:
 	@echo "make demo    boot a throwaway machine, audit it, break it, see what the audit says"
 	@echo "make test    everything: format, lints, unit tests, tests on booted machines"
-	@echo "make bench   how fast, side by side with the usual ways"
-	@echo "make fuzz    let the fuzzers run (SECONDS=60 each)"
 	@echo "make build   target/release/golden"
 	@echo "make install into PREFIX (/usr/local)"
 
@@ -20,12 +18,6 @@ test:
 
 demo:
 	demo/run
-
-bench:
-	bench/run
-
-fuzz:
-	fuzz/run $(SECONDS)
 
 fmt:
 	$(CARGO) fmt

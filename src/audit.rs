@@ -7,11 +7,10 @@ use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Needs};
 use crate::model::{
     ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, RuleResult, Ruling, Said, Scope, Section,
-    Severity, Subject, Undecided,
+    Severity, Subject,
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
-use crate::syntax::effective::noticing_unread;
 
 /// What to judge. Empty lists mean everything.
 #[derive(Clone, Debug, Default)]
@@ -120,13 +119,7 @@ impl Loop<'_> {
         let contract = self.contract;
         let offline = rule.needs.live() && self.facts.scope == Scope::Root;
         let ask = |check: &dyn Fn() -> Ruling| {
-            if offline {
-                return Ok(Outcome::not_applicable(NEEDS_LIVE_HOST));
-            }
-            match noticing_unread(check) {
-                (Ok(_), Some(why)) => Err(Undecided::new(why)),
-                (ruling, _) => ruling,
-            }
+            if offline { Ok(Outcome::not_applicable(NEEDS_LIVE_HOST)) } else { check() }
         };
         let slot = |severity, subject, key| Slot { rule, severity, subject, key };
         let services = contract.services.iter().filter(|service| selection.has_service(&service.name));

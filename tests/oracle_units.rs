@@ -77,7 +77,7 @@ fn read(name: &str, bytes: &[u8], version: SystemdVersion) -> EffectiveUnit {
     if file.empty {
         return EffectiveUnit::masked(&unit, path);
     }
-    let specifiers = Specifiers::new(&unit, Some(&path), None, version);
+    let specifiers = Specifiers::new(&unit, Some(&path), None);
     EffectiveUnit::merge(&unit, file, Vec::new(), &specifiers, version)
 }
 

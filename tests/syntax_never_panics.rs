@@ -13,11 +13,6 @@ use golden::syntax::{
     accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,
     secret_shape, shebang, shell_words, sudoers,
 };
-use golden::syntax::effective::EffectiveUnit;
-use golden::syntax::specifier::Specifiers;
-use golden::syntax::unit_name::UnitName;
-use golden::syntax::version::SystemdVersion;
-use golden::syntax::{known, search, unit_file, unit_name, value};
 use proptest::prelude::*;
 
 fn text(bytes: &[u8]) -> String {
@@ -87,57 +82,8 @@ fn read_shell(bytes: &[u8]) {
     }
 }
 
-fn read_unit(bytes: &[u8]) {
-    let name = UnitName::parse("a-b@c-d.service").expect("it is a name");
-    let read = |bytes: &[u8]| unit_file::parse(&"/x".into(), bytes);
-    let settings = b"[Service]\nExecStart=/bin/x\nUser=\nEnvironment=";
-    let under_header = [settings, bytes, b"\n[Unit]\nAfter=", bytes].concat();
-    for version in [SystemdVersion(252), SystemdVersion(257)] {
-        let specifiers = Specifiers::new(&name, None, None, version);
-        specifiers.expand(&text(bytes)).ok();
-        let drop_ins = vec![read(bytes), read(&under_header)];
-        let unit = EffectiveUnit::merge(&name, read(&under_header), drop_ins, &specifiers, version);
-        for setting in &unit.settings {
-            unit.words(&setting.section, &setting.key).truncate(1);
-            if unit.settings.len() > 100 {
-                break;
-            }
-        }
-    }
-}
-
-fn read_values(bytes: &[u8]) {
-    let value = text(bytes);
-    let keys = [
-        ("Service", "RestartSec"), ("Service", "MemoryMax"), ("Service", "CPUQuota"), ("Service", "LimitNOFILE"),
-        ("Service", "UMask"), ("Service", "KillSignal"), ("Service", "SuccessExitStatus"), ("Service", "User"),
-        ("Service", "WorkingDirectory"), ("Service", "EnvironmentFile"), ("Service", "PIDFile"),
-        ("Service", "StandardOutput"), ("Service", "ReadWritePaths"), ("Service", "Nice"), ("Service", "TasksMax"),
-        ("Service", "SupplementaryGroups"), ("Service", "RootDirectory"), ("Unit", "StartLimitBurst"),
-    ];
-    for (section, key) in keys {
-        let kind = known::kind(section, key).expect("it is a setting");
-        for version in [SystemdVersion(252), SystemdVersion(257)] {
-            let Ok(Some(canonical)) = value::canonical(version, key, kind, &value) else { continue };
-            assert!(!canonical.is_empty(), "{key}={value:?}");
-        }
-    }
-}
-
-fn read_unit_names(bytes: &[u8]) {
-    let value = text(bytes);
-    unit_name::unescape(&value);
-    for candidate in [value.clone(), format!("{value}.service"), format!("a@{value}.timer")] {
-        let Ok(name) = UnitName::parse(&candidate) else { continue };
-        let groups = search::drop_in_directories(&[name.clone()]);
-        assert!(groups.iter().flatten().all(|directory| directory.ends_with(".d")));
-        search::link(&name, &value);
-        name.template().and_then(|template| template.instantiate(&value));
-    }
-}
-
 fn read_all(bytes: &[u8]) {
-    for reader in [read_env, read_commands, read_accounts, read_small, read_makefile, read_shell, read_unit, read_values, read_unit_names] {
+    for reader in [read_env, read_commands, read_accounts, read_small, read_makefile, read_shell] {
         reader(bytes);
     }
 }
@@ -157,7 +103,7 @@ proptest! {
             prop::sample::select(vec![
                 "export ", "$(shell ", "${A}", "$(A)", "define A\n", "endef\n", "ifeq (", "else\n", "endif\n", "include ",
                 ".RECIPEPREFIX", "\n\t@", "<<E\n", "case a in ", "esac", "sudo ", "bash -c '", "$((", "[[ ", "ALL=(ALL) ",
-                "User_Alias ", "[Service]\n", "User=", "ExecStart=", "%i", "%n", "%m", "\\x2d", "5min ", ".service", "é", "\u{feff}", "#!", "\\\n", "://u:p@", "eyJ", "-----BEGIN ", "$(call ", "$(foreach ",
+                "User_Alias ", "é", "\u{feff}", "#!", "\\\n", "://u:p@", "eyJ", "-----BEGIN ", "$(call ", "$(foreach ",
             ]).prop_map(str::to_owned),
         ], 0..60),
     ) {
@@ -220,14 +166,6 @@ fn repeated_pieces_come_to_an_end() {
         ":",
         "=",
         "a ; ",
-        "User=x\n",
-        "[Service]\nUser=x\nUser=\n",
-        "[Unit]\nAfter=a\n",
-        "%i",
-        "%",
-        "1s ",
-        "-",
-        "a-",
         "\0",
         "é",
     ];

@@ -10,7 +10,8 @@ use golden::report::human::{Style, render};
 use golden::system::{MemorySystem, manifest};
 
 const HOST: &str = include_str!("../src/rules/tests/quantum.host");
-const ROOT: &str = "file /etc/systemd/system/quantum-backend.service.d/x.conf root:root 0644\n| [Service]\n| User=root\n";
+const ROOT: &str =
+    "file /etc/systemd/system/quantum-backend.service.d/x.conf root:root 0644\n| [Service]\n| User=root\n";
 /// 2026-12-31T12:00:00Z
 const NOON: i64 = 1_798_718_400;
 
@@ -22,11 +23,15 @@ fn waiver(rule: &str, subject: &str, expires: &str) -> String {
 
 fn judge(changes: &str, waivers: &str, now: i64) -> Report {
     let text = format!("schema = 1\nextends = \"quantum\"\n{waivers}");
-    let contract = Contract::parse(&text, "/etc/golden/golden.toml", false, &|_| Err("nothing".into())).unwrap();
+    let contract =
+        Contract::parse(&text, "/etc/golden/golden.toml", false, &|_| Err("nothing".into())).unwrap();
     let mut host = MemorySystem::from_manifest(HOST).unwrap();
     manifest::apply(&mut host, changes).unwrap();
     host.now = now;
-    let selection = Selection { rules: vec!["unit-runs-as-root".into(), "process-user-wrong".into()], ..Selection::default() };
+    let selection = Selection {
+        rules: vec!["unit-runs-as-root".into(), "process-user-wrong".into()],
+        ..Selection::default()
+    };
     let facts = gather(&host, &contract, Needs::all());
     audit(&contract, &facts, &selection, false)
 }
@@ -44,7 +49,10 @@ fn a_waiver_covers_until_the_end_of_its_day_and_no_longer() {
     assert_eq!((next_day.verdict(), next_day.verdict().code()), (Verdict::Violated, 1));
     let text = render(&next_day, Style { color: false, verbose: false, quiet: false, width: 110 });
     assert!(text.contains("expired on 2026-12-31 (owner someone@the.team)"), "{text}");
-    assert!(render(&report, Style { color: false, verbose: false, quiet: false, width: 110 }).contains("until 2026-12-31"));
+    assert!(
+        render(&report, Style { color: false, verbose: false, quiet: false, width: 110 })
+            .contains("until 2026-12-31")
+    );
 }
 
 #[test]

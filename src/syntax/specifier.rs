@@ -6,7 +6,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::unit_name::{UnitName, unescape};
-use super::version::SystemdVersion;
 
 /// Names of the host that some specifiers stand for; what is not known stays `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,28 +20,6 @@ pub struct HostNames {
     pub boot_id: Option<String>,
     /// The kernel's release.
     pub kernel: Option<String>,
-    /// The machine's architecture by systemd's name for it: `x86-64`, `arm64`.
-    pub architecture: Option<String>,
-    /// `PRETTY_HOSTNAME` of `/etc/machine-info`, or the host's name.
-    pub pretty_host_name: Option<String>,
-}
-
-/// systemd's name for an architecture as Rust calls it (`x86_64` → `x86-64`, `aarch64` → `arm64`).
-pub fn architecture(rust: &str) -> Option<&'static str> {
-    const NAMES: &[(&str, &str)] = &[
-        ("x86_64", "x86-64"),
-        ("x86", "x86"),
-        ("aarch64", "arm64"),
-        ("arm", "arm"),
-        ("riscv64", "riscv64"),
-        ("riscv32", "riscv32"),
-        ("s390x", "s390x"),
-        ("powerpc64", if cfg!(target_endian = "little") { "ppc64-le" } else { "ppc64" }),
-        ("powerpc", "ppc"),
-        ("loongarch64", "loongarch64"),
-        ("sparc64", "sparc64"),
-    ];
-    NAMES.iter().find(|(name, _)| *name == rust).map(|(_, name)| *name)
 }
 
 /// Why a value cannot be expanded.
@@ -62,32 +39,16 @@ pub struct Specifiers<'a> {
     name: &'a UnitName,
     fragment: Option<Arc<str>>,
     host: Option<&'a HostNames>,
-    version: SystemdVersion,
 }
 
 impl<'a> Specifiers<'a> {
-    /// Of a unit with its fragment and its host, as a version of systemd knows them.
-    pub fn new(
-        name: &'a UnitName,
-        fragment: Option<&Arc<str>>,
-        host: Option<&'a HostNames>,
-        version: SystemdVersion,
-    ) -> Self {
-        Self { name, fragment: fragment.cloned(), host, version }
+    /// Of a unit with its fragment and its host.
+    pub fn new(name: &'a UnitName, fragment: Option<&Arc<str>>, host: Option<&'a HostNames>) -> Self {
+        Self { name, fragment: fragment.cloned(), host }
     }
 
-    /// Expands every specifier of a text.
+    /// Expands every specifier of a text. A lone `%` at the end stays.
     pub fn expand<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, SpecifierError> {
-        self.expand_with(text, &|value, out| out.push_str(value))
-    }
-
-    /// Expands every specifier of a text; `put` writes what one stands for. A `%` before anything but a
-    /// letter, a digit and `%` stands for itself, and so does one at the end.
-    pub fn expand_with<'t>(
-        &self,
-        text: &'t str,
-        put: &dyn Fn(&str, &mut String),
-    ) -> Result<Cow<'t, str>, SpecifierError> {
         if !text.contains('%') {
             return Ok(Cow::Borrowed(text));
         }
@@ -99,9 +60,9 @@ impl<'a> Specifiers<'a> {
                 continue;
             }
             match rest.next() {
-                None | Some('%') => out.push('%'),
-                Some(letter) if letter.is_ascii_alphanumeric() => put(&self.value(letter)?, &mut out),
-                Some(other) => out.extend(['%', other]),
+                None => out.push('%'),
+                Some('%') => out.push('%'),
+                Some(letter) => out.push_str(&self.value(letter)?),
             }
         }
         Ok(Cow::Owned(out))
@@ -140,6 +101,7 @@ impl<'a> Specifiers<'a> {
             'u' | 'g' => "root".into(),
             'U' | 'G' => "0".into(),
             's' => "/bin/bash".into(),
+            'a' => std::env::consts::ARCH.replace('_', "-").into(),
             'd' => format!("/run/credentials/{}", name.as_str()).into(),
             _ => return self.of_host(letter),
         };
@@ -157,9 +119,7 @@ impl<'a> Specifiers<'a> {
         let optional = |key: &str| host?.os_release.as_ref().map(|_| release(key).unwrap_or_default());
         let value = match letter {
             'm' => host.and_then(|host| host.machine_id.clone()),
-            'a' => host.and_then(|host| host.architecture.clone()),
-            'q' => host.and_then(|host| host.pretty_host_name.clone()),
-            'H' => host.and_then(|host| host.host_name.clone()),
+            'H' | 'q' => host.and_then(|host| host.host_name.clone()),
             'l' => host.and_then(|host| Some(host.host_name.as_deref()?.split('.').next()?.to_owned())),
             'b' => host.and_then(|host| host.boot_id.clone()),
             'v' => host.and_then(|host| host.kernel.clone()),
@@ -169,9 +129,7 @@ impl<'a> Specifiers<'a> {
             'W' => optional("VARIANT_ID"),
             'A' => optional("IMAGE_VERSION"),
             'M' => optional("IMAGE_ID"),
-            'D' if self.version.0 >= 255 => Some("/usr/share".to_owned()),
-            // The control groups of the unit, of its slice and of the manager: no longer documented.
-            'c' | 'r' | 'R' => None,
+            'D' => Some("/usr/share".to_owned()),
             _ => return Err(SpecifierError::Unknown(letter)),
         };
         value.map(Cow::Owned).ok_or(SpecifierError::NotRead(letter))
@@ -186,24 +144,7 @@ mod tests {
         let name = UnitName::parse(unit).unwrap();
         let host = HostNames { machine_id: Some("0123".into()), ..HostNames::default() };
         let fragment: Arc<str> = "/etc/systemd/system/foo@.service".into();
-        Specifiers::new(&name, Some(&fragment), Some(&host), SystemdVersion(252)).expand(text).map(Cow::into_owned)
-    }
-
-    #[test]
-    fn a_percent_sign_before_no_letter_stands_for_itself() {
-        for text in ["100% done", "%, %-", "%é", "a%", "% %!"] {
-            assert_eq!(expand("foo.service", text).as_deref(), Ok(text));
-        }
-        assert_eq!(expand("foo.service", "%0"), Err(SpecifierError::Unknown('0')));
-    }
-
-    #[test]
-    fn versions_know_different_specifiers() {
-        let name = UnitName::parse("foo.service").unwrap();
-        let with = |version| Specifiers::new(&name, None, None, SystemdVersion(version)).expand("%D").map(Cow::into_owned);
-        assert_eq!(with(252), Err(SpecifierError::Unknown('D')));
-        assert_eq!(with(257).as_deref(), Ok("/usr/share"));
-        assert_eq!((architecture("x86_64"), architecture("aarch64")), (Some("x86-64"), Some("arm64")));
+        Specifiers::new(&name, Some(&fragment), Some(&host)).expand(text).map(Cow::into_owned)
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::Process;
 use crate::model::{End, NodeKind, Observed, Step};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::search::{self, DropIn, Link, UNIT_DIRECTORIES};
-use crate::syntax::specifier::{self, HostNames, Specifiers};
+use crate::syntax::search::{self, DropIn, UNIT_DIRECTORIES};
+use crate::syntax::specifier::Specifiers;
 use crate::syntax::unit_file::{self, UnitFile};
 use crate::syntax::unit_name::UnitName;
 use crate::syntax::version::SystemdVersion;
@@ -62,30 +62,20 @@ fn debian_version<'a>(
     })
 }
 
-/// Where a unit file name leads.
-enum Place {
-    /// A file, or a link to one that is no other unit, in this unit directory.
-    File(Arc<str>),
-    /// A link to the unit file of another name.
-    Alias(Arc<str>),
-}
-
 /// What lies in the unit directories, listed once.
 pub(super) struct Index {
-    /// Unit directories that exist with their real paths, in order of precedence; a directory that is reached
-    /// twice by a link (`/lib` and `/usr/lib`) counts once.
-    directories: Vec<(Arc<str>, Arc<str>)>,
-    /// Unit file name to the first place that has it.
-    files: HashMap<Arc<str>, Place>,
-    /// Unit name to the other names that lead to it.
-    aliases: HashMap<UnitName, Vec<UnitName>>,
-    /// Drop-in directory name (`x.service.d`) to its places (positions in `directories`), in order.
-    drop_ins: HashMap<Arc<str>, Vec<usize>>,
+    /// Unit directories that exist, in order of precedence; a directory that is reached twice by a link
+    /// (`/lib` and `/usr/lib`) counts once.
+    directories: Vec<Arc<str>>,
+    /// Unit file name to the directories that hold it, in order.
+    files: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// Drop-in directory name (`x.service.d`) to its places, in order.
+    drop_ins: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Unit name to the links below `*.wants`, `*.requires` and `*.upholds` that name it.
     enabled_by: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Directories that could not be listed.
     unread: Vec<String>,
-    names: Option<HostNames>,
+    names: Option<crate::syntax::specifier::HostNames>,
 }
 
 impl Index {
@@ -94,137 +84,46 @@ impl Index {
         let mut index = Index {
             directories: Vec::new(),
             files: HashMap::new(),
-            aliases: HashMap::new(),
             drop_ins: HashMap::new(),
             enabled_by: HashMap::new(),
             unread: Vec::new(),
-            names: None,
+            names: Some(host_names(system)),
         };
         if !needs.has(Need::Units) {
             return index;
         }
-        index.names = Some(host_names(system));
         let walker = Walker::new(system);
         let mut seen = BTreeSet::new();
         for directory in UNIT_DIRECTORIES {
             let lookup = walker.lookup(directory);
             match (&lookup.end, lookup.real()) {
                 (End::Found, Some(real)) if seen.insert(real.to_owned()) => {
-                    index.directories.push(((*directory).into(), real.into()));
+                    index.directories.push((*directory).into());
+                    index.list(system, directory, real);
                 }
                 (End::Unreadable(path, why), _) => index.unread.push(format!("{path}: {why}")),
                 _ => {}
             }
         }
-        for rank in 0..index.directories.len() {
-            index.list(system, rank);
-        }
-        index.find_aliases();
         index
     }
 
-    fn list(&mut self, system: &dyn System, rank: usize) {
-        let (directory, real) = self.directories[rank].clone();
-        let names = match system.list_kinds(&real) {
+    fn list(&mut self, system: &dyn System, directory: &str, real: &str) {
+        let names = match system.list(real) {
             Observed::Found(names) => names,
             Observed::Absent => return,
             Observed::Unreadable(why) => return self.unread.push(format!("{directory}: {why}")),
         };
-        for (name, kind) in names {
+        for name in names {
+            let place: Arc<str> = directory.into();
             if name.ends_with(".d") {
-                self.drop_ins.entry(name.into()).or_default().push(rank);
+                self.drop_ins.entry(name.into()).or_default().push(place);
             } else if [".wants", ".requires", ".upholds"].iter().any(|suffix| name.ends_with(suffix)) {
-                self.list_links(system, &directory, &real, &name);
-            } else if !self.files.contains_key(name.as_str())
-                && let Some(place) = self.place(system, &directory, &real, &name, kind)
-            {
-                self.files.insert(name.into(), place);
+                self.list_links(system, directory, real, &name);
+            } else {
+                self.files.entry(name.into()).or_default().push(place);
             }
         }
-    }
-
-    /// Where a name in a unit directory leads; `None` where systemd passes the link over.
-    fn place(
-        &self,
-        system: &dyn System,
-        directory: &Arc<str>,
-        real: &str,
-        name: &str,
-        kind: NodeKind,
-    ) -> Option<Place> {
-        let file = Some(Place::File(directory.clone()));
-        if kind != NodeKind::Link {
-            return file;
-        }
-        let Observed::Found((_, Some(target))) = system.node(&format!("{real}/{name}")) else { return file };
-        let target = leads_to(real, &target);
-        let inside = |directory: &str| {
-            target.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
-        };
-        let Ok(name) = UnitName::parse(name) else { return file };
-        // A link out of the unit directories is the unit, whatever its target is called.
-        if !UNIT_DIRECTORIES.iter().copied().chain(self.directories.iter().map(|(_, real)| &**real)).any(inside) {
-            return file;
-        }
-        let target = target.rsplit('/').next().unwrap_or(&target);
-        match search::link(&name, target) {
-            Link::Same => file,
-            Link::Alias(..) => Some(Place::Alias(target.into())),
-            Link::Invalid => None,
-        }
-    }
-
-    fn find_aliases(&mut self) {
-        let mut aliases: HashMap<UnitName, Vec<UnitName>> = HashMap::new();
-        for (name, place) in &self.files {
-            if matches!(place, Place::Alias(_))
-                && let Ok(name) = UnitName::parse(name)
-                && let Some((own, _)) = self.resolve(&name)
-            {
-                aliases.entry(own).or_default().push(name);
-            }
-        }
-        for names in aliases.values_mut() {
-            names.sort();
-        }
-        self.aliases = aliases;
-    }
-
-    /// The unit's own name and the path of its file.
-    fn resolve(&self, name: &UnitName) -> Option<(UnitName, String)> {
-        let mut own = name.clone();
-        let mut file: Arc<str> = name.as_str().into();
-        // Chains of links end like any chain of links.
-        for _ in 0..16 {
-            let place = self.files.get(&file).or_else(|| {
-                file = UnitName::parse(&file).ok()?.template()?.as_str().into();
-                self.files.get(&file)
-            })?;
-            match place {
-                Place::File(directory) => return Some((own, format!("{directory}/{file}"))),
-                Place::Alias(target) => {
-                    if let Link::Alias(other, _) = search::link(&own, target) {
-                        own = other;
-                    }
-                    file = target.clone();
-                }
-            }
-        }
-        None
-    }
-
-    /// The other names of a unit: those of links to it, and of links to its template.
-    fn other_names(&self, own: &UnitName, asked: &UnitName) -> Vec<UnitName> {
-        let mut names: Vec<UnitName> = self.aliases.get(own).into_iter().flatten().cloned().collect();
-        if let (Some(template), Some(instance)) = (own.template(), own.instance()) {
-            let of_template = self.aliases.get(&template).into_iter().flatten();
-            names.extend(of_template.filter_map(|name| name.instantiate(instance)));
-        }
-        names.push(asked.clone());
-        names.sort();
-        names.dedup();
-        names.retain(|name| name != own);
-        names
     }
 
     fn list_links(&mut self, system: &dyn System, directory: &str, real: &str, name: &str) {
@@ -242,40 +141,19 @@ impl Index {
 }
 
 /// Names of the host that specifiers may need; what cannot be known stays unknown.
-fn host_names(system: &dyn System) -> HostNames {
-    let walker = Walker::new(system);
-    let text = |path: &str| {
-        let lookup = walker.lookup(path);
-        match system.read(lookup.real()?, 4096) {
-            Observed::Found(bytes) => Some(String::from_utf8_lossy(&bytes).trim().to_owned()),
-            _ => None,
-        }
+fn host_names(system: &dyn System) -> crate::syntax::specifier::HostNames {
+    let line = |path: &str| match system.read(path, 4096) {
+        Observed::Found(bytes) => Some(String::from_utf8_lossy(&bytes).trim().to_owned()),
+        _ => None,
     };
-    let is_there = |path: &str| walker.lookup(path).real().is_some();
-    let live = system.ask().is_some();
-    let running = |path: &str| if live { text(path) } else { None };
-    let host_name = match live {
-        true => Some(system.host_name()),
-        false => text("/etc/hostname"),
-    };
-    let pretty = || {
-        let info = text("/etc/machine-info")?;
-        let value = info.lines().find_map(|line| line.strip_prefix("PRETTY_HOSTNAME="))?;
-        Some(value.trim_matches(['"', '\'']).to_owned())
-    };
-    let of_root = || {
-        let known = [("x86_64-linux-gnu", "x86-64"), ("aarch64-linux-gnu", "arm64")];
-        known.iter().find(|(triplet, _)| is_there(&format!("/usr/lib/{triplet}"))).map(|(_, name)| *name)
-    };
-    let architecture = if live { specifier::architecture(std::env::consts::ARCH) } else { of_root() };
-    HostNames {
-        machine_id: text("/etc/machine-id").filter(|id| id.len() == 32),
-        pretty_host_name: pretty().or_else(|| host_name.clone()),
-        host_name,
-        os_release: text("/etc/os-release").or_else(|| text("/usr/lib/os-release")),
-        boot_id: running("/proc/sys/kernel/random/boot_id").map(|id| id.replace('-', "")),
-        kernel: running("/proc/sys/kernel/osrelease"),
-        architecture: architecture.map(str::to_owned),
+    crate::syntax::specifier::HostNames {
+        machine_id: line("/etc/machine-id"),
+        host_name: match system.ask() {
+            Some(_) => Some(system.host_name()),
+            None => line("/etc/hostname"),
+        },
+        os_release: line("/etc/os-release").or_else(|| line("/usr/lib/os-release")),
+        ..Default::default()
     }
 }
 
@@ -317,51 +195,94 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let Ok(unit_name) = UnitName::parse(name) else {
         return Observed::Unreadable(format!("{name:?} is no unit name"));
     };
-    let index = worker.ground.index;
-    let Some((own, path)) = index.resolve(&unit_name) else {
-        return Observed::Found(EffectiveUnit::not_found(&unit_name));
+    let mut trouble = None;
+    let fragment = fragment(worker, &unit_name, &mut trouble);
+    if let Some(why) = trouble {
+        return Observed::Unreadable(why);
+    }
+    let (found_name, aliases, fragment) = match fragment {
+        Fragment::Missing => return Observed::Found(EffectiveUnit::not_found(&unit_name)),
+        Fragment::Masked(path) => return Observed::Found(EffectiveUnit::masked(&unit_name, path)),
+        Fragment::File(name, aliases, file) => (name, aliases, file),
     };
-    let fragment = match read_fragment(worker, &path) {
-        Ok(Fragment::Missing) => return Observed::Found(EffectiveUnit::not_found(&unit_name)),
-        Ok(Fragment::Masked) => return Observed::Found(EffectiveUnit::masked(&unit_name, path.into())),
-        Ok(Fragment::File(file)) => file,
-        Err(why) => return Observed::Unreadable(why),
-    };
-    // A unit takes the drop-ins of every one of its names.
-    let mut names = vec![own.clone()];
-    names.extend(index.other_names(&own, &unit_name));
-    let drop_ins = match drop_ins(worker, &names) {
-        Ok(drop_ins) => drop_ins,
-        Err(why) => return Observed::Unreadable(why),
-    };
+    // A unit that is asked for by an alias takes the drop-ins of every one of its names.
+    let mut names = vec![found_name.clone()];
+    names.extend(aliases.iter().cloned());
+    let mut drop_ins = Vec::new();
+    for drop_in in drop_in_paths(worker, &names) {
+        let lookup = worker.walker.lookup(&drop_in);
+        match worker.read(&lookup) {
+            Observed::Found(bytes) => drop_ins.push(unit_file::parse(&drop_in.as_str().into(), &bytes)),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => return Observed::Unreadable(format!("{drop_in}: {why}")),
+        }
+    }
     let path = fragment.path.clone();
-    let version = worker.ground.version;
-    let specifiers = Specifiers::new(&own, Some(&path), index.names.as_ref(), version);
-    let unit = EffectiveUnit::merge(&own, fragment, drop_ins, &specifiers, version);
-    Observed::Found(unit.with_aliases(names.split_off(1)))
+    let specifiers = Specifiers::new(&unit_name, Some(&path), worker.ground.index.names.as_ref());
+    let unit = EffectiveUnit::merge(&found_name, fragment, drop_ins, &specifiers, worker.ground.version);
+    Observed::Found(unit.with_aliases(aliases))
 }
 
 enum Fragment {
     Missing,
-    Masked,
-    File(UnitFile),
+    Masked(Arc<str>),
+    /// The unit's own name after aliases, the names that led to it, and the file.
+    File(UnitName, Vec<UnitName>, UnitFile),
 }
 
-fn read_fragment(worker: &Worker<'_>, path: &str) -> Result<Fragment, String> {
+/// The first file of the search path; an instance falls back to its template.
+fn fragment(worker: &Worker<'_>, name: &UnitName, trouble: &mut Option<String>) -> Fragment {
+    let index = worker.ground.index;
+    let mut own = name.clone();
+    let mut aliases = Vec::new();
+    // A link to another unit name is an alias; chains of them end like any chain of links.
+    for _ in 0..8 {
+        let candidates = [Some(own.as_str().to_owned()), own.template().map(|name| name.as_str().to_owned())];
+        let found = candidates.into_iter().flatten().find_map(|file| {
+            let directory = index.files.get(file.as_str())?.first()?;
+            Some(format!("{directory}/{file}"))
+        });
+        let Some(path) = found else { return Fragment::Missing };
+        let link = worker.walker.lookup_no_follow(&path);
+        if let Ok(Some(step)) = link.node()
+            && let Some(target) = step.target.as_deref()
+            && let Some(other) = search::alias_target(&own, target)
+        {
+            aliases.push(std::mem::replace(&mut own, other));
+            continue;
+        }
+        return read_fragment(worker, own, aliases, &path, trouble);
+    }
+    Fragment::Missing
+}
+
+fn read_fragment(
+    worker: &Worker<'_>,
+    own: UnitName,
+    aliases: Vec<UnitName>,
+    path: &str,
+    trouble: &mut Option<String>,
+) -> Fragment {
     let lookup = worker.walker.lookup(path);
     if points_to_null(worker, path) {
-        return Ok(Fragment::Masked);
+        return Fragment::Masked(path.into());
     }
     match lookup.node() {
         Ok(Some(step)) if step.meta.kind == NodeKind::File => {}
-        Ok(_) => return Ok(Fragment::Missing),
-        Err(undecided) => return Err(undecided.why),
+        Ok(_) => return Fragment::Missing,
+        Err(undecided) => {
+            *trouble = Some(undecided.why);
+            return Fragment::Missing;
+        }
     }
     match worker.read(&lookup) {
-        Observed::Found(bytes) if bytes.is_empty() => Ok(Fragment::Masked),
-        Observed::Found(bytes) => Ok(Fragment::File(unit_file::parse(&path.into(), &bytes))),
-        Observed::Absent => Ok(Fragment::Missing),
-        Observed::Unreadable(why) => Err(format!("{path}: {why}")),
+        Observed::Found(bytes) if bytes.is_empty() => Fragment::Masked(path.into()),
+        Observed::Found(bytes) => Fragment::File(own, aliases, unit_file::parse(&path.into(), &bytes)),
+        Observed::Absent => Fragment::Missing,
+        Observed::Unreadable(why) => {
+            *trouble = Some(format!("{path}: {why}"));
+            Fragment::Missing
+        }
     }
 }
 
@@ -372,81 +293,38 @@ fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
     }
     let link = worker.walker.lookup_no_follow(path);
     let Ok(Some(Step { path, target: Some(target), .. })) = link.node() else { return false };
-    leads_to(path.rsplit_once('/').map_or("", |(directory, _)| directory), target) == "/dev/null"
-}
-
-/// The path that a link in a directory is written to lead to; links on the way are not followed.
-fn leads_to(directory: &str, target: &str) -> String {
-    let mut standing: Vec<&str> = if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                standing.pop();
-            }
-            part => standing.push(part),
+    let mut standing: Vec<&str> =
+        if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
+    standing.pop();
+    for part in target.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            standing.pop();
+        } else {
+            standing.push(part);
         }
     }
-    let parts: Vec<&str> = standing.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("/{}", parts.join("/"))
+    standing.into_iter().filter(|part| !part.is_empty()).eq(["dev", "null"])
 }
 
 /// The drop-ins that apply to a unit of these names, in order of application.
-fn drop_ins(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<UnitFile>, String> {
-    let mut files = Vec::new();
-    for path in drop_in_paths(worker, names)? {
-        let lookup = worker.walker.lookup(&path);
-        match lookup.node() {
-            Ok(Some(step)) if step.meta.kind == NodeKind::File => {}
-            // A directory or a link that leads nowhere hides others of its name and says nothing.
-            Ok(_) => continue,
-            Err(undecided) => return Err(undecided.why),
-        }
-        match worker.read(&lookup) {
-            Observed::Found(bytes) => files.push(unit_file::parse(&path.as_str().into(), &bytes)),
-            Observed::Absent => {}
-            Observed::Unreadable(why) => return Err(format!("{path}: {why}")),
-        }
-    }
-    Ok(files)
-}
-
-fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>, String> {
+fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Vec<String> {
     let index = worker.ground.index;
     let mut listed = Vec::new();
-    for (group, directories) in search::drop_in_directories(names).into_iter().enumerate() {
-        for directory_name in directories {
-            for rank in index.drop_ins.get(directory_name.as_str()).into_iter().flatten() {
-                let Some(directory) = drop_in_directory(worker, *rank, &directory_name)? else { continue };
-                let files = match worker.ground.system.list(&directory) {
-                    Observed::Found(files) => files,
-                    Observed::Absent => continue,
-                    Observed::Unreadable(why) => return Err(format!("{directory}: {why}")),
-                };
-                for file in files.into_iter().filter(|file| search::is_drop_in(file)) {
-                    let path = format!("{directory}/{file}");
-                    let masked = points_to_null(worker, &path);
-                    listed.push(DropIn { path, file, group, directory_rank: *rank, masked });
-                }
+    for directory_name in search::drop_in_directories(names) {
+        for place in index.drop_ins.get(directory_name.as_str()).into_iter().flatten() {
+            let directory = format!("{place}/{directory_name}");
+            let lookup = worker.walker.lookup(&directory);
+            let Some(real) = lookup.real() else { continue };
+            let Observed::Found(files) = worker.ground.system.list(real) else { continue };
+            let rank = index.directories.iter().position(|known| known == place).unwrap_or(usize::MAX);
+            for file in files.into_iter().filter(|file| file.ends_with(".conf")) {
+                let path = format!("{directory}/{file}");
+                let masked = points_to_null(worker, &path);
+                listed.push(DropIn { path, file, directory_rank: rank, masked });
             }
         }
     }
-    Ok(search::surviving_drop_ins(listed))
-}
-
-/// The real path of a drop-in directory, if it is one.
-fn drop_in_directory(worker: &Worker<'_>, rank: usize, name: &str) -> Result<Option<String>, String> {
-    let index = worker.ground.index;
-    let path = format!("{}/{name}", index.directories[rank].1);
-    let lookup = worker.walker.lookup(&path);
-    let Some(step) = lookup.node().map_err(|undecided| undecided.why)? else { return Ok(None) };
-    let real = step.path.to_string();
-    let parent = real.rsplit_once('/').map_or("", |(parent, _)| parent);
-    // Measured on 252 and 257: a relative link to a directory beside it is not followed, an absolute one is.
-    let beside = index.directories.iter().any(|(_, real)| **real == *parent);
-    let relative = matches!(worker.walker.lookup_no_follow(&path).node(), Ok(Some(Step { target: Some(target), .. })) if !target.starts_with('/'));
-    let is_read = step.meta.kind == NodeKind::Directory && !(beside && relative);
-    Ok(is_read.then_some(real))
+    search::surviving_drop_ins(listed)
 }
 
 /// Units that services refer to: their dependencies' and their timers'.

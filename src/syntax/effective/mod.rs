@@ -2,7 +2,6 @@
 //! value comes from and what it overrode.
 
 mod merge;
-mod unread;
 
 use std::sync::Arc;
 
@@ -12,8 +11,6 @@ use super::known::{self, Name};
 use super::unit_name::UnitName;
 use super::words::{Strictness, Words};
 use crate::model::Location;
-
-pub use unread::noticing_unread;
 
 /// A unit as systemd would have it after reading all of its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,9 +66,6 @@ pub struct Setting {
     /// What systemd makes of it where that differs: specifiers expanded, canonical form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read: Option<Box<str>>,
-    /// Why it is not known what systemd makes of it: it names something of the host that was not read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unread: Option<Box<str>>,
     /// Where it is written.
     pub at: Location,
     /// What it overrode, oldest first.
@@ -80,12 +74,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The value as systemd takes it. Where that is not known, the text as it is written, and whoever looks
-    /// under [`noticing_unread`] is told.
+    /// The value as systemd takes it.
     pub fn value(&self) -> &str {
-        if let Some(why) = &self.unread {
-            unread::notice(self, why);
-        }
         self.read.as_deref().unwrap_or(&self.raw)
     }
 

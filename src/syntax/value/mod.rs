@@ -39,15 +39,6 @@ pub fn canonical(
     kind: &str,
     text: &str,
 ) -> Result<Option<String>, Mangled> {
-    match key {
-        "User" | "Group" => return account(text).map(|()| None),
-        "SupplementaryGroups" => return text.split_ascii_whitespace().try_for_each(account).map(|()| None),
-        "DynamicUser" => {
-            return boolean(text).map(|value| Some(yes_no(value))).map_err(|mangled| Mangled { refused: true, ..mangled });
-        }
-        "RootDirectory" | "RootImage" | "RootVerity" => return path::root(text).map(Some),
-        _ => {}
-    }
     match kind {
         "BOOLEAN" => boolean(text).map(|value| Some(yes_no(value))),
         "SECONDS" => span(key, text).map(Some),
@@ -91,7 +82,7 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
         "ProtectSystem" => boolean_or(text, &["full", "strict"]).map(Some),
         "ProtectHome" => boolean_or(text, &["read-only", "tmpfs"]).map(Some),
         "WorkingDirectory" => path::working_directory(text).map(Some),
-        "PIDFile" => path::pid_file(text).map(Some),
+        "PIDFile" => Ok(Some(path::pid_file(text))),
         "KeyringMode" => one_of(text, &["inherit", "private", "shared"]).map(Some),
         "ProtectProc" => one_of(text, &["noaccess", "invisible", "ptraceable", "default"]).map(Some),
         "ProcSubset" => one_of(text, &["all", "pid"]).map(Some),
@@ -102,26 +93,6 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
         "ProtectControlGroups" => boolean_or(text, &["private", "strict"]).map(Some),
         "RuntimeDirectoryPreserve" => boolean_or(text, &["restart"]).map(Some),
         _ => Ok(None),
-    }
-}
-
-/// `valid_user_group_name`, as laxly as systemd asks it: `a b` and `qt # c` pass, and fail when the service
-/// is started.
-fn account(name: &str) -> Result<(), Mangled> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_number = digits(name)
-        && (name == "0" || !name.starts_with('0'))
-        && name.parse().is_ok_and(|id: u32| id != u32::MAX && id != 0xffff);
-    let is_bad = name.is_empty()
-        || name.starts_with(' ')
-        || name.ends_with(' ')
-        || name.contains(|c: char| c.is_ascii_control() || matches!(c, ':' | '/'))
-        || digits(name)
-        || name.strip_prefix('-').is_some_and(digits)
-        || matches!(name, "." | "..");
-    match is_bad && !is_number {
-        true => refused(format!("{name:?} is no name of a user or group")),
-        false => Ok(()),
     }
 }
 

@@ -38,34 +38,23 @@ pub(super) fn environment_file(text: &str) -> Result<String, Mangled> {
     }
 }
 
-/// `WorkingDirectory=`: `~`, or an absolute path; everything else makes systemd refuse the unit, or drop the
-/// line when it begins with `-`.
+/// `WorkingDirectory=`: `~`, or an absolute path; everything else makes systemd refuse the unit.
 pub(super) fn working_directory(text: &str) -> Result<String, Mangled> {
     let (optional, path) = text.strip_prefix('-').map_or(("", text), |path| ("-", path));
     if path == "~" {
         return Ok(format!("{optional}~"));
     }
-    let why = match (path.starts_with('/'), goes_up(path)) {
-        (true, false) => return Ok(format!("{optional}{}", normalize(path))),
-        (false, _) => format!("{text:?} is no absolute path"),
-        (true, true) => format!("{text:?} goes up by .."),
-    };
-    if optional.is_empty() { refused(why) } else { dropped(why) }
-}
-
-/// `RootDirectory=` and `RootImage=`: what is no absolute path makes systemd refuse the unit.
-pub(super) fn root(text: &str) -> Result<String, Mangled> {
-    match text.starts_with('/') && !goes_up(text) {
-        true => Ok(normalize(text)),
-        false => refused(format!("{text:?} is no absolute path without ..")),
+    if !path.starts_with('/') {
+        return refused(format!("{text:?} is no absolute path"));
     }
-}
-
-/// A relative `PIDFile=` lies below `/run`; with `..` systemd gives the unit up.
-pub(super) fn pid_file(text: &str) -> Result<String, Mangled> {
-    if goes_up(text) {
+    if goes_up(path) {
         return refused(format!("{text:?} goes up by .."));
     }
+    Ok(format!("{optional}{}", normalize(path)))
+}
+
+/// A relative `PIDFile=` lies below `/run`.
+pub(super) fn pid_file(text: &str) -> String {
     let path = if text.starts_with('/') { normalize(text) } else { normalize(&format!("/run/{text}")) };
-    Ok(path.strip_prefix("/var/run/").map_or(path.clone(), |rest| format!("/run/{rest}")))
+    path.strip_prefix("/var/run/").map_or(path.clone(), |rest| format!("/run/{rest}"))
 }
