@@ -104,6 +104,18 @@ fn every_room_imports_only_what_the_table_allows() {
 }
 
 #[test]
+fn the_map_names_every_room_and_no_other() {
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let map = fs::read_to_string(map).unwrap();
+    let drawn: BTreeSet<&str> =
+        map.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let rooms = TABLE.iter().map(|(room, _)| *room);
+    let rooms: BTreeSet<&str> =
+        rooms.filter(|room| !["main", "lib", "facts/gather"].contains(room)).collect();
+    assert_eq!(drawn, rooms, "left: ARCHITECTURE.md, right: the table");
+}
+
+#[test]
 fn nothing_of_the_built_in_contract_is_hard_coded() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();

@@ -13,6 +13,19 @@ use std::path::{Path, PathBuf};
 use golden::model::{Section, Severity};
 use golden::rules::RULES;
 
+/// The documents that are written by hand.
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/contract-file.md",
+    "examples/quantum_trader/README.md",
+];
+
+/// The rule that CONTRIBUTING.md writes as an example; it is in no list.
+const EXAMPLE: &str = "unit-niced-below-zero";
+
 fn tree(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -61,9 +74,7 @@ fn the_page_of_all_rules_is_fresh() {
 #[test]
 fn no_document_points_at_nothing() {
     let mut dead = Vec::new();
-    for document in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/contract-file.md"]
-    {
+    for document in DOCUMENTS {
         let text = std::fs::read_to_string(tree(document)).unwrap();
         let folder = tree(document).parent().unwrap().to_owned();
         for (at, _) in text.match_indices("](") {
@@ -103,4 +114,71 @@ fn every_make_target_of_the_readme_exists() {
         }
     }
     assert!(named >= 2);
+}
+
+/// What stands behind each occurrence of `mark`, as far as it could be a rule's id or a verb.
+fn words_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
+    text.match_indices(mark).map(|(at, mark)| {
+        let rest = &text[at + mark.len()..];
+        let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+#[test]
+fn every_rule_that_a_document_names_exists() {
+    let mut named = 0;
+    let mut unknown = Vec::new();
+    let beside = ["demo/run", "examples/contracts/web.toml", "src/contract/builtin/quantum.toml"];
+    for document in DOCUMENTS.iter().chain(&beside) {
+        let text = std::fs::read_to_string(tree(document)).unwrap();
+        let marks = ["rule = \"", "\"rule\": \"", "--rule ", "explain "];
+        let marked = marks.iter().flat_map(|mark| words_after(&text, mark));
+        // The line of a result in a report ends with its rule.
+        let report = text.lines().filter(|line| {
+            ["   ✗ ", "   ! ", "   ~ ", "   ? "].iter().any(|mark| line.starts_with(mark))
+        });
+        for id in marked.chain(report.filter_map(|line| line.split_whitespace().last())) {
+            if id.contains('-') && !id.starts_with('-') && id != EXAMPLE {
+                named += 1;
+                if golden::rules::Rule::find(id).is_none() {
+                    unknown.push(format!("{document}: {id}"));
+                }
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    assert!(named >= 8, "{named}");
+}
+
+/// A way out that names a verb which this version has not got is no way out.
+#[test]
+fn every_verb_that_a_rule_or_document_names_exists() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for document in DOCUMENTS.iter().filter(|name| !name.starts_with("examples/")) {
+        let text = std::fs::read_to_string(tree(document)).unwrap();
+        // What is not there yet is named there as such.
+        let there = text.split("## What it does not do").next().unwrap_or_default();
+        texts.push(((*document).to_owned(), there.to_owned()));
+    }
+    for folder in ["host", "service", "repository"] {
+        for entry in std::fs::read_dir(tree("src/rules").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    let known = ["audit", "explain", "facts", "contract"];
+    let mut unknown = Vec::new();
+    for (name, text) in &texts {
+        for verb in ["`golden ", "$ golden ", "sudo golden "].iter().flat_map(|mark| words_after(text, mark)) {
+            if !verb.is_empty() && !verb.starts_with('-') && !known.contains(&verb) {
+                unknown.push(format!("{name}: golden {verb}"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    for verb in known {
+        let help = std::process::Command::new(env!("CARGO_BIN_EXE_golden")).args([verb, "--help"]).output();
+        assert!(help.unwrap().status.success(), "golden {verb}");
+    }
 }

@@ -69,3 +69,19 @@ fn half_a_facts_file_is_no_host() {
     std::fs::write(&path, facts.to_string()).unwrap();
     assert_eq!(audit(&path).status.code(), Some(2));
 }
+
+/// What `make demo` shows where no machine can be had.
+#[test]
+fn the_demo_replays_every_recording_and_says_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(root.join("demo/replay"))
+        .current_dir("/")
+        .env("GOLDEN", env!("CARGO_BIN_EXE_golden"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    let recordings = std::fs::read_dir(root.join("demo/facts")).unwrap().count();
+    assert_eq!(shown.matches("recorded facts of").count(), recordings);
+    assert!(shown.contains("These were recorded facts"));
+}

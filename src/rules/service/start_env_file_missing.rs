@@ -78,7 +78,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .expected(format!("an env file at {path}"))
                 .observed(observed)
                 .mend(format!(
-                    "a person must write {path}; `golden render` shows what the contract demands in it"
+                    "a person must write {path}; `golden contract show --text` shows what the contract demands in it"
                 )),
         );
     }

@@ -69,6 +69,6 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(message, location, timer.at.clone())
         .expected(format!("{name} that starts {}", view.service.unit.value))
         .observed(observed)
-        .mend("a person must decide when the job runs; `golden render` writes the timer of the contract")
+        .mend("a person must decide when the job runs, and write the timer")
         .into())
 }

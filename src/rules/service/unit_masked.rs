@@ -50,7 +50,7 @@ fn check(view: &ServiceView) -> Ruling {
         Some(_) => view.and_take_up(format!("rm -f {}", quoted(&mask.path))),
         None => format!(
             "a person must decide: somebody masked it, and no unit file lies below the mask; when it may run again, \
-             rm {} and write the unit (`golden render` makes it from the contract)",
+             rm {} and write the unit as the contract demands it",
             quoted(&mask.path)
         ),
     };

@@ -8,7 +8,7 @@ rule! {
     /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)); a link that points
     /// nowhere is a unit that does not exist. A draft need not have one.
     ///
-    /// Write the unit from the contract (`golden render`), or take the service out of the contract.
+    /// Write the unit as the contract demands it, or take the service out of the contract.
     ///
     /// ```bad
     /// remove /etc/systemd/system/quantum-backend.service
@@ -50,7 +50,7 @@ fn check(view: &ServiceView) -> Ruling {
         .expected(path)
         .observed(observed)
         .mend(format!(
-            "a person must decide: write the unit (`golden render` makes it from the contract) or take {} out of \
+            "a person must decide: write the unit as the contract demands it, or take {} out of \
              the contract",
             view.service.name
         ))
