@@ -25,7 +25,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("facts", &["syntax", "contract", "model"]),
     ("rules", &["facts", "contract", "syntax", "model"]),
     ("policy", &["audit", "contract", "model"]),
-    ("audit", &["policy", "rules", "facts", "contract", "model"]),
+    // From syntax only the word that a rule has looked at a value nobody knows.
+    ("audit", &["policy", "rules", "facts", "contract", "syntax", "model"]),
     ("report", &["model"]),
     ("cli", &["audit", "contract", "facts", "model", "policy", "report", "rules", "syntax", "system"]),
 ];

@@ -69,6 +69,7 @@ struct Score {
 
 impl Score {
     fn judge(&mut self, demo: &Demo, baseline: &Judged, entry: &Break, wrong: &mut Vec<String>) {
+        demo.ensure_running();
         let snapshot = demo.snapshot(&entry.paths(), !entry.touched.is_empty());
         demo.change(&entry.shell, !entry.no_reload);
         let judged = demo.audit();
@@ -141,6 +142,7 @@ fn new_failures(baseline: &Judged, judged: &Judged) -> Vec<demo::Failure> {
 }
 
 fn is_silent(demo: &Demo, baseline: &Judged, rewrite: &Rewrite, wrong: &mut Vec<String>) -> bool {
+    demo.ensure_running();
     let snapshot = demo.snapshot(&rewrite.paths(), false);
     demo.change(&rewrite.shell, true);
     let judged = demo.audit();

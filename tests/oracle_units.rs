@@ -141,7 +141,7 @@ fn default_of(property: &str) -> &'static str {
         ("WorkingDirectory", ""),
         ("SyslogIdentifier", ""),
     ];
-    DEFAULTS.iter().find(|(name, _)| *name == property).map_or("(unset)", |(_, value)| value)
+    DEFAULTS.iter().find(|(name, _)| *name == property).map_or("", |(_, value)| value)
 }
 
 /// `systemctl show` prints the kind of an output, not its path.

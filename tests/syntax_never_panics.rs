@@ -9,14 +9,14 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
-use golden::syntax::{
-    accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,
-    secret_shape, shebang, shell_words, sudoers,
-};
 use golden::syntax::effective::EffectiveUnit;
 use golden::syntax::specifier::Specifiers;
 use golden::syntax::unit_name::UnitName;
 use golden::syntax::version::SystemdVersion;
+use golden::syntax::{
+    accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,
+    secret_shape, shebang, shell_words, sudoers,
+};
 use golden::syntax::{known, search, unit_file, unit_name, value};
 use proptest::prelude::*;
 
@@ -109,11 +109,24 @@ fn read_unit(bytes: &[u8]) {
 fn read_values(bytes: &[u8]) {
     let value = text(bytes);
     let keys = [
-        ("Service", "RestartSec"), ("Service", "MemoryMax"), ("Service", "CPUQuota"), ("Service", "LimitNOFILE"),
-        ("Service", "UMask"), ("Service", "KillSignal"), ("Service", "SuccessExitStatus"), ("Service", "User"),
-        ("Service", "WorkingDirectory"), ("Service", "EnvironmentFile"), ("Service", "PIDFile"),
-        ("Service", "StandardOutput"), ("Service", "ReadWritePaths"), ("Service", "Nice"), ("Service", "TasksMax"),
-        ("Service", "SupplementaryGroups"), ("Service", "RootDirectory"), ("Unit", "StartLimitBurst"),
+        ("Service", "RestartSec"),
+        ("Service", "MemoryMax"),
+        ("Service", "CPUQuota"),
+        ("Service", "LimitNOFILE"),
+        ("Service", "UMask"),
+        ("Service", "KillSignal"),
+        ("Service", "SuccessExitStatus"),
+        ("Service", "User"),
+        ("Service", "WorkingDirectory"),
+        ("Service", "EnvironmentFile"),
+        ("Service", "PIDFile"),
+        ("Service", "StandardOutput"),
+        ("Service", "ReadWritePaths"),
+        ("Service", "Nice"),
+        ("Service", "TasksMax"),
+        ("Service", "SupplementaryGroups"),
+        ("Service", "RootDirectory"),
+        ("Unit", "StartLimitBurst"),
     ];
     for (section, key) in keys {
         let kind = known::kind(section, key).expect("it is a setting");
@@ -137,7 +150,17 @@ fn read_unit_names(bytes: &[u8]) {
 }
 
 fn read_all(bytes: &[u8]) {
-    for reader in [read_env, read_commands, read_accounts, read_small, read_makefile, read_shell, read_unit, read_values, read_unit_names] {
+    for reader in [
+        read_env,
+        read_commands,
+        read_accounts,
+        read_small,
+        read_makefile,
+        read_shell,
+        read_unit,
+        read_values,
+        read_unit_names,
+    ] {
         reader(bytes);
     }
 }

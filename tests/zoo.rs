@@ -84,7 +84,15 @@ const LISTS: &[(&str, &str, &str)] = &[
 /// Lists to which systemd adds.
 const CONTAINED: &[&str] = &["After", "Before", "Wants", "Requires", "BindsTo", "Conflicts", "PartOf"];
 
-const EXEC: &[&str] = &["ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"];
+const EXEC: &[&str] = &[
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecStartPost",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPost",
+];
 
 /// Property to its lines in `systemctl show`.
 type Shown = BTreeMap<String, Vec<String>>;
@@ -120,7 +128,9 @@ fn first<'a>(shown: &'a Shown, property: &str) -> &'a str {
 /// character as it is.
 fn unquoted(text: &str) -> Vec<String> {
     let mut words = Words::new(text, Strictness::PLAIN);
-    std::iter::from_fn(|| words.next_word().expect("systemctl balances its quotes")).map(|word| word.text).collect()
+    std::iter::from_fn(|| words.next_word().expect("systemctl balances its quotes"))
+        .map(|word| word.text)
+        .collect()
 }
 
 struct Zoo {
@@ -154,7 +164,8 @@ impl Zoo {
     }
 
     fn unit(&mut self, name: &str, shown: &Shown) {
-        let Some(unit) = self.facts.units.get(name).map(|facts| facts.effective.known().unwrap().unwrap().clone())
+        let Some(unit) =
+            self.facts.units.get(name).map(|facts| facts.effective.known().unwrap().unwrap().clone())
         else {
             panic!("{name} was not gathered");
         };
@@ -180,7 +191,8 @@ impl Zoo {
         let fragment = unit.fragment.as_deref().unwrap_or("");
         self.compare(name, "FragmentPath", &real(first(shown, "FragmentPath")), &real(fragment));
         let ours: Vec<String> = unit.drop_ins.iter().map(|path| real(path)).collect();
-        let theirs: Vec<String> = unquoted(first(shown, "DropInPaths")).iter().map(|path| real(path)).collect();
+        let theirs: Vec<String> =
+            unquoted(first(shown, "DropInPaths")).iter().map(|path| real(path)).collect();
         self.compare(name, "DropInPaths", &theirs.join(" "), &ours.join(" "));
         self.contained(name, &unit, shown);
         if unit.name.kind() == "service" {
@@ -206,11 +218,19 @@ impl Zoo {
     }
 
     fn scalars(&mut self, name: &str, unit: &EffectiveUnit, shown: &Shown) {
-        let text = |section: &str, key: &str| unit.scalar(section, key).map(|setting| setting.value().to_owned());
+        let text =
+            |section: &str, key: &str| unit.scalar(section, key).map(|setting| setting.value().to_owned());
         let kind = text("Service", "Type").unwrap_or_else(|| {
             let starts = unit.assignments("Service", "ExecStart").next().is_some();
             let bus = text("Service", "BusName").is_some();
-            if !starts { "oneshot" } else if bus { "dbus" } else { "simple" }.to_owned()
+            if !starts {
+                "oneshot"
+            } else if bus {
+                "dbus"
+            } else {
+                "simple"
+            }
+            .to_owned()
         });
         let dynamic = text("Service", "DynamicUser").as_deref() == Some("yes");
         for (property, section, key, default) in SCALARS {
@@ -265,7 +285,12 @@ impl Zoo {
     fn lists(&mut self, name: &str, unit: &EffectiveUnit, shown: &Shown) {
         for (property, section, key) in LISTS {
             let ours: Vec<String> = unit.words(section, key).into_iter().map(|(word, _)| word).collect();
-            self.compare(name, property, &format!("{:?}", unquoted(first(shown, property))), &format!("{ours:?}"));
+            self.compare(
+                name,
+                property,
+                &format!("{:?}", unquoted(first(shown, property))),
+                &format!("{ours:?}"),
+            );
         }
         let mut ours = BTreeMap::new();
         for setting in unit.assignments("Service", "Environment") {

@@ -132,18 +132,24 @@ mod tests {
 
     #[test]
     fn directories_in_the_order_of_a_live_systemd() {
-        assert_eq!(drop_in_directories(&[name("foo-bar-baz.service")]), [
-            vec!["foo-bar-baz.service.d", "foo-bar-.service.d", "foo-.service.d"],
-            vec!["service.d"]
-        ]);
-        assert_eq!(drop_in_directories(&[name("foo-bar@one.service")])[0], [
-            "foo-bar@one.service.d",
-            "foo-bar@.service.d",
-            "foo-.service.d",
-            "foo-@one.service.d",
-            "foo-@.service.d"
-        ]);
-        assert_eq!(directories_of(&name("a--b.service")), ["a--b.service.d", "a--.service.d", "a-.service.d"]);
+        assert_eq!(
+            drop_in_directories(&[name("foo-bar-baz.service")]),
+            [vec!["foo-bar-baz.service.d", "foo-bar-.service.d", "foo-.service.d"], vec!["service.d"]]
+        );
+        assert_eq!(
+            drop_in_directories(&[name("foo-bar@one.service")])[0],
+            [
+                "foo-bar@one.service.d",
+                "foo-bar@.service.d",
+                "foo-.service.d",
+                "foo-@one.service.d",
+                "foo-@.service.d"
+            ]
+        );
+        assert_eq!(
+            directories_of(&name("a--b.service")),
+            ["a--b.service.d", "a--.service.d", "a-.service.d"]
+        );
         assert_eq!(directories_of(&name("-x-y.service")), ["-x-y.service.d", "-x-.service.d"]);
     }
 
@@ -163,11 +169,14 @@ mod tests {
             drop_in("/etc/systemd/system/service.d/20-b.conf", 1, 4),
             drop_in("/usr/lib/systemd/system/foo-bar.service.d/20-b.conf", 0, 11),
         ];
-        assert_eq!(surviving_drop_ins(found), [
-            "/etc/systemd/system/service.d/05-top.conf",
-            "/etc/systemd/system/foo-.service.d/10-a.conf",
-            "/usr/lib/systemd/system/foo-bar.service.d/20-b.conf",
-        ]);
+        assert_eq!(
+            surviving_drop_ins(found),
+            [
+                "/etc/systemd/system/service.d/05-top.conf",
+                "/etc/systemd/system/foo-.service.d/10-a.conf",
+                "/usr/lib/systemd/system/foo-bar.service.d/20-b.conf",
+            ]
+        );
         let mut masked = drop_in("/etc/systemd/system/x.service.d/10-a.conf", 0, 4);
         masked.masked = true;
         assert!(

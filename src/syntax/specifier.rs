@@ -186,7 +186,9 @@ mod tests {
         let name = UnitName::parse(unit).unwrap();
         let host = HostNames { machine_id: Some("0123".into()), ..HostNames::default() };
         let fragment: Arc<str> = "/etc/systemd/system/foo@.service".into();
-        Specifiers::new(&name, Some(&fragment), Some(&host), SystemdVersion(252)).expand(text).map(Cow::into_owned)
+        Specifiers::new(&name, Some(&fragment), Some(&host), SystemdVersion(252))
+            .expand(text)
+            .map(Cow::into_owned)
     }
 
     #[test]
@@ -200,7 +202,9 @@ mod tests {
     #[test]
     fn versions_know_different_specifiers() {
         let name = UnitName::parse("foo.service").unwrap();
-        let with = |version| Specifiers::new(&name, None, None, SystemdVersion(version)).expand("%D").map(Cow::into_owned);
+        let with = |version| {
+            Specifiers::new(&name, None, None, SystemdVersion(version)).expand("%D").map(Cow::into_owned)
+        };
         assert_eq!(with(252), Err(SpecifierError::Unknown('D')));
         assert_eq!(with(257).as_deref(), Ok("/usr/share"));
         assert_eq!((architecture("x86_64"), architecture("aarch64")), (Some("x86-64"), Some("arm64")));

@@ -179,7 +179,9 @@ impl Reader {
         let Some((number, bytes)) = self.pending.take() else { return Ok(()) };
         match String::from_utf8(bytes) {
             // systemd takes the code points that Unicode reserves for no character as broken text.
-            Ok(line) if !line.contains(is_noncharacter) => self.logical_line(number, line.trim_matches(BLANKS)),
+            Ok(line) if !line.contains(is_noncharacter) => {
+                self.logical_line(number, line.trim_matches(BLANKS))
+            }
             Ok(line) => self.give_up(number, NoteKind::NotUtf8, &line),
             Err(error) => self.give_up(number, NoteKind::NotUtf8, &String::from_utf8_lossy(error.as_bytes())),
         }
@@ -288,19 +290,24 @@ mod tests {
     fn only_what_systemd_reads_must_be_utf8() {
         let file = parse(&"x".into(), b"# \xff\n[S]\nA=a \\\n; \xff\n b\n");
         assert_eq!((file.fatal, file.entries[0].value.as_str()), (None, "a   b"));
-        for text in [&b"[X-Other]\nA=\xff\n"[..], b"junk \xff\n", b"A=\xef\xbf\xbf\n", b"[a\"b]\n", b"[a\\b]\n"] {
+        for text in
+            [&b"[X-Other]\nA=\xff\n"[..], b"junk \xff\n", b"A=\xef\xbf\xbf\n", b"[a\"b]\n", b"[a\\b]\n"]
+        {
             assert!(parse(&"x".into(), text).fatal.is_some(), "{text:?}");
         }
     }
 
     #[test]
     fn lines_end_at_carriage_returns_and_nul_too() {
-        assert_eq!(values("[S]\rA=1\0B=2\r\r\nC=3\n\rD=\u{a0}4\u{c}\n"), [
-            ("A".into(), "1".into(), 1),
-            ("B".into(), "2".into(), 1),
-            ("C".into(), "3".into(), 2),
-            ("D".into(), "\u{a0}4\u{c}".into(), 3)
-        ]);
+        assert_eq!(
+            values("[S]\rA=1\0B=2\r\r\nC=3\n\rD=\u{a0}4\u{c}\n"),
+            [
+                ("A".into(), "1".into(), 1),
+                ("B".into(), "2".into(), 1),
+                ("C".into(), "3".into(), 2),
+                ("D".into(), "\u{a0}4\u{c}".into(), 3)
+            ]
+        );
         assert_eq!(values("[S]\nA=a \\\r b\n"), [("A".into(), "a   b".into(), 2)]);
         assert_eq!(values("[S]\nA=a \\\n\nB=b\n").len(), 2);
     }

@@ -124,6 +124,15 @@ impl Demo {
         self.wait_for_a_trade();
     }
 
+    /// Waits until everything runs; what an earlier entry left behind must not look like a break of the next.
+    pub fn ensure_running(&self) {
+        let running = format!("systemctl -q is-active redis-server {SERVICES}");
+        if !self.machine.sh(&running).status.success() {
+            self.machine.sh_ok(&format!("systemctl reset-failed {SERVICES} || true; systemctl restart redis-server {SERVICES}; sleep 1"));
+            self.machine.wait_until("the services run", &running);
+        }
+    }
+
     /// Runs the shell lines of an entry; systemd is told of changed files.
     pub fn change(&self, shell: &str, reload: bool) {
         let variables: String =

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 import sys
 
 import numpy as np
@@ -33,8 +34,12 @@ def main() -> int:
     parser.add_argument("--length", type=int, default=48, help="prices in a sequence")
     parser.add_argument("--horizon", type=int, default=4, help="steps ahead of the target")
     options = parser.parse_args()
-    with database.opened() as connection:
-        rows = connection.execute("SELECT symbol, price FROM trades ORDER BY symbol, rowid").fetchall()
+    try:
+        with database.opened() as connection:
+            rows = connection.execute("SELECT symbol, price FROM trades ORDER BY symbol, rowid").fetchall()
+    except sqlite3.Error as error:
+        print(f"{settings.text('DB_PATH')} cannot be read: {error}", file=sys.stderr)
+        return 1
     inputs, targets = [], []
     for symbol in sorted({symbol for symbol, _ in rows}):
         prices = np.array([price for name, price in rows if name == symbol])

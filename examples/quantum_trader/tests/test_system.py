@@ -46,6 +46,25 @@ class Execution(unittest.TestCase):
         self.assertFalse(trading.execute(connection, "1-0", event, 2.0))
         self.assertEqual(connection.execute("SELECT size FROM positions").fetchone(), (2.0,))
 
+    def test_trades_add_up_to_the_position_at_its_bounds_too(self) -> None:
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(SCHEMA)
+        for number, action in enumerate(["BUY", "BUY", "BUY", "HOLD", "SELL"]):
+            event = {"symbol": "BTCUSDT", "action": action, "price": "100"}
+            trading.execute(connection, f"{number}-0", event, 4.0)
+        sizes = [size for (size,) in connection.execute("SELECT size FROM trades ORDER BY rowid")]
+        self.assertEqual(sizes, [4.0, 4.0, 2.0, 0.0, -4.0])
+        self.assertEqual(connection.execute("SELECT size FROM positions").fetchone(), (sum(sizes),))
+
+    def test_a_bad_event_changes_nothing(self) -> None:
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(SCHEMA)
+        good = {"symbol": "BTCUSDT", "action": "BUY", "price": "100"}
+        for event in (None, {}, good | {"price": "much"}, good | {"price": "nan"}, good | {"action": "PANIC"}):
+            with self.assertRaises(trading.BadIntent):
+                trading.execute(connection, "1-0", event, 1.0)
+        self.assertEqual(connection.execute("SELECT count(*) FROM trades").fetchone(), (0,))
+
 
 class Sizing(unittest.TestCase):
     """The size follows the results and stays in its bounds."""

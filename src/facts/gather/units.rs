@@ -158,12 +158,16 @@ impl Index {
         }
         let Observed::Found((_, Some(target))) = system.node(&format!("{real}/{name}")) else { return file };
         let target = leads_to(real, &target);
-        let inside = |directory: &str| {
-            target.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let inside =
+            |directory: &str| target.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
         let Ok(name) = UnitName::parse(name) else { return file };
         // A link out of the unit directories is the unit, whatever its target is called.
-        if !UNIT_DIRECTORIES.iter().copied().chain(self.directories.iter().map(|(_, real)| &**real)).any(inside) {
+        if !UNIT_DIRECTORIES
+            .iter()
+            .copied()
+            .chain(self.directories.iter().map(|(_, real)| &**real))
+            .any(inside)
+        {
             return file;
         }
         let target = target.rsplit('/').next().unwrap_or(&target);
@@ -377,7 +381,8 @@ fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
 
 /// The path that a link in a directory is written to lead to; links on the way are not followed.
 fn leads_to(directory: &str, target: &str) -> String {
-    let mut standing: Vec<&str> = if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
+    let mut standing: Vec<&str> =
+        if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
     for part in target.split('/') {
         match part {
             "" | "." => {}

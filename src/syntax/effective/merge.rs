@@ -47,8 +47,11 @@ impl EffectiveUnit {
         }
         merge.unit.settings = merge.settings.drain(..).flatten().collect();
         merge.judge();
-        let mut resets: Vec<Setting> =
-            merge.resets.drain().filter_map(|((section, key), swept)| last_reset(section, key, swept)).collect();
+        let mut resets: Vec<Setting> = merge
+            .resets
+            .drain()
+            .filter_map(|((section, key), swept)| last_reset(section, key, swept))
+            .collect();
         resets.sort_by_key(|reset| (reset.section, reset.key));
         merge.unit.resets = resets;
         merge.unit
@@ -292,8 +295,13 @@ impl Merge<'_> {
         match line.error {
             Some(error) if error.refuses_unit => return Err(Unusable::Refused(error.why.to_string())),
             Some(error) if line.commands.is_empty() => return Err(Unusable::Dropped(error.why.to_string())),
-            None if line.commands.is_empty() => return Err(Unusable::Dropped("there is no command".to_owned())),
+            None if line.commands.is_empty() => {
+                return Err(Unusable::Dropped("there is no command".to_owned()));
+            }
             _ => {}
+        }
+        if let Some(command) = line.commands.iter().find(|command| command.argv0.ends_with('/')) {
+            return Err(Unusable::Refused(format!("{} names a directory", command.argv0)));
         }
         if let Some(why) = unread.take() {
             return Err(Unusable::Unread(why));
@@ -556,7 +564,8 @@ mod tests {
         assert_eq!(unit.load, LoadState::Loaded);
         assert!(unit.scalar("Service", "Group").is_none());
         assert_eq!(unit.scalar("Service", "Nice").unwrap().value(), "1");
-        let ignored: Vec<_> = unit.ignored.iter().map(|ignored| format!("{} {}", ignored.at, ignored.text)).collect();
+        let ignored: Vec<_> =
+            unit.ignored.iter().map(|ignored| format!("{} {}", ignored.at, ignored.text)).collect();
         assert_eq!(ignored, ["/d1:3 WorkingDirectory=x", "/d2:3 [broken", "/d3:3 PIDFile=/a/../b"]);
     }
 
@@ -564,7 +573,9 @@ mod tests {
     fn what_is_not_known_of_the_host_is_neither_dropped_nor_a_value() {
         let unit = merge(&[("/u", "[Service]\nExecStart=/bin/true %v\nUser=%m\nNice=5\n")]);
         assert_eq!((&unit.load, unit.ignored.len()), (&LoadState::Loaded, 0));
-        let look = |key: &'static str| super::super::noticing_unread(|| unit.scalar("Service", key).map(Setting::value)).1;
+        let look = |key: &'static str| {
+            super::super::noticing_unread(|| unit.scalar("Service", key).map(Setting::value)).1
+        };
         assert_eq!(look("Nice"), None);
         assert!(look("User").unwrap().starts_with("/u:3: User=%m: "), "{:?}", look("User"));
         assert!(look("ExecStart").is_some());
@@ -573,7 +584,10 @@ mod tests {
     #[test]
     fn what_a_specifier_stands_for_stays_in_its_word() {
         let name = UnitName::parse("x@a\\x2db.service").unwrap();
-        let file = unit_file::parse(&"/u".into(), b"[Service]\nExecStart=/bin/x %i y%I\nEnvironment=A=%i\nSyslogIdentifier=%i\n");
+        let file = unit_file::parse(
+            &"/u".into(),
+            b"[Service]\nExecStart=/bin/x %i y%I\nEnvironment=A=%i\nSyslogIdentifier=%i\n",
+        );
         let specifiers = Specifiers::new(&name, None, None, SystemdVersion(252));
         let unit = EffectiveUnit::merge(&name, file, Vec::new(), &specifiers, SystemdVersion(252));
         let command = command_line::parse(unit.scalar("Service", "ExecStart").unwrap().value());

@@ -43,7 +43,9 @@ pub fn canonical(
         "User" | "Group" => return account(text).map(|()| None),
         "SupplementaryGroups" => return text.split_ascii_whitespace().try_for_each(account).map(|()| None),
         "DynamicUser" => {
-            return boolean(text).map(|value| Some(yes_no(value))).map_err(|mangled| Mangled { refused: true, ..mangled });
+            return boolean(text)
+                .map(|value| Some(yes_no(value)))
+                .map_err(|mangled| Mangled { refused: true, ..mangled });
         }
         "RootDirectory" | "RootImage" | "RootVerity" => return path::root(text).map(Some),
         _ => {}

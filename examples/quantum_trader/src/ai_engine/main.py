@@ -9,6 +9,7 @@ from src.ai_engine import ensemble, market
 from src.common import database, service, settings
 
 STREAM_LENGTH = 20_000
+BEAT_SECONDS = 2.0
 
 
 class Engine:
@@ -18,6 +19,7 @@ class Engine:
         self.redis = service.connect_redis()
         self.database = database.connect()
         self.tick: int | None = None
+        self.beaten = 0.0
 
     def step(self) -> None:
         """One tick of one symbol."""
@@ -41,8 +43,9 @@ class Engine:
         self.redis.xadd(service.STREAM, event, maxlen=STREAM_LENGTH, approximate=True)
         self.tick += 1
         self.redis.set("quantum:market:tick", self.tick)
-        if self.tick % 10 == 0:
+        if time.monotonic() - self.beaten >= BEAT_SECONDS:
             database.beat(self.database)
+            self.beaten = time.monotonic()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from src.common import settings
 
@@ -32,8 +33,9 @@ def connect() -> sqlite3.Connection:
 
 @contextmanager
 def opened() -> Iterator[sqlite3.Connection]:
-    """A connection for one request."""
-    connection = connect()
+    """A connection for one request; a database that is gone stays gone, for all to see."""
+    there = Path(settings.text("DB_PATH")).absolute().as_uri()
+    connection = sqlite3.connect(f"{there}?mode=rw", uri=True, timeout=10)
     try:
         yield connection
     finally:

@@ -34,9 +34,12 @@ class Stop:
 
 def configure_logging() -> logging.Logger:
     """Logs to stdout, which is the journal; the service's name is the logger's."""
+    level = settings.text("LOG_LEVEL")
+    if level not in logging.getLevelNamesMapping():
+        raise settings.BadSetting("LOG_LEVEL", f"is not a level: {level!r}")
     logging.basicConfig(
         stream=sys.stdout,
-        level=settings.text("LOG_LEVEL"),
+        level=level,
         format="%(levelname)s %(name)s %(message)s",
     )
     return logging.getLogger(settings.text("SERVICE_NAME"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import redis
 
 from src.common import database, service
@@ -14,7 +16,8 @@ CONSUMER = "execution-1"
 class Executor:
     """Reads what is new, and first what a crash left unacknowledged."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: logging.Logger) -> None:
+        self.log = log
         self.redis = service.connect_redis()
         self.database = database.connect()
         self.ready = False
@@ -30,12 +33,15 @@ class Executor:
         self.ready = True
 
     def take(self, start: str, block: int | None = None) -> None:
-        """Trades one batch from `start` and acknowledges it."""
+        """Trades one batch from `start` and acknowledges it; a bad event is told of, and never read again."""
         batch = self.redis.xreadgroup(GROUP, CONSUMER, {service.STREAM: start}, count=200, block=block)
         for _, entries in batch or []:
             for event_id, event in entries:
                 size = float(self.redis.get(service.SIZE_KEY) or 1.0)
-                trading.execute(self.database, event_id, event, size)
+                try:
+                    trading.execute(self.database, event_id, event, size)
+                except trading.BadIntent as fault:
+                    self.log.warning("event %s is skipped: %s", event_id, fault)
                 self.redis.xack(service.STREAM, GROUP, event_id)
 
     def step(self) -> None:
@@ -55,7 +61,7 @@ def main() -> None:
     """Runs until it is told to stop."""
     stop = service.Stop()
     log = service.configure_logging()
-    executor = Executor()
+    executor = Executor(log)
     log.info("consuming %s as %s", service.STREAM, GROUP)
     service.run(executor.step, 0.05, stop, log)
 

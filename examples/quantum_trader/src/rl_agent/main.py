@@ -9,12 +9,14 @@ from src.rl_agent import sizing
 
 
 class Agent:
-    """Looks at the trades since its last look."""
+    """Looks at the trades since its last look, also when that was before a restart."""
 
     def __init__(self) -> None:
         self.redis = service.connect_redis()
         self.database = database.connect()
-        self.seen = 0
+        (self.seen,) = self.database.execute(
+            "SELECT coalesce(max(rowid), 0) FROM trades WHERE at <= (SELECT max(at) FROM sizes)"
+        ).fetchone()
 
     def step(self) -> None:
         """One adaptation, noted in the database and published for the execution service."""
