@@ -1,0 +1,1 @@
+"""What the parts of the system promise each other: `python -m unittest`."""
