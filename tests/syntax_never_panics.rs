@@ -142,7 +142,7 @@ fn read_unit_names(bytes: &[u8]) {
     unit_name::unescape(&value);
     for candidate in [value.clone(), format!("{value}.service"), format!("a@{value}.timer")] {
         let Ok(name) = UnitName::parse(&candidate) else { continue };
-        let groups = search::drop_in_directories(&[name.clone()]);
+        let groups = search::drop_in_directories(std::slice::from_ref(&name));
         assert!(groups.iter().flatten().all(|directory| directory.ends_with(".d")));
         search::link(&name, &value);
         name.template().and_then(|template| template.instantiate(&value));
