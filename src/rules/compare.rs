@@ -13,7 +13,8 @@ pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, de
         Known::Setting { kind, .. } => kind,
         _ => "",
     };
-    let canonical = |text: &str| match value::canonical(version, key, kind, text) {
+    let reader = value::Reader { version, unit: &unit.name };
+    let canonical = |text: &str| match reader.canonical(key, kind, text).map(|read| read.value) {
         Ok(Some(canonical)) => canonical,
         // Where a newer version knows more words than yes and no, those two are still a boolean.
         Ok(None) | Err(_) => match value::boolean(text) {

@@ -11,6 +11,8 @@ use std::mem;
 
 use serde::{Deserialize, Serialize};
 
+use super::utf8;
+
 /// The first systemd in which a comment that ends in a backslash no longer swallows the next line.
 const COMMENT_CONTINUATION_GONE: u32 = 254;
 /// systemd refuses to read a larger text file at all (`READ_FULL_BYTES_MAX`).
@@ -466,8 +468,7 @@ impl Reader {
         self.state = State::BeforeKey;
         self.blank_before = false;
         let key = self.key.trim_ascii_end().to_vec();
-        let (Ok(name), Ok(value)) = (String::from_utf8(key), String::from_utf8(mem::take(&mut self.value)))
-        else {
+        let (Ok(name), Ok(value)) = (utf8::text(key), utf8::text(mem::take(&mut self.value))) else {
             self.file.fatal = Some(Fatal { line: self.key_line, why: FatalReason::InvalidUtf8 });
             return;
         };

@@ -71,6 +71,20 @@ pub enum ItemFault {
     UnknownEscape,
 }
 
+impl ItemFault {
+    /// In words.
+    pub fn words(&self) -> &str {
+        match self {
+            ItemFault::NoEquals => "it has no =",
+            ItemFault::BadName => "that is no name of a variable",
+            ItemFault::TooLong => "it is longer than an environment may be",
+            ItemFault::Specifier(why) => why,
+            ItemFault::UnbalancedQuotes => "a quote is not closed: it and the rest of the line are ignored",
+            ItemFault::UnknownEscape => "an unknown escape: it and the rest of the line are ignored",
+        }
+    }
+}
+
 /// Reads one `Environment=` value.
 pub fn parse_environment(value: &str, specifiers: Specifiers<'_>) -> List<Assignment> {
     parse_list(value, Strictness::ENVIRONMENT, specifiers, |item| {

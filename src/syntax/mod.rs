@@ -27,6 +27,7 @@ pub mod specifier;
 pub mod sudoers;
 pub mod unit_file;
 pub mod unit_name;
+mod utf8;
 pub mod value;
 pub mod version;
 pub mod words;

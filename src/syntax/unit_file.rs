@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use super::utf8;
+
 /// A unit file or drop-in as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitFile {
     /// Its path, for locations.
     pub path: Arc<str>,
+    /// Section headers in order, each with its line.
+    pub headers: Vec<(Arc<str>, u32)>,
     /// Assignments in order.
     pub entries: Vec<Entry>,
     /// What systemd passes over with a warning.
@@ -84,6 +88,7 @@ pub fn parse(path: &Arc<str>, bytes: &[u8]) -> UnitFile {
     let mut reader = Reader {
         file: UnitFile {
             path: path.clone(),
+            headers: Vec::new(),
             entries: Vec::new(),
             notes: Vec::new(),
             fatal: None,
@@ -177,13 +182,9 @@ impl Reader {
 
     fn finish_pending(&mut self) -> Result<(), GivenUp> {
         let Some((number, bytes)) = self.pending.take() else { return Ok(()) };
-        match String::from_utf8(bytes) {
-            // systemd takes the code points that Unicode reserves for no character as broken text.
-            Ok(line) if !line.contains(is_noncharacter) => {
-                self.logical_line(number, line.trim_matches(BLANKS))
-            }
-            Ok(line) => self.give_up(number, NoteKind::NotUtf8, &line),
-            Err(error) => self.give_up(number, NoteKind::NotUtf8, &String::from_utf8_lossy(error.as_bytes())),
+        match utf8::text(bytes) {
+            Ok(line) => self.logical_line(number, line.trim_matches(BLANKS)),
+            Err(bytes) => self.give_up(number, NoteKind::NotUtf8, &String::from_utf8_lossy(&bytes)),
         }
     }
 
@@ -195,7 +196,9 @@ impl Reader {
             let unsafe_character = |c: char| c.is_ascii_control() || matches!(c, '"' | '\'' | '\\');
             return match rest.strip_suffix(']') {
                 Some(name) if !name.contains(unsafe_character) => {
-                    self.section = Some(name.into());
+                    let name: Arc<str> = name.into();
+                    self.file.headers.push((name.clone(), number));
+                    self.section = Some(name);
                     Ok(())
                 }
                 _ => self.give_up(number, NoteKind::BrokenHeader, line),
@@ -227,11 +230,6 @@ impl Reader {
         self.file.fatal = Some(Note { line, kind, text: shortened(text) });
         Err(GivenUp)
     }
-}
-
-fn is_noncharacter(c: char) -> bool {
-    let point = u32::from(c);
-    (0xfdd0..=0xfdef).contains(&point) || point & 0xfffe == 0xfffe
 }
 
 /// The line without its continuation backslash, and whether it had one: an odd number of backslashes ends it.

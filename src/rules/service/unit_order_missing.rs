@@ -6,30 +6,31 @@ rule! {
     /// A unit does not start after what it needs.
     ///
     /// `After=` of the effective unit must name the unit of every dependency the service requires and of
-    /// every service it starts after (systemd.unit(5)); an alias of the unit counts. `Wants=`, `Requires=`
+    /// every service it starts after (systemd.unit(5)); an alias of the unit counts. An empty `After=` takes
+    /// nothing back. `Wants=`, `Requires=`
     /// and `BindsTo=` start a unit, but order nothing.
     ///
     /// Add the unit to `After=`.
     ///
     /// ```bad
-    /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
-    /// | [Unit]
-    /// | After=
-    /// | After=network-online.target redis-server.service
+    /// replace /etc/systemd/system/quantum-ai-engine.service
+    /// - After=network-online.target redis-server.service quantum-backend.service
+    /// + After=network-online.target redis-server.service
     /// ```
     /// ```good
+    /// replace /etc/systemd/system/quantum-ai-engine.service
+    /// - After=network-online.target redis-server.service quantum-backend.service
+    /// + After=redis-server.service network-online.target
     /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
     /// | [Unit]
-    /// | After=
     /// | After=quantum-backend.service
-    /// | After=redis-server.service network-online.target
+    /// | After=
     /// ```
     /// ```good
     /// link /etc/systemd/system/redis.service -> /lib/systemd/system/redis-server.service
-    /// file /etc/systemd/system/quantum-ai-engine.service.d/order.conf root:root 0644
-    /// | [Unit]
-    /// | After=
-    /// | After=quantum-backend.service redis.service network-online.target
+    /// replace /etc/systemd/system/quantum-ai-engine.service
+    /// - After=network-online.target redis-server.service quantum-backend.service
+    /// + After=quantum-backend.service redis.service network-online.target
     /// ```
     id: "unit-order-missing",
     section: D,

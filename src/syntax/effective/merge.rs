@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::{EffectiveUnit, Ignored, LoadState, Setting};
 use crate::model::Location;
 use crate::syntax::command_line;
+use crate::syntax::environment::{Assignment, DroppedItem, List, parse_environment};
 use crate::syntax::known::{self, Known, Name};
 use crate::syntax::specifier::{SpecifierError, Specifiers};
 use crate::syntax::unit_file::{Entry, Note, UnitFile};
 use crate::syntax::unit_name::UnitName;
-use crate::syntax::value::{self, Mangled};
+use crate::syntax::value::{self, Mangled, Reading};
 use crate::syntax::version::SystemdVersion;
 
 impl EffectiveUnit {
@@ -168,12 +169,72 @@ fn adding(key: Name, kind: &str) -> Adding {
     if list { Adding::All } else { Adding::Last }
 }
 
-/// Kinds whose text holds words in which a specifier is expanded; the others hold numbers and keywords.
-fn expands(kind: &str) -> bool {
+/// Settings that an empty assignment leaves as they are, instead of setting them back.
+fn stays(key: &str, kind: &str) -> bool {
+    const KEYS: &[&str] = &[
+        "BusName",
+        "CollectMode",
+        "Delegate",
+        "JobTimeoutSec",
+        "JobRunningTimeoutSec",
+        "ManagedOOMPreference",
+        "ManagedOOMSwap",
+        "ManagedOOMMemoryPressure",
+        "OOMPolicy",
+        "PrivateTmp",
+        "PrivateUsers",
+        "ProcSubset",
+        "KeyringMode",
+        "ProtectControlGroups",
+        "ProtectHome",
+        "ProtectHostname",
+        "ProtectProc",
+        "ProtectSystem",
+        "RequiresMountsFor",
+        "RuntimeDirectoryPreserve",
+        "TimeoutStopSec",
+    ];
+    KEYS.contains(&key)
+        || key.starts_with("Limit") && kind == "LIMIT"
+        || matches!(
+            kind,
+            "ACCESS"
+                | "ACTION"
+                | "BOOLEAN"
+                | "CPUSCHEDPRIO"
+                | "FACILITY"
+                | "INPUT"
+                | "LEVEL"
+                | "MODE"
+                | "NANOSECONDS"
+                | "OUTPUT"
+                | "POLICY"
+                | "SECONDS"
+                | "SERVICEEXITTYPE"
+                | "SERVICERESTART"
+                | "SERVICERESTARTMODE"
+                | "SERVICETYPE"
+                | "SIGNAL"
+                | "SLICE"
+                | "TIMEOUTMODE"
+                | "UNIT [...]"
+                | "UNSIGNED"
+        )
+}
+
+/// Settings whose text holds words in which a specifier is expanded; the others hold numbers and keywords.
+fn expands(key: &str, kind: &str) -> bool {
     !matches!(
         kind,
-        "BOOLEAN" | "SECONDS" | "UNSIGNED" | "SIGNAL" | "SERVICETYPE" | "SERVICERESTART" | "KILLMODE"
-    )
+        "BOOLEAN"
+            | "SECONDS"
+            | "UNSIGNED"
+            | "SIGNAL"
+            | "SERVICETYPE"
+            | "SERVICERESTART"
+            | "KILLMODE"
+            | "LIMIT"
+    ) && !matches!(key, "CPUQuota" | "TasksMax")
 }
 
 const EXEC: &str = "PATH [ARGUMENT [...]]";
@@ -192,6 +253,15 @@ impl Merge<'_> {
                 at: Location::line(file.path.clone(), note.line),
                 why: note.kind.words().to_owned(),
             });
+        }
+        for (section, line) in &file.headers {
+            let is_bare = file.entries.iter().all(|entry| entry.section != *section);
+            let look = || known::look(self.version, self.unit.name.kind(), section, "");
+            if is_bare && look() == Known::UnknownSection {
+                let why = format!("a {} has no section [{section}]", self.unit.name.kind());
+                let at = Location::line(file.path.clone(), *line);
+                self.unit.ignored.push(Ignored { text: format!("[{section}]"), at, why });
+            }
         }
         for entry in &file.entries {
             self.entry(entry, &file.path)?;
@@ -232,11 +302,24 @@ impl Merge<'_> {
         at: Location,
     ) -> Result<(), Stop> {
         if raw.is_empty() {
-            self.reset(section, key, at);
+            if &*key == "DynamicUser" {
+                return Err(Stop::Refused(format!("{key}= is no boolean"), at));
+            }
+            if stays(&key, kind) {
+                let why = "an empty assignment does not reset it".to_owned();
+                self.unit.ignored.push(Ignored { text: format!("{key}="), at, why });
+            } else {
+                self.reset(section, key, at);
+            }
             return Ok(());
         }
         let read = match self.reading(key, kind, raw) {
-            Ok(read) => read,
+            Ok(Reading { value, passed_over }) => {
+                for why in passed_over {
+                    self.unit.ignored.push(Ignored { text: format!("{key}={raw}"), at: at.clone(), why });
+                }
+                value
+            }
             Err(Unusable::Unread(why)) => {
                 self.push(Setting::written(section, key, raw, Some(why), at), kind);
                 return Ok(());
@@ -254,31 +337,61 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// What systemd makes of a text; `None` where that is the text itself.
-    fn reading(&self, key: Name, kind: &'static str, raw: &str) -> Result<Option<String>, Unusable> {
+    /// What systemd makes of a text.
+    fn reading(&self, key: Name, kind: &'static str, raw: &str) -> Result<Reading, Unusable> {
         if kind == EXEC {
-            return self.command(raw);
+            return self.command(raw).map(|value| Reading { value, passed_over: Vec::new() });
         }
-        let expanded = match expands(kind) {
+        let expanded = match expands(&key, kind) {
             true => self.specifiers.expand_with(raw, into_words(&key, kind)),
             false => Ok(raw.into()),
         };
         let expanded = match expanded {
             Ok(expanded) => expanded,
             Err(error @ SpecifierError::NotRead(_)) => return Err(Unusable::Unread(error.to_string())),
-            // Its other items count.
-            Err(SpecifierError::Unknown(_)) if kind == "ENVIRON" => raw.into(),
+            _ if kind == "ENVIRON" && self.has_bad_items(raw) => return Ok(self.good_items(raw)),
             Err(error) if REFUSES_UNKNOWN_SPECIFIERS.contains(&key.as_str()) => {
                 return Err(Unusable::Refused(error.to_string()));
             }
             Err(error) => return Err(Unusable::Dropped(error.to_string())),
         };
-        match value::canonical(self.version, &key, kind, &expanded) {
-            Ok(canonical) => Ok(canonical.or_else(|| (expanded != raw).then(|| expanded.into_owned()))),
-            Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => Err(Unusable::Failed(why)),
+        let reader = value::Reader { version: self.version, unit: &self.unit.name };
+        match reader.canonical(&key, kind, &expanded) {
+            Ok(mut read) => {
+                read.value = read.value.or_else(|| (expanded != raw).then(|| expanded.into_owned()));
+                Ok(read)
+            }
+            Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => {
+                Err(Unusable::Failed(why))
+            }
             Err(Mangled { why, refused: true }) => Err(Unusable::Refused(why)),
             Err(Mangled { why, refused: false }) => Err(Unusable::Dropped(why)),
         }
+    }
+
+    fn items(&self, raw: &str) -> List<Assignment> {
+        parse_environment(raw, &|word| match self.specifiers.expand(word) {
+            Ok(expanded) => Ok(expanded.into_owned()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    fn has_bad_items(&self, raw: &str) -> bool {
+        !self.items(raw).dropped.is_empty()
+    }
+
+    /// `Environment=` without the items that systemd leaves out, which do not keep the others from counting.
+    fn good_items(&self, raw: &str) -> Reading {
+        let list = self.items(raw);
+        let mut value = String::with_capacity(raw.len());
+        for item in &list.items {
+            if !value.is_empty() {
+                value.push(' ');
+            }
+            put_escaped(&format!("{}={}", item.name, item.value), &mut value);
+        }
+        let words = |dropped: &DroppedItem| format!("{}: {}", dropped.text, dropped.why.words());
+        Reading { value: Some(value), passed_over: list.dropped.iter().map(words).collect() }
     }
 
     fn command(&self, raw: &str) -> Result<Option<String>, Unusable> {
@@ -358,17 +471,25 @@ impl Merge<'_> {
         };
         let start_lines = commands("ExecStart");
         let (starts, stops) = (start_lines.len(), commands("ExecStop").len());
-        let value = |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
+        let value =
+            |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
         let is = |key: &str, wanted: &str| value(key).as_deref() == Some(wanted);
         let has = |key: &str| self.unit.assignments("Service", key).next().is_some();
         let kind = value("Type").unwrap_or_else(|| {
             // What systemd takes where it is not stated.
-            let kind = if has("BusName") { "dbus" } else if starts > 0 { "simple" } else { "oneshot" };
+            let kind = if has("BusName") {
+                "dbus"
+            } else if starts > 0 {
+                "simple"
+            } else {
+                "oneshot"
+            };
             kind.to_owned()
         });
         let oneshot = kind == "oneshot";
         let restart = self.unit.scalar("Service", "Restart").cloned();
-        let succeeds = self.unit.scalar("Unit", "SuccessAction").is_some_and(|action| action.known_value() != "none");
+        let succeeds =
+            self.unit.scalar("Unit", "SuccessAction").is_some_and(|action| action.known_value() != "none");
         let forced = self.unit.scalar("Service", "RestartForceExitStatus").map(|setting| setting.at.clone());
         let lets_processes_live = matches!(value("KillMode").as_deref(), Some("process" | "none"));
         let remains = is("RemainAfterExit", "yes");
@@ -447,15 +568,12 @@ const REFUSES_UNKNOWN_SPECIFIERS: &[&str] = &[
 fn into_words(key: &str, kind: &str) -> &'static dyn Fn(&str, &mut String) {
     if kind == "ENVIRON" {
         &put_escaped
-    } else if (kind.ends_with("[...]") || kind.ends_with("[...]]")) && !NOT_UNQUOTED.contains(&key) {
+    } else if (kind.ends_with("[...]") || kind.ends_with("[...]]")) && value::is_unquoted(key, kind) {
         &put_quoted
     } else {
         &put_plain
     }
 }
-
-/// Lists whose words are not unquoted.
-const NOT_UNQUOTED: &[&str] = &["SupplementaryGroups", "Documentation"];
 
 fn put_plain(value: &str, out: &mut String) {
     out.push_str(value);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::known::Name;
+use super::known::{self, Name};
 use super::unit_name::UnitName;
-use super::words::{Strictness, Words};
+use super::value;
 use crate::model::Location;
 
 pub use unread::noticing_unread;
@@ -178,23 +178,16 @@ impl EffectiveUnit {
     }
 
     /// Every assignment that counts of a setting that takes several.
-    pub fn assignments(
-        &self,
-        section: &str,
-        key: &str,
-    ) -> impl DoubleEndedIterator<Item = &Setting> {
+    pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> {
         self.settings.iter().filter(move |setting| *setting.key == *key && *setting.section == *section)
     }
 
     /// The words of a list setting, each with the assignment it stands in.
     pub fn words(&self, section: &str, key: &str) -> Vec<(String, &Setting)> {
-        let mut found = Vec::new();
-        for setting in self.assignments(section, key) {
-            let mut words = Words::new(setting.value(), Strictness::PLAIN);
-            while let Ok(Some(word)) = words.next_word() {
-                found.push((word.text, setting));
-            }
-        }
-        found
+        let kind = known::kind(section, key).unwrap_or_default();
+        let words = |setting: &'_ Setting| value::split(key, kind, setting.value()).0;
+        self.assignments(section, key)
+            .flat_map(|setting| words(setting).into_iter().map(move |word| (word, setting)))
+            .collect()
     }
 }

@@ -5,14 +5,19 @@
 //! `10000ms`. Kinds are the types of `systemd --dump-configuration-items`; the few settings that it calls
 //! OTHER are told apart by their names.
 
+mod enumeration;
+mod list;
 mod number;
 mod path;
+mod shape;
 mod time_span;
 
+pub use list::{is_unquoted, split};
 pub use number::{format_size, parse_size};
 pub use path::normalize;
 pub use time_span::{Span, format as format_span, parse as parse_span};
 
+use super::unit_name::UnitName;
 use super::version::SystemdVersion;
 
 /// Why systemd drops an assignment, or refuses the unit because of it.
@@ -32,66 +37,114 @@ fn refused<T>(why: impl Into<String>) -> Result<T, Mangled> {
     Err(Mangled { why: why.into(), refused: true })
 }
 
-/// The canonical form of a non-empty value. `None` where the text itself is the value.
-pub fn canonical(
-    version: SystemdVersion,
-    key: &str,
-    kind: &str,
-    text: &str,
-) -> Result<Option<String>, Mangled> {
+/// What systemd makes of a value that it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The canonical form. `None` where the text itself is the value.
+    pub value: Option<String>,
+    /// Words of a list that are dropped while the others count, each with the reason.
+    pub passed_over: Vec<String>,
+}
+
+impl Reading {
+    fn plain(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<String> for Reading {
+    fn from(value: String) -> Self {
+        Self { value: Some(value), passed_over: Vec::new() }
+    }
+}
+
+/// For whom values are read: the words of some settings depend on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The systemd that reads.
+    pub version: SystemdVersion,
+    /// The unit whose setting it is.
+    pub unit: &'a UnitName,
+}
+
+impl Reader<'_> {
+    /// The canonical form of a non-empty value of a setting of a kind.
+    pub fn canonical(&self, key: &str, kind: &str, text: &str) -> Result<Reading, Mangled> {
+        match kind {
+            "UNIT [...]" => list::units(self.unit, key, kind, text),
+            "PATH [...]" => list::paths(key, kind, text),
+            "URL" => list::documentation(key, kind, text),
+            "BOUNDINGSET" => list::capabilities(text),
+            "FAMILIES" => list::address_families(text),
+            "NAMESPACES" => namespaces(text),
+            "STATUS" => number::exit_statuses(text),
+            _ => match key {
+                "PassEnvironment" => list::variables(key, kind, text),
+                "RuntimeDirectory"
+                | "StateDirectory"
+                | "CacheDirectory"
+                | "LogsDirectory"
+                | "ConfigurationDirectory" => list::directories(key, kind, text),
+                _ => {
+                    let value = single(self.version, key, kind, text)?;
+                    Ok(Reading { value, passed_over: Vec::new() })
+                }
+            },
+        }
+    }
+}
+
+/// A setting with one value.
+fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<Option<String>, Mangled> {
     match key {
         "User" | "Group" => return account(text).map(|()| None),
         "SupplementaryGroups" => return text.split_ascii_whitespace().try_for_each(account).map(|()| None),
         "DynamicUser" => {
-            return boolean(text)
-                .map(|value| Some(yes_no(value)))
-                .map_err(|mangled| Mangled { refused: true, ..mangled });
+            let value = boolean(text).map_err(|mangled| Mangled { refused: true, ..mangled })?;
+            return Ok(Some(yes_no(value)));
         }
         "RootDirectory" | "RootImage" | "RootVerity" => return path::root(text).map(Some),
         _ => {}
+    }
+    if let Some(value) = enumeration::read(version, key, kind, text) {
+        return value.map(Some);
     }
     match kind {
         "BOOLEAN" => boolean(text).map(|value| Some(yes_no(value))),
         "SECONDS" => span(key, text).map(Some),
         "UNSIGNED" => number::unsigned(text).map(Some),
-        "MODE" if key.contains("Mode") || key == "UMask" => file_mode(key, text),
+        "MODE" if key.contains("Mode") || key == "UMask" => file_mode(text).map(Some),
         "SIGNAL" => number::signal(text).map(Some),
         "OOMSCOREADJUST" => number::within(text, -1000, 1000).map(Some),
         "NICE" => number::within(text, -20, 19).map(Some),
+        "IOPRIORITY" => number::within(text, 0, 7).map(Some),
+        "CPUSCHEDPRIO" => number::within(text, 1, 99).map(Some),
+        "NANOSECONDS" => nanoseconds(text).map(Some),
         "LIMIT" if key.starts_with("Limit") => number::limit(key, text).map(Some),
-        "SERVICETYPE" => one_of(text, &service_types(version)).map(Some),
-        "SERVICERESTART" => one_of(text, RESTARTS).map(Some),
-        "KILLMODE" => one_of(text, &["control-group", "process", "mixed", "none"]).map(Some),
         "OUTPUT" => output(key, text).map(Some),
+        "INPUT" => input(text).map(Some),
         "FILE" => path::environment_file(text).map(Some),
-        "PATH" if !LISTS_OF_PATHS.contains(&key) => path::plain(text).map(Some),
+        "PATH" if key != "ExecSearchPath" => path::plain(text).map(Some),
         "CPUWEIGHT" | "WEIGHT" | "SHARES" => number::weight(kind, text).map(Some),
-        "STATUS" => number::exit_statuses(text),
+        "SLICE" => match UnitName::parse(text).is_ok_and(|name| name.kind() == "slice") {
+            true => Ok(None),
+            false => dropped(format!("{text:?} is no name of a slice")),
+        },
         _ => by_name(key, text),
     }
 }
 
-/// Settings that `--dump-configuration-items` calls PATH or OTHER but that hold several words.
-const LISTS_OF_PATHS: &[&str] = &["ExecSearchPath"];
-
-const RESTARTS: &[&str] =
-    &["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"];
-
+/// Settings that systemd calls OTHER or by the name of many.
 fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
     match key {
-        "MemoryMax" | "MemoryHigh" | "MemorySwapMax" | "MemoryZSwapMax" | "MemoryLimit" => {
-            number::memory(text, false).map(Some)
-        }
-        "MemoryMin" | "MemoryLow" | "DefaultMemoryMin" | "DefaultMemoryLow" => {
-            number::memory(text, true).map(Some)
-        }
+        "MemoryMax" | "MemoryHigh" | "MemoryLimit" => number::memory(text, false).map(Some),
+        "MemorySwapMax" | "MemoryZSwapMax" | "MemoryMin" | "MemoryLow" | "DefaultMemoryMin"
+        | "DefaultMemoryLow" => number::memory(text, true).map(Some),
         "TasksMax" => number::tasks(text).map(Some),
         "CPUQuota" => number::cpu_quota(text).map(Some),
         "TimeoutStopSec" | "TimeoutAbortSec" | "JobTimeoutSec" | "JobRunningTimeoutSec" => {
             span(key, text).map(Some)
         }
-        "ProtectSystem" => boolean_or(text, &["full", "strict"]).map(Some),
-        "ProtectHome" => boolean_or(text, &["read-only", "tmpfs"]).map(Some),
         "WorkingDirectory" => path::working_directory(text).map(Some),
         "RootImagePolicy" | "MountImagePolicy" | "ExtensionImagePolicy" => {
             let stands = |part: &str| matches!(part, "" | "*" | "-" | "~") || part.contains('=');
@@ -101,16 +154,35 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
             }
         }
         "PIDFile" => path::pid_file(text).map(Some),
-        "KeyringMode" => one_of(text, &["inherit", "private", "shared"]).map(Some),
-        "ProtectProc" => one_of(text, &["noaccess", "invisible", "ptraceable", "default"]).map(Some),
-        "ProcSubset" => one_of(text, &["all", "pid"]).map(Some),
-        "OOMPolicy" => one_of(text, &["continue", "stop", "kill"]).map(Some),
-        // Booleans that have learned further words since.
-        "PrivateTmp" => boolean_or(text, &["disconnected"]).map(Some),
-        "PrivateUsers" => boolean_or(text, &["self", "identity"]).map(Some),
-        "ProtectControlGroups" => boolean_or(text, &["private", "strict"]).map(Some),
-        "RuntimeDirectoryPreserve" => boolean_or(text, &["restart"]).map(Some),
-        _ => Ok(None),
+        "BusName" => match is_bus_name(text) {
+            true => Ok(None),
+            false => dropped(format!("{text:?} is no bus name")),
+        },
+        _ => shape::check(key, text).map(|()| None),
+    }
+}
+
+/// `sd_bus_service_name_is_valid`, of a well-known name: parts of letters, digits, `_` and `-`, two at least,
+/// none of which begins with a digit.
+fn is_bus_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(|c: char| c.is_ascii_digit())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
+    text.len() <= 255 && text.contains('.') && text.split('.').all(is_part)
+}
+
+/// `RestrictNamespaces=`: a boolean, or kinds of namespaces after a `~` that inverts them.
+fn namespaces(text: &str) -> Result<Reading, Mangled> {
+    const KINDS: &[&str] = &["cgroup", "ipc", "net", "mnt", "pid", "user", "uts"];
+    if let Ok(value) = boolean(text) {
+        return Ok(Reading::from(yes_no(value)));
+    }
+    let list = text.strip_prefix('~').unwrap_or(text);
+    match list.split_ascii_whitespace().find(|word| !KINDS.contains(word)) {
+        Some(word) => dropped(format!("{word:?} is no kind of namespace")),
+        None => Ok(Reading::default()),
     }
 }
 
@@ -150,34 +222,12 @@ pub fn boolean(text: &str) -> Result<bool, Mangled> {
     }
 }
 
-fn boolean_or(text: &str, words: &[&str]) -> Result<String, Mangled> {
-    match (words.contains(&text), boolean(text)) {
-        (true, _) => Ok(text.to_owned()),
-        (false, Ok(value)) => Ok(yes_no(value)),
-        (false, Err(_)) => dropped(format!("{text:?} is neither a boolean nor one of {}", words.join(", "))),
-    }
-}
-
-/// Enumerations are case-sensitive.
-fn one_of(text: &str, words: &[&str]) -> Result<String, Mangled> {
-    match words.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => dropped(format!("{text:?} is none of {}", words.join(", "))),
-    }
-}
-
-fn service_types(version: SystemdVersion) -> Vec<&'static str> {
-    let mut types = vec!["simple", "forking", "oneshot", "dbus", "notify", "idle", "exec"];
-    if version.0 >= 253 {
-        types.push("notify-reload");
-    }
-    types
-}
-
 fn span(key: &str, text: &str) -> Result<String, Mangled> {
     // An infinite timeout has an old spelling (systemd.service(5)).
-    let zero_is_infinite =
-        matches!(key, "TimeoutStartSec" | "TimeoutStopSec" | "TimeoutSec" | "TimeoutAbortSec");
+    let zero_is_infinite = matches!(
+        key,
+        "TimeoutStartSec" | "TimeoutStopSec" | "TimeoutSec" | "TimeoutAbortSec" | "JobTimeoutSec"
+    );
     match time_span::parse(text) {
         Some(Span(0)) if zero_is_infinite => Ok(time_span::format(Span::INFINITY)),
         Some(span) => Ok(time_span::format(span)),
@@ -185,16 +235,34 @@ fn span(key: &str, text: &str) -> Result<String, Mangled> {
     }
 }
 
-fn file_mode(key: &str, text: &str) -> Result<Option<String>, Mangled> {
-    // OnFailureJobMode and kin are words, not permission bits.
-    if key.ends_with("JobMode") {
-        return Ok(None);
+/// A number without a unit is nanoseconds.
+fn nanoseconds(text: &str) -> Result<String, Mangled> {
+    let number = text.strip_suffix("nsec").or_else(|| text.strip_suffix("ns")).unwrap_or(text).trim_end();
+    let count = match number.parse::<u64>() {
+        Ok(count) => Some(count),
+        Err(_) => time_span::parse(text).and_then(|span| span.0.checked_mul(1000)),
+    };
+    match count {
+        Some(count) => Ok(count.to_string()),
+        None => dropped(format!("{text:?} is no time span")),
     }
+}
+
+fn file_mode(text: &str) -> Result<String, Mangled> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o7777 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Ok(Some(format!("{mode:04o}")))
+            Ok(format!("{mode:04o}"))
         }
         _ => dropped(format!("{text:?} is no octal mode")),
+    }
+}
+
+fn input(text: &str) -> Result<String, Mangled> {
+    const WORDS: &[&str] = &["null", "tty", "tty-force", "tty-fail", "socket", "fd", "data"];
+    let is_file = text.strip_prefix("file:").is_some_and(|path| path.starts_with('/'));
+    match WORDS.contains(&text) || text.starts_with("fd:") || is_file {
+        true => Ok(text.to_owned()),
+        false => dropped(format!("{text:?} is no input")),
     }
 }
 

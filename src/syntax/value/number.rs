@@ -1,7 +1,9 @@
 //! Sizes, counts, percentages, limits, signals and exit statuses.
 
+use std::collections::BTreeSet;
+
 use super::time_span::{self, Span};
-use super::{Mangled, dropped};
+use super::{Mangled, Reading, dropped};
 
 const INFINITY: &str = "infinity";
 
@@ -108,8 +110,11 @@ pub(super) fn tasks(text: &str) -> Result<String, Mangled> {
 }
 
 pub(super) fn cpu_quota(text: &str) -> Result<String, Mangled> {
+    // systemd counts hundredths of a percent in an int.
     match permyriad(text) {
-        Some(share) if share > 0 => Ok(time_span::format(Span(share.saturating_mul(100)))),
+        Some(share) if share > 0 && share <= i32::MAX as u64 => {
+            Ok(time_span::format(Span(share.saturating_mul(100))))
+        }
         _ => dropped(format!("{text:?} is no percentage above zero: systemd takes it as no quota")),
     }
 }
@@ -140,10 +145,12 @@ pub(super) fn unsigned(text: &str) -> Result<String, Mangled> {
 }
 
 pub(super) fn within(text: &str, least: i64, most: i64) -> Result<String, Mangled> {
-    match text.parse::<i64>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
-        Ok(_) => dropped(format!("{text} is not between {least} and {most}")),
-        Err(_) => dropped(format!("{text:?} is no number")),
+    let (sign, magnitude) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let number = decimal(magnitude).and_then(|number| i64::try_from(number).ok());
+    match number.map(|number| sign * number) {
+        Some(number) if (least..=most).contains(&number) => Ok(number.to_string()),
+        Some(_) => dropped(format!("{text} is not between {least} and {most}")),
+        None => dropped(format!("{text:?} is no number")),
     }
 }
 
@@ -158,24 +165,35 @@ pub(super) fn weight(kind: &str, text: &str) -> Result<String, Mangled> {
 
 /// `LimitNOFILE=1024:4096`; byte limits take sizes, LimitCPU seconds, the others plain numbers.
 pub(super) fn limit(key: &str, text: &str) -> Result<String, Mangled> {
-    let one = |text: &str| -> Option<String> {
-        if text == INFINITY {
-            return Some(INFINITY.into());
-        }
-        match key {
-            "LimitFSIZE" | "LimitDATA" | "LimitSTACK" | "LimitCORE" | "LimitRSS" | "LimitAS"
-            | "LimitMEMLOCK" | "LimitMSGQUEUE" => parse_size(text).map(format_size),
-            "LimitCPU" => time_span::parse(text).map(|span| span.0.div_ceil(1_000_000).to_string()),
-            "LimitRTTIME" => time_span::parse(text).map(|span| span.0.to_string()),
-            "LimitNICE" => Some(text.to_owned()),
-            _ => decimal(text).map(|number| number.to_string()),
-        }
-    };
     let (soft, hard) = text.split_once(':').unwrap_or((text, text));
-    match (one(soft.trim()), one(hard.trim())) {
-        (Some(soft), Some(hard)) if soft == hard => Ok(hard),
-        (Some(soft), Some(hard)) => Ok(format!("{soft}:{hard}")),
+    match (one_limit(key, soft), one_limit(key, hard)) {
+        (Some(soft), Some(hard)) if soft > hard => {
+            dropped(format!("{text:?} is a soft limit above the hard one"))
+        }
+        (Some(soft), Some(hard)) if soft == hard => Ok(format_size(hard)),
+        (Some(soft), Some(hard)) => Ok(format!("{}:{}", format_size(soft), format_size(hard))),
         _ => dropped(format!("{text:?} is no limit")),
+    }
+}
+
+fn one_limit(key: &str, text: &str) -> Option<u64> {
+    if text.is_empty() || text.contains(char::is_whitespace) && text.trim() != text {
+        return None;
+    }
+    if text == INFINITY {
+        return Some(u64::MAX);
+    }
+    match key {
+        "LimitFSIZE" | "LimitDATA" | "LimitSTACK" | "LimitCORE" | "LimitRSS" | "LimitAS" | "LimitMEMLOCK"
+        | "LimitMSGQUEUE" => parse_size(text),
+        "LimitCPU" => time_span::parse(text).map(|span| span.0.div_ceil(1_000_000)),
+        // A number without a unit is microseconds.
+        "LimitRTTIME" => decimal(text).or_else(|| time_span::parse(text).map(|span| span.0)),
+        "LimitNICE" if text.starts_with(['+', '-']) => {
+            let nice = text.parse::<i64>().ok().filter(|nice| (-20..=19).contains(nice))?;
+            u64::try_from(20 - nice).ok()
+        }
+        _ => decimal(text),
     }
 }
 
@@ -188,7 +206,25 @@ const SIGNALS: &[&str] = &[
 fn signal_number(text: &str) -> Option<usize> {
     let name = text.strip_prefix("SIG").unwrap_or(text);
     let by_name = SIGNALS.iter().position(|signal| *signal == name).map(|at| at + 1);
-    by_name.or_else(|| text.parse().ok().filter(|number| (1..=64).contains(number)))
+    let by_number = || text.parse().ok().filter(|number| (1..=LAST_SIGNAL).contains(number));
+    by_name.or_else(|| real_time_signal(name)).or_else(by_number)
+}
+
+/// Real-time signals as glibc leaves them to programs: `RTMIN+3`, `RTMAX-1`.
+const FIRST_REAL_TIME: usize = 34;
+const LAST_SIGNAL: usize = 64;
+
+fn real_time_signal(name: &str) -> Option<usize> {
+    let (from, offset) = match name.strip_prefix("RTMIN") {
+        Some("") => (FIRST_REAL_TIME, 0),
+        Some(rest) => (FIRST_REAL_TIME, rest.strip_prefix('+')?.parse().ok()?),
+        None => match name.strip_prefix("RTMAX")? {
+            "" => (LAST_SIGNAL, 0),
+            rest => (LAST_SIGNAL, -rest.strip_prefix('-')?.parse::<isize>().ok()?),
+        },
+    };
+    let number = from.checked_add_signed(offset)?;
+    (FIRST_REAL_TIME..=LAST_SIGNAL).contains(&number).then_some(number)
 }
 
 pub(super) fn signal(text: &str) -> Result<String, Mangled> {
@@ -226,28 +262,24 @@ const STATUSES: &[(&str, u8)] = &[
 ];
 
 /// Exit statuses and signals: numbers first, then signals, both rising, as `systemctl show` prints them.
-pub(super) fn exit_statuses(text: &str) -> Result<Option<String>, Mangled> {
-    let mut numbers = Vec::new();
-    let mut signals = Vec::new();
-    let mut bad = Vec::new();
+pub(super) fn exit_statuses(text: &str) -> Result<Reading, Mangled> {
+    let mut numbers = BTreeSet::new();
+    let mut signals = BTreeSet::new();
+    let mut passed_over = Vec::new();
     for word in text.split_whitespace() {
         let named = STATUSES.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
-        if let Some(number) = named.or_else(|| word.parse().ok()) {
-            numbers.push(number);
+        if let Some(number) = named.or_else(|| word.parse::<u8>().ok()) {
+            numbers.insert(number);
         } else if let Some(number) = signal_number(word).filter(|number| *number <= SIGNALS.len()) {
-            signals.push(number);
+            signals.insert(number);
         } else {
-            bad.push(word);
+            passed_over.push(format!("{word:?} is no exit status and no signal"));
         }
     }
     if numbers.is_empty() && signals.is_empty() {
-        return dropped(format!("{} is no exit status and no signal", bad.join(" ")));
+        return dropped(passed_over.join("; "));
     }
-    numbers.sort_unstable();
-    numbers.dedup();
-    signals.sort_unstable();
-    signals.dedup();
     let numbers = numbers.iter().map(u8::to_string);
     let signals = signals.iter().map(|number| SIGNALS[number - 1].to_owned());
-    Ok(Some(numbers.chain(signals).collect::<Vec<_>>().join(" ")))
+    Ok(Reading { value: Some(numbers.chain(signals).collect::<Vec<_>>().join(" ")), passed_over })
 }

@@ -12,7 +12,7 @@ pub fn normalize(path: &str) -> String {
     }
 }
 
-fn goes_up(path: &str) -> bool {
+pub(super) fn goes_up(path: &str) -> bool {
     path.split('/').any(|part| part == "..")
 }
 
@@ -32,9 +32,10 @@ pub(super) fn plain(text: &str) -> Result<String, Mangled> {
 /// `EnvironmentFile=`: a relative or quoted path is dropped, and the service starts without it.
 pub(super) fn environment_file(text: &str) -> Result<String, Mangled> {
     let (optional, path) = text.strip_prefix('-').map_or(("", text), |path| ("-", path));
-    match path.starts_with('/') {
-        true => Ok(format!("{optional}{}", normalize(path))),
-        false => dropped(format!("{path:?} is no absolute path: the service starts without it")),
+    match (path.starts_with('/'), goes_up(path)) {
+        (true, false) => Ok(format!("{optional}{}", normalize(path))),
+        (true, true) => dropped(format!("{path:?} goes up by ..: the service starts without it")),
+        (false, _) => dropped(format!("{path:?} is no absolute path: the service starts without it")),
     }
 }
 

@@ -1,13 +1,14 @@
 use super::*;
 
-fn read(key: &str, text: &str) -> Result<Option<String>, Mangled> {
+fn read(key: &str, text: &str) -> Result<Reading, Mangled> {
     let kind =
         ["Service", "Unit"].iter().find_map(|section| crate::syntax::known::kind(section, key)).unwrap();
-    canonical(SystemdVersion(252), key, kind, text)
+    let unit = UnitName::parse("foo.service").unwrap();
+    Reader { version: SystemdVersion(252), unit: &unit }.canonical(key, kind, text)
 }
 
 fn value(key: &str, text: &str) -> Option<String> {
-    read(key, text).ok().map(|value| value.unwrap_or_else(|| text.to_owned()))
+    read(key, text).ok().map(|read| read.value.unwrap_or_else(|| text.to_owned()))
 }
 
 #[test]
@@ -55,5 +56,22 @@ fn what_systemd_drops_is_dropped() {
     }
     for text in ["x/y", "\"/q\"", "/x/../y"] {
         assert!(matches!(read("WorkingDirectory", text), Err(Mangled { refused: true, .. })), "{text}");
+    }
+}
+
+#[test]
+fn bad_words_of_a_list_go_and_the_others_stay() {
+    for (key, text, kept, gone) in [
+        ("ReadWritePaths", "/a rel -/b/ \"/c d\"", "/a -/b /c\\ d", 1),
+        ("PassEnvironment", "1A B", "B", 1),
+        ("RuntimeDirectory", "a /b ../c", "a", 2),
+        ("After", "a.service b c@.service", "a.service c@foo.service", 1),
+        ("Documentation", "x man:x(1)", "man:x(1)", 1),
+        ("RestrictAddressFamilies", "AF_X", "", 1),
+        ("CapabilityBoundingSet", "CAP_KILL CAP_X", "cap_kill", 1),
+        ("SuccessExitStatus", "3 x 2", "2 3", 1),
+    ] {
+        let read = read(key, text).unwrap();
+        assert_eq!((read.value.as_deref(), read.passed_over.len()), (Some(kept), gone), "{key}={text}");
     }
 }

@@ -63,7 +63,9 @@ pub fn parse(text: &str) -> Option<Span> {
     }
     let mut total: u64 = 0;
     while !rest.is_empty() {
-        let (whole, after) = digits(rest)?;
+        // The number is read by strtoll(3): it may have a plus, and nothing before its point.
+        let unsigned = rest.strip_prefix('+').unwrap_or(rest);
+        let (whole, after) = digits(unsigned).or_else(|| rest.starts_with('.').then_some(("0", rest)))?;
         let (fraction, after) = match after.strip_prefix('.') {
             Some(after) => digits(after)?,
             None => ("", after),

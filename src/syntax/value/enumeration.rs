@@ -1,0 +1,143 @@
+//! Settings that take one of some words, which systemd tells apart by case.
+
+use super::{Mangled, boolean, dropped, yes_no};
+use crate::syntax::version::SystemdVersion;
+
+/// The words of one setting, or of all settings of one kind.
+struct Words {
+    /// A boolean is as good as a word.
+    or_boolean: bool,
+    /// Words that every version knows.
+    always: &'static [&'static str],
+    /// Words with the version that has learned them.
+    since: (u32, &'static [&'static str]),
+    /// Numbers that stand for words, from 0 up to here.
+    or_number: Option<u32>,
+}
+
+const fn words(always: &'static [&'static str]) -> Words {
+    Words { or_boolean: false, always, since: (0, &[]), or_number: None }
+}
+
+const fn or_boolean(always: &'static [&'static str]) -> Words {
+    Words { or_boolean: true, ..words(always) }
+}
+
+impl Words {
+    const fn since(self, version: u32, more: &'static [&'static str]) -> Self {
+        Words { since: (version, more), ..self }
+    }
+
+    const fn or_number(self, most: u32) -> Self {
+        Words { or_number: Some(most), ..self }
+    }
+}
+
+const LEVELS: Words =
+    words(&["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]).or_number(7);
+
+const JOB_MODES: Words = words(&[
+    "fail",
+    "replace",
+    "replace-irreversibly",
+    "isolate",
+    "flush",
+    "ignore-dependencies",
+    "ignore-requirements",
+    "triggering",
+])
+.since(257, &["restart-dependencies"]);
+
+fn of(key: &str, kind: &str) -> Option<Words> {
+    Some(match (kind, key) {
+        ("SERVICETYPE", _) => words(&["simple", "forking", "oneshot", "dbus", "notify", "idle", "exec"])
+            .since(253, &["notify-reload"]),
+        ("SERVICERESTART", _) => {
+            words(&["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"])
+        }
+        ("SERVICERESTARTMODE", _) => words(&["normal", "direct"]).since(257, &["debug"]),
+        ("SERVICEEXITTYPE", _) => words(&["main", "cgroup"]),
+        ("TIMEOUTMODE", _) => words(&["terminate", "abort", "kill"]),
+        ("KILLMODE", _) => words(&["control-group", "process", "mixed", "none"]),
+        ("ACCESS", "NotifyAccess") => words(&["none", "main", "exec", "all"]),
+        ("POLICY", "DevicePolicy") => words(&["auto", "closed", "strict"]),
+        ("ACTION", _) => words(&[
+            "none",
+            "reboot",
+            "reboot-force",
+            "reboot-immediate",
+            "poweroff",
+            "poweroff-force",
+            "poweroff-immediate",
+            "exit",
+            "exit-force",
+        ])
+        .since(
+            254,
+            &[
+                "soft-reboot",
+                "soft-reboot-force",
+                "kexec",
+                "kexec-force",
+                "halt",
+                "halt-force",
+                "halt-immediate",
+            ],
+        ),
+        ("FACILITY", _) => words(&[
+            "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
+            "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+        ])
+        .or_number(23),
+        ("LEVEL", _) => LEVELS,
+        ("IOCLASS", _) => words(&["none", "realtime", "best-effort", "idle"]).or_number(7),
+        ("CPUSCHEDPOLICY", _) => words(&["other", "batch", "idle", "fifo", "rr"]).or_number(i32::MAX as u32),
+        (_, "OnFailureJobMode" | "OnSuccessJobMode") => JOB_MODES,
+        (_, "LogLevelMax") => LEVELS,
+        (_, "CollectMode") => words(&["inactive", "inactive-or-failed"]),
+        (_, "OOMPolicy") => words(&["continue", "stop", "kill"]),
+        (_, "ManagedOOMPreference") => words(&["none", "avoid", "omit"]),
+        (_, "ManagedOOMSwap" | "ManagedOOMMemoryPressure") => words(&["auto", "kill"]),
+        (_, "KeyringMode") => words(&["inherit", "private", "shared"]),
+        (_, "ProtectProc") => words(&["noaccess", "invisible", "ptraceable", "default"]),
+        (_, "ProcSubset") => words(&["all", "pid"]),
+        (_, "MountFlags") => words(&["shared", "slave", "private"]),
+        (_, "ProtectSystem") => or_boolean(&["full", "strict"]),
+        (_, "ProtectHome") => or_boolean(&["read-only", "tmpfs"]),
+        (_, "RuntimeDirectoryPreserve") => or_boolean(&["restart"]),
+        // Booleans that have learned further words.
+        (_, "PrivateTmp") => or_boolean(&[]).since(257, &["disconnected", "connected"]),
+        (_, "PrivateUsers") => or_boolean(&[]).since(257, &["self", "identity"]),
+        (_, "ProtectControlGroups") => or_boolean(&[]).since(257, &["private", "strict"]),
+        _ => return None,
+    })
+}
+
+/// The value of such a setting; `None` for other settings.
+pub(super) fn read(
+    version: SystemdVersion,
+    key: &str,
+    kind: &str,
+    text: &str,
+) -> Option<Result<String, Mangled>> {
+    let words = of(key, kind)?;
+    let (since, more) = words.since;
+    let more = if version.0 >= since { more } else { &[] };
+    let known = words.always.iter().chain(more);
+    if known.clone().any(|word| *word == text) {
+        return Some(Ok(text.to_owned()));
+    }
+    if let (true, Ok(value)) = (words.or_boolean, boolean(text)) {
+        return Some(Ok(yes_no(value)));
+    }
+    if let (Some(most), Ok(number)) = (words.or_number, text.parse::<u32>())
+        && number <= most
+    {
+        return Some(Ok(text.to_owned()));
+    }
+    let known = known.copied().collect::<Vec<_>>().join(", ");
+    Some(match words.or_boolean {
+        true => dropped(format!("{text:?} is neither a boolean nor one of {known}")),
+        false => dropped(format!("{text:?} is none of {known}")),
+    })
+}
