@@ -10,16 +10,16 @@
 
 #[path = "support/machine.rs"]
 mod machine;
+#[path = "support/shown.rs"]
+mod shown;
+#[path = "support/units.rs"]
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use golden::contract::{Contract, Dependency, DependencyKind};
-use golden::facts::{HostFacts, Need, Needs, gather};
-use golden::model::{Location, Stated};
+use golden::facts::HostFacts;
 use golden::syntax::command_line;
 use golden::syntax::effective::{EffectiveUnit, LoadState};
-use golden::syntax::environment::parse_environment;
-use golden::syntax::words::{Strictness, Words};
 use golden::system::DiskSystem;
 use machine::{Image, Machine, Suite};
 
@@ -69,6 +69,31 @@ const SCALARS: &[(&str, &str, &str, &str)] = &[
     ("StartLimitIntervalUSec", "Unit", "StartLimitIntervalSec", "@DefaultStartLimitIntervalUSec"),
     ("StartLimitBurst", "Unit", "StartLimitBurst", "@DefaultStartLimitBurst"),
     ("RefuseManualStart", "Unit", "RefuseManualStart", "no"),
+    ("ProtectKernelModules", "Service", "ProtectKernelModules", "no"),
+    ("ProtectControlGroups", "Service", "ProtectControlGroups", "no"),
+    ("ProtectHostname", "Service", "ProtectHostname", "no"),
+    ("ProtectClock", "Service", "ProtectClock", "no"),
+    ("ProtectProc", "Service", "ProtectProc", "default"),
+    ("PrivateUsers", "Service", "PrivateUsers", "no"),
+    ("RestrictRealtime", "Service", "RestrictRealtime", "no"),
+    ("RestrictSUIDSGID", "Service", "RestrictSUIDSGID", "no"),
+    ("RestrictNamespaces", "Service", "RestrictNamespaces", "no"),
+    ("LockPersonality", "Service", "LockPersonality", "no"),
+    ("MemoryDenyWriteExecute", "Service", "MemoryDenyWriteExecute", "no"),
+    ("RuntimeDirectoryMode", "Service", "RuntimeDirectoryMode", "0755"),
+    ("RuntimeDirectoryPreserve", "Service", "RuntimeDirectoryPreserve", "no"),
+    ("SuccessExitStatus", "Service", "SuccessExitStatus", ""),
+    ("RestartPreventExitStatus", "Service", "RestartPreventExitStatus", ""),
+    ("NotifyAccess", "Service", "NotifyAccess", "none"),
+    ("OOMPolicy", "Service", "OOMPolicy", "stop"),
+    ("Slice", "Service", "Slice", "system.slice"),
+    ("Delegate", "Service", "Delegate", "no"),
+    ("IgnoreSIGPIPE", "Service", "IgnoreSIGPIPE", "yes"),
+    ("DefaultDependencies", "Unit", "DefaultDependencies", "yes"),
+    ("CollectMode", "Unit", "CollectMode", "inactive"),
+    ("JobTimeoutUSec", "Unit", "JobTimeoutSec", "infinity"),
+    ("FailureAction", "Unit", "FailureAction", "none"),
+    ("Description", "Unit", "Description", ""),
     ("StopWhenUnneeded", "Unit", "StopWhenUnneeded", "no"),
 ];
 
@@ -79,6 +104,14 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("InaccessiblePaths", "Service", "InaccessiblePaths"),
     ("SupplementaryGroups", "Service", "SupplementaryGroups"),
     ("PassEnvironment", "Service", "PassEnvironment"),
+    ("Environment", "Service", "Environment"),
+    ("EnvironmentFiles", "Service", "EnvironmentFile"),
+    ("RuntimeDirectory", "Service", "RuntimeDirectory"),
+    ("StateDirectory", "Service", "StateDirectory"),
+    ("LogsDirectory", "Service", "LogsDirectory"),
+    ("CacheDirectory", "Service", "CacheDirectory"),
+    ("BindPaths", "Service", "BindPaths"),
+    ("AmbientCapabilities", "Service", "AmbientCapabilities"),
 ];
 
 /// Lists to which systemd adds.
@@ -122,15 +155,6 @@ fn block(text: &str) -> Shown {
 
 fn first<'a>(shown: &'a Shown, property: &str) -> &'a str {
     shown.get(property).and_then(|lines| lines.first()).map_or("", String::as_str)
-}
-
-/// The words of a list as `systemctl show` quotes them: within double quotes a backslash takes the next
-/// character as it is.
-fn unquoted(text: &str) -> Vec<String> {
-    let mut words = Words::new(text, Strictness::PLAIN);
-    std::iter::from_fn(|| words.next_word().expect("systemctl balances its quotes"))
-        .map(|word| word.text)
-        .collect()
 }
 
 struct Zoo {
@@ -181,8 +205,8 @@ impl Zoo {
             return;
         }
         self.compare(name, "Id", first(shown, "Id"), unit.name.as_str());
-        let names: BTreeSet<&str> = unit.names().collect();
-        let theirs: BTreeSet<&str> = first(shown, "Names").split(' ').collect();
+        let names: BTreeSet<String> = unit.names().map(str::to_owned).collect();
+        let theirs: BTreeSet<String> = shown::unquoted(first(shown, "Names")).into_iter().collect();
         self.compare(name, "Names", &format!("{theirs:?}"), &format!("{names:?}"));
         let real = |path: &str| match path.strip_prefix("/lib/") {
             Some(rest) => format!("/usr/lib/{rest}"),
@@ -192,7 +216,7 @@ impl Zoo {
         self.compare(name, "FragmentPath", &real(first(shown, "FragmentPath")), &real(fragment));
         let ours: Vec<String> = unit.drop_ins.iter().map(|path| real(path)).collect();
         let theirs: Vec<String> =
-            unquoted(first(shown, "DropInPaths")).iter().map(|path| real(path)).collect();
+            shown::unquoted(first(shown, "DropInPaths")).iter().map(|path| real(path)).collect();
         self.compare(name, "DropInPaths", &theirs.join(" "), &ours.join(" "));
         self.contained(name, &unit, shown);
         if unit.name.kind() == "service" {
@@ -233,85 +257,51 @@ impl Zoo {
             .to_owned()
         });
         let dynamic = text("Service", "DynamicUser").as_deref() == Some("yes");
+        let is_notifying = kind.starts_with("notify") || text("Service", "WatchdogSec").is_some();
+        let reads_from_elsewhere = text("Service", "StandardInput").is_some_and(|input| input != "null");
         for (property, section, key, default) in SCALARS {
-            let stated = match *property {
-                "TimeoutStartUSec" | "TimeoutStopUSec" => {
-                    let both = unit.scalar("Service", "TimeoutSec");
-                    let own = unit.scalar(section, key);
-                    // The later one counts.
-                    [own, both].into_iter().flatten().max_by_key(|setting| {
-                        unit.settings.iter().position(|other| std::ptr::eq(other, *setting))
-                    })
-                }
-                _ => unit.scalar(section, key),
-            };
-            let stated = stated.map(|setting| setting.value().to_owned());
-            if stated.as_ref().is_some_and(|value| value.ends_with('%')) && *property != "SyslogIdentifier" {
-                // A share of this machine's memory or tasks.
+            let stated = text(section, key);
+            let is_share = stated.as_ref().is_some_and(|value| value.ends_with('%'));
+            // A share of this machine's memory or tasks; and what is not said of a service that does not run.
+            if is_share && *property != "SyslogIdentifier" || *property == "WatchdogUSec" {
                 continue;
             }
             let default = match *property {
                 "Type" => kind.clone(),
                 "TimeoutStartUSec" if kind == "oneshot" => "infinity".to_owned(),
+                "NotifyAccess" if is_notifying => "main".to_owned(),
+                "StandardOutput" if reads_from_elsewhere => "inherit".to_owned(),
+                "Slice" => match unit.name.template() {
+                    Some(template) => format!("system-{}.slice", template.prefix()),
+                    None => default.to_string(),
+                },
+                "OOMPolicy" if text("Service", "Delegate").is_some_and(|value| value != "no") => {
+                    "continue".to_owned()
+                }
+                "RestrictSUIDSGID" if dynamic => "yes".to_owned(),
                 "NoNewPrivileges" | "PrivateTmp" if dynamic => "yes".to_owned(),
                 "ProtectSystem" if dynamic => "strict".to_owned(),
                 "ProtectHome" if dynamic => "read-only".to_owned(),
-                "User" | "Group" if dynamic => unit.name.prefix().to_owned(),
-                // Not said of a service that does not run.
-                "WatchdogUSec" => first(shown, property).to_owned(),
+                "User" if dynamic => unit.name.prefix().to_owned(),
+                "Group" if dynamic => text("Service", "User").unwrap_or(unit.name.prefix().to_owned()),
                 _ => self.default(default),
             };
-            let ours = match (*property, stated) {
-                ("NoNewPrivileges" | "PrivateTmp" | "ProtectSystem", _) if dynamic => default,
-                ("ProtectHome", Some(value)) if dynamic && value == "no" => default,
-                ("Group", None) if dynamic => text("Service", "User").unwrap_or(default),
-                ("WatchdogUSec", Some(_)) | (_, None) => default,
-                ("StandardOutput" | "StandardError", Some(value)) => {
-                    value.split(':').next().unwrap_or_default().to_owned()
-                }
-                ("WorkingDirectory", Some(value)) => match value.strip_prefix('-') {
-                    Some(path) => format!("!{path}"),
-                    None => value,
-                },
-                (limit, Some(value)) if limit.starts_with("Limit") => {
-                    value.rsplit(':').next().unwrap_or_default().to_owned()
-                }
-                (_, Some(value)) => value,
+            // A dynamic user has at least these.
+            let ours = match *property {
+                "NoNewPrivileges" | "PrivateTmp" | "ProtectSystem" if dynamic => default,
+                "ProtectHome" if dynamic && stated.as_deref() == Some("no") => default,
+                _ => shown::ours(unit, section, key, property, &default),
             };
-            self.compare(name, property, first(shown, property), &ours);
+            self.compare(name, property, &shown::theirs(property, first(shown, property)), &ours);
         }
     }
 
     fn lists(&mut self, name: &str, unit: &EffectiveUnit, shown: &Shown) {
         for (property, section, key) in LISTS {
-            let ours: Vec<String> = unit.words(section, key).into_iter().map(|(word, _)| word).collect();
-            self.compare(
-                name,
-                property,
-                &format!("{:?}", unquoted(first(shown, property))),
-                &format!("{ours:?}"),
-            );
+            let lines = shown.get(*property).map(|lines| lines.join("\n")).unwrap_or_default();
+            let ours = shown::ours(unit, section, key, property, "");
+            self.compare(name, property, &shown::theirs(property, &lines), &ours);
         }
-        let mut ours = BTreeMap::new();
-        for setting in unit.assignments("Service", "Environment") {
-            let read = parse_environment(setting.value(), &|word| Ok(word.to_owned()));
-            ours.extend(read.items.into_iter().map(|item| (item.name, item.value)));
-        }
-        let theirs: BTreeMap<String, String> = unquoted(first(shown, "Environment"))
-            .into_iter()
-            .filter_map(|word| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())))
-            .collect();
-        self.compare(name, "Environment", &format!("{theirs:?}"), &format!("{ours:?}"));
-        let files: Vec<String> = unit
-            .assignments("Service", "EnvironmentFile")
-            .map(|setting| match setting.value().strip_prefix('-') {
-                Some(path) => format!("{path} (ignore_errors=yes)"),
-                None => format!("{} (ignore_errors=no)", setting.value()),
-            })
-            .collect();
-        let theirs = shown.get("EnvironmentFiles").cloned().unwrap_or_default();
-        let theirs: Vec<String> = theirs.into_iter().filter(|line| !line.is_empty()).collect();
-        self.compare(name, "EnvironmentFiles", &format!("{theirs:?}"), &format!("{files:?}"));
     }
 
     fn commands(&mut self, name: &str, unit: &EffectiveUnit, shown: &Shown) {
@@ -375,7 +365,7 @@ fn compare_all(kind: Image, suite: Suite) {
     let machine = Machine::boot(kind, suite, &[]);
     bring_run(&machine);
     let names = names(&machine);
-    let mut properties = vec!["LoadState", "FragmentPath", "DropInPaths", "Environment", "EnvironmentFiles"];
+    let mut properties = vec!["LoadState", "FragmentPath", "DropInPaths"];
     properties.extend(SCALARS.iter().map(|(property, ..)| *property));
     properties.extend(LISTS.iter().map(|(property, ..)| *property));
     properties.extend(CONTAINED);
@@ -383,17 +373,8 @@ fn compare_all(kind: Image, suite: Suite) {
     let asked: Vec<&str> = names.iter().map(String::as_str).collect();
     let shown = show(&machine, &asked, &properties);
 
-    let text = "schema = 1\nname = \"zoo\"\nversion = \"1\"\n";
-    let mut contract = Contract::parse(text, "zoo.toml", false, &|_| Err(String::new()))
-        .unwrap_or_else(|errors| panic!("{errors:#?}"));
-    for name in &names {
-        let at = Location::file("zoo.toml");
-        let unit = Some(Stated { value: name.clone(), at: at.clone() });
-        let dependency = Dependency { name: name.as_str().into(), kind: DependencyKind::Unit, unit, at };
-        contract.dependencies.insert(name.as_str().into(), dependency);
-    }
     let system = DiskSystem::rooted(machine.root()).unwrap();
-    let facts = gather::gather(&system, &contract, Needs::of(&[Need::Units]));
+    let facts = units::gather(&system, &names);
     assert_eq!(facts.systemd.known().unwrap().unwrap().0, suite.systemd());
 
     let words: BTreeSet<String> = facts

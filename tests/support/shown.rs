@@ -1,6 +1,8 @@
 //! What `systemctl show` prints of a setting, from our own reading of the unit: the same text, or both sides
 //! in one order where systemd's has none.
 
+#![allow(dead_code, reason = "each test uses what it needs of this")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use golden::syntax::effective::EffectiveUnit;
@@ -82,10 +84,16 @@ pub fn unquoted(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// `RuntimeDirectory=` and kin, which systemd sorts.
+fn is_directory(property: &str) -> bool {
+    property.ends_with("Directory") && WORDS.contains(&property)
+}
+
 /// What systemctl printed, in the form in which [`ours`] gives our own reading.
 pub fn theirs(property: &str, printed: &str) -> String {
     match property {
         "Environment" | "UnsetEnvironment" => sorted(unquoted(printed)),
+        _ if is_directory(property) => sorted(unquoted(printed)),
         _ if WORDS.contains(&property) => format!("{:?}", unquoted(printed)),
         _ if SETS.contains(&property) || UNITS.contains(&property) => set_of(printed),
         _ => printed.to_owned(),
@@ -126,9 +134,10 @@ pub fn ours(unit: &EffectiveUnit, section: &str, key: &str, property: &str, defa
             return files.collect::<Vec<_>>().join("\n");
         }
         // A directory's link is not printed with it.
-        directory if directory.ends_with("Directory") && WORDS.contains(&property) => {
-            let parts = words().map(|word| word.split(':').next().unwrap_or_default().to_owned());
-            return format!("{:?}", parts.collect::<Vec<_>>());
+        _ if is_directory(property) => {
+            return sorted(
+                words().map(|word| word.split(':').next().unwrap_or_default().to_owned()).collect(),
+            );
         }
         _ if WORDS.contains(&property) => return format!("{:?}", words().collect::<Vec<_>>()),
         _ if UNITS.contains(&property) => {

@@ -172,8 +172,9 @@ impl Index {
         }
         let target = target.rsplit('/').next().unwrap_or(&target);
         match search::link(&name, target) {
-            Link::Same => file,
-            Link::Alias(..) => Some(Place::Alias(target.into())),
+            Link::Same if target == name.as_str() => file,
+            // An instance that leads to its template is read from the template's file.
+            Link::Same | Link::Alias(..) => Some(Place::Alias(target.into())),
             Link::Invalid => None,
         }
     }

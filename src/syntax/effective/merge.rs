@@ -47,6 +47,7 @@ impl EffectiveUnit {
             }
         }
         merge.unit.settings = merge.settings.drain(..).flatten().collect();
+        merge.inherit_output();
         merge.judge();
         let mut resets: Vec<Setting> = merge
             .resets
@@ -347,8 +348,9 @@ impl Merge<'_> {
             false => Ok(raw.into()),
         };
         let expanded = match expanded {
-            Ok(expanded) => expanded,
             Err(error @ SpecifierError::NotRead(_)) => return Err(Unusable::Unread(error.to_string())),
+            _ if kind == "ENVIRON" && self.has_bad_items(raw) => return Ok(self.good_items(raw)),
+            Ok(expanded) => expanded,
             _ if kind == "ENVIRON" && self.has_bad_items(raw) => return Ok(self.good_items(raw)),
             Err(error) if REFUSES_UNKNOWN_SPECIFIERS.contains(&key.as_str()) => {
                 return Err(Unusable::Refused(error.to_string()));
@@ -456,6 +458,19 @@ impl Merge<'_> {
         }
         swept.push((at, String::new()));
         self.resets.insert((section, key), swept);
+    }
+
+    /// An output that is inherited goes where the input comes from, and without an input to the journal.
+    fn inherit_output(&mut self) {
+        let reads =
+            self.unit.scalar("Service", "StandardInput").is_some_and(|input| input.known_value() != "null");
+        let is_output =
+            |setting: &&mut Setting| &*setting.key == "StandardOutput" && &*setting.section == "Service";
+        if let Some(output) = self.unit.settings.iter_mut().find(is_output).filter(|_| !reads)
+            && output.known_value() == "inherit"
+        {
+            output.read = Some("journal".into());
+        }
     }
 
     /// What systemd checks once all files are read (`service_verify`).

@@ -84,7 +84,10 @@ pub(super) fn directories(key: &str, kind: &str, text: &str) -> Result<Reading, 
         let directory = word.split(':').next().unwrap_or(word);
         match directory.is_empty() || directory.starts_with('/') || path::goes_up(directory) {
             true => Err(format!("{word:?} is no relative path without ..")),
-            false => Ok(word.to_owned()),
+            false => Ok(match word.split_once(':') {
+                Some((directory, links)) => format!("{}:{links}", path::normalize(directory)),
+                None => path::normalize(word),
+            }),
         }
     })
 }

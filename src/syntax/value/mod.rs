@@ -121,7 +121,7 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
         "CPUSCHEDPRIO" => number::within(text, 1, 99).map(Some),
         "NANOSECONDS" => nanoseconds(text).map(Some),
         "LIMIT" if key.starts_with("Limit") => number::limit(key, text).map(Some),
-        "OUTPUT" => output(key, text).map(Some),
+        "OUTPUT" => output(text).map(Some),
         "INPUT" => input(text).map(Some),
         "FILE" => path::environment_file(text).map(Some),
         "PATH" if key != "ExecSearchPath" => path::plain(text).map(Some),
@@ -266,11 +266,10 @@ fn input(text: &str) -> Result<String, Mangled> {
     }
 }
 
-fn output(key: &str, text: &str) -> Result<String, Mangled> {
+fn output(text: &str) -> Result<String, Mangled> {
     const WORDS: &[&str] = &["null", "tty", "kmsg", "journal", "socket", "kmsg+console", "journal+console"];
     let file = |kind: &str| text.strip_prefix(kind).map(|path| path.starts_with('/'));
     match text {
-        "inherit" if key == "StandardOutput" => Ok("journal".into()),
         "inherit" => Ok("inherit".into()),
         "syslog" => Ok("journal".into()),
         "syslog+console" => Ok("journal+console".into()),
