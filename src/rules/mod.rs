@@ -149,6 +149,7 @@ rules! {
         unit_runs_as_root
         unit_runs_shell
         unit_sets_path
+        unit_reset_in_vain
         unit_setting_ignored
         unit_setting_missing
         unit_setting_wrong

@@ -32,6 +32,7 @@ impl EffectiveUnit {
             settings: Vec::new(),
             places: HashMap::new(),
             resets: HashMap::new(),
+            vain_resets: HashMap::new(),
         };
         // A fragment that cannot be read to its end fails the unit; a drop-in only ends there.
         if let Err(stop) = merge.file(&fragment) {
@@ -47,6 +48,7 @@ impl EffectiveUnit {
             }
         }
         merge.unit.settings = merge.settings.drain(..).flatten().collect();
+        merge.unit.vain_resets = merge.vain_resets();
         merge.inherit_output();
         merge.judge();
         let mut resets: Vec<Setting> = merge
@@ -91,6 +93,8 @@ struct Merge<'a> {
     places: HashMap<(Name, Name), Vec<usize>>,
     /// Empty assignments and what they swept away, for the next assignment of the setting.
     resets: HashMap<(Name, Name), Swept>,
+    /// The last empty assignment of a setting that stays as it was.
+    vain_resets: HashMap<(Name, Name), Location>,
 }
 
 /// How assignments of one setting add up.
@@ -306,11 +310,11 @@ impl Merge<'_> {
             if &*key == "DynamicUser" {
                 return Err(Stop::Refused(format!("{key}= is no boolean"), at));
             }
-            if stays(&key, kind) {
-                let why = "an empty assignment does not reset it".to_owned();
-                self.unit.ignored.push(Ignored { text: format!("{key}="), at, why });
-            } else {
-                self.reset(section, key, at);
+            let was_said = self.places.get(&(section, key)).is_some_and(|places| !places.is_empty());
+            match stays(&key, kind) {
+                false => self.reset(section, key, at),
+                true if was_said => drop(self.vain_resets.insert((section, key), at)),
+                true => {}
             }
             return Ok(());
         }
@@ -432,12 +436,13 @@ impl Merge<'_> {
         let place = (setting.section, setting.key);
         setting.overrode = self.resets.remove(&place).unwrap_or_default();
         let places = self.places.entry(place).or_default();
-        if adding(setting.key, kind) == Adding::Last
-            && let Some(old) = places.pop().and_then(|at| self.settings[at].take())
-        {
-            // Moved, not copied: a hundred thousand assignments of one setting are read in one pass.
-            setting.overrode = old.overrode;
-            setting.overrode.push((old.at, old.raw.into()));
+        if adding(setting.key, kind) == Adding::Last {
+            self.vain_resets.remove(&place);
+            if let Some(old) = places.pop().and_then(|at| self.settings[at].take()) {
+                // Moved, not copied: a hundred thousand assignments of one setting are read in one pass.
+                setting.overrode = old.overrode;
+                setting.overrode.push((old.at, old.raw.into()));
+            }
         }
         places.push(self.settings.len());
         self.settings.push(Some(setting));
@@ -458,6 +463,19 @@ impl Merge<'_> {
         }
         swept.push((at, String::new()));
         self.resets.insert((section, key), swept);
+    }
+
+    fn vain_resets(&mut self) -> Vec<Ignored> {
+        let mut resets: Vec<Ignored> = self
+            .vain_resets
+            .drain()
+            .map(|((_, key), at)| {
+                let why = "systemd keeps what was said before".to_owned();
+                Ignored { text: format!("{key}="), at, why }
+            })
+            .collect();
+        resets.sort_by(|a, b| (&a.at, &a.text).cmp(&(&b.at, &b.text)));
+        resets
     }
 
     /// An output that is inherited goes where the input comes from, and without an input to the journal.

@@ -39,6 +39,9 @@ pub struct EffectiveUnit {
     /// What was written and does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
+    /// Empty assignments after which the earlier value still holds, of settings that are not reset that way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vain_resets: Vec<Ignored>,
 }
 
 /// systemd's load states (systemd.unit(5)).
@@ -117,6 +120,7 @@ impl EffectiveUnit {
             settings: Vec::new(),
             resets: Vec::new(),
             ignored: Vec::new(),
+            vain_resets: Vec::new(),
         }
     }
 
@@ -174,7 +178,7 @@ impl EffectiveUnit {
         let speaks =
             |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
         self.settings.iter().chain(&self.resets).all(|other| is_it(other) || !speaks(other))
-            && self.ignored.iter().all(|ignored| ignored.at.path != *path)
+            && self.ignored.iter().chain(&self.vain_resets).all(|ignored| ignored.at.path != *path)
     }
 
     /// Every assignment that counts of a setting that takes several.

@@ -1,0 +1,59 @@
+//! Empty assignments that set nothing back.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// An empty assignment does not reset the setting.
+    ///
+    /// `ExecStart=` and `Environment=` empty what was said before, but many settings are not emptied that
+    /// way: after `Restart=` or `PrivateTmp=` the earlier value stays in force, and `After=`, `Wants=` and the
+    /// other lists of units only ever grow (systemd.unit(5)). Nothing warns of it, and who reads the file
+    /// believes that it did reset.
+    ///
+    /// Write the value that is meant; to take a unit out of a list, edit the file that puts it in.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/order.conf root:root 0644
+    /// | [Unit]
+    /// | After=
+    /// | After=network-online.target redis-server.service
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/tmp.conf root:root 0644
+    /// | [Service]
+    /// | PrivateTmp=
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/restart.conf root:root 0644
+    /// | [Service]
+    /// | Restart=
+    /// | Restart=always
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/part.conf root:root 0644
+    /// | [Unit]
+    /// | PartOf=
+    /// ```
+    id: "unit-reset-in-vain",
+    section: D,
+    severity: Should,
+    needs: [Units],
+    why: "what the line was meant to take back still holds",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let findings = unit.vain_resets.iter().map(|reset| {
+        let (text, at, why) = (&reset.text, &reset.at, &reset.why);
+        let remedy = view
+            .mend_by_deleting(unit, at)
+            .unwrap_or_else(|| format!("a person must decide: write the value that is meant, or delete {at}"));
+        Finding::new(format!("{text} resets nothing: {why}"), at.clone(), view.service.unit.at.clone())
+            .key(text.trim_end_matches('='))
+            .expected("a value, or no line")
+            .observed(text.to_string())
+            .mend(remedy)
+    });
+    Ok(Outcome::from_findings(findings.collect()))
+}
