@@ -63,7 +63,7 @@ fn read_small(bytes: &[u8]) {
     elf::parse(&[b"\x7fELF\x02\x01\x01", bytes].concat()).ok();
     pyvenv_cfg::parse(bytes);
     let mut conf = redis_conf::parse(bytes);
-    conf.splice(0, redis_conf::parse(bytes));
+    conf.splice(0, "/inc", redis_conf::parse(bytes));
     secret_shape::secret_shape(&text(bytes));
     secret_shape::is_placeholder(&text(bytes));
 }

@@ -157,7 +157,7 @@ pub fn commands(data: &[u8]) {
         8 => drop(elf::parse(data)),
         9 => {
             let mut conf = redis_conf::parse(data);
-            conf.splice(0, redis_conf::parse(data));
+            conf.splice(0, "/inc", redis_conf::parse(data));
             conf.bind();
         }
         10 => drop(logrotate::parse(data)),

@@ -213,6 +213,18 @@ pub struct RepositoryPolicy {
     pub must_not_hold: Vec<Stated<String>>,
 }
 
+impl RepositoryPolicy {
+    /// Paths that GNU make would read before the Makefile.
+    pub fn before_makefile(&self) -> Vec<String> {
+        const ORDER: [&str; 3] = ["GNUmakefile", "makefile", "Makefile"];
+        let Some(file) = &self.makefile else { return Vec::new() };
+        let (directory, name) = file.value.rsplit_once('/').unwrap_or(("", &file.value));
+        let directory = format!("{}/{directory}", self.path.value);
+        let own = ORDER.iter().position(|other| *other == name).unwrap_or(0);
+        ORDER[..own].iter().map(|other| format!("{}/{other}", directory.trim_end_matches('/'))).collect()
+    }
+}
+
 /// A value that no effective unit may have.
 #[derive(Clone, Debug)]
 pub struct Forbidden {

@@ -19,6 +19,8 @@ pub struct RepositoryFacts {
     pub makefile: Observed<Makefile>,
     /// Shell scripts beside the wrapper and below.
     pub scripts: Search<ShellScript>,
+    /// What cron runs, each crontab as a script.
+    pub crontabs: Search<ShellScript>,
     /// Files that match a pattern of the contract's `must_not_hold`.
     pub unwanted: Search<Unwanted>,
     /// Second clones; absent when nobody searched.

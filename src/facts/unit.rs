@@ -18,6 +18,9 @@ pub struct UnitFacts {
     pub effective: Observed<Arc<EffectiveUnit>>,
     /// The links that enable it: `…/multi-user.target.wants/NAME` and kin.
     pub enabled_by: Observed<Vec<Arc<str>>>,
+    /// Directories that exist and in which a drop-in of this unit would count.
+    #[serde(default)]
+    pub drop_in_directories: Vec<Arc<str>>,
     /// systemd's word; absent on a disk alone.
     pub state: Observed<UnitState>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::prelude::*;
 use crate::facts::DependencyFacts;
 use crate::model::answers::{Listener, RedisAnswer};
-use crate::syntax::redis_conf::RedisConf;
+use crate::syntax::redis_conf::{Directive, RedisConf};
 
 /// A Redis of the contract with what was observed of it.
 pub struct RedisView<'a> {
@@ -68,9 +68,19 @@ pub fn unit_name<'a>(view: &DependencyView<'a>) -> &'a str {
     view.dependency.unit.as_ref().map_or("", |unit| unit.value.as_str())
 }
 
+/// Where a directive stands that counts, or its file.
+pub fn place_of(redis: &RedisView, name: &str) -> Location {
+    let directive = redis.written.known().ok().flatten().and_then(|conf| conf.last(name).cloned());
+    match directive {
+        Some(Directive { line, included_from: Some(path), .. }) => Location::line(&*path, line),
+        Some(Directive { line, .. }) => Location::line(redis.config_file.clone(), line),
+        None => Location::file(redis.config_file.clone()),
+    }
+}
+
 /// The command that gives a directive of redis.conf a value, and lets the server take it up.
 pub fn mend_directive(view: &DependencyView, redis: &RedisView, name: &str, value: &str) -> String {
-    let file = quoted(redis.config_file);
+    let file = quoted(&place_of(redis, name).path);
     let edit = match redis.written.as_ref() {
         Observed::Found(conf) if conf.last(name).is_some() => {
             format!(r"sed -i -E 's/^[[:blank:]]*{name}[[:blank:]].*/{name} {value}/I' {file}")

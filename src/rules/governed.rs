@@ -1,8 +1,9 @@
 //! Words about the governed repository that several rules share: its files, its wrapper, its Makefile.
 
+use crate::facts::repository::ShellCommand;
 use crate::rules::prelude::*;
-use crate::syntax::makefile::{Makefile, Rule};
-use crate::syntax::shell_words::Call;
+use crate::syntax::makefile::{Makefile, RecipeLine, Rule};
+use crate::syntax::shell_words::{self, Call};
 
 /// A contract without a repository.
 pub fn no_repository() -> Outcome {
@@ -60,6 +61,18 @@ pub fn is_wrapper(call: &Call, wrapper: &str) -> bool {
     let is_shell = matches!(call.name(), "sh" | "bash" | "dash");
     names(&call.program)
         || (is_shell && call.args.iter().find(|arg| !arg.starts_with('-')).is_some_and(|arg| names(arg)))
+}
+
+/// The calls of a recipe line.
+pub fn calls_of(line: &RecipeLine) -> Vec<Call> {
+    line.expanded.iter().flat_map(|text| shell_words::calls(text, line.line)).collect()
+}
+
+/// A command of a script as a call.
+pub fn call_of(command: &ShellCommand) -> Call {
+    let mut words = command.words.iter().cloned();
+    let program = words.next().unwrap_or_default();
+    Call { program, args: words.collect(), line: command.line, through: Vec::new() }
 }
 
 /// A call of a python, whichever it is; making a venv is allowed.

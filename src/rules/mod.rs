@@ -164,8 +164,11 @@ rules! {
         venv_sees_system_packages
     }
     repository {
+        cron_bypasses_wrapper
+        job_in_wrong_service
         job_script_missing
         makefile_bypasses_wrapper
+        makefile_hidden
         makefile_missing
         makefile_target_missing
         repository_cloned_twice

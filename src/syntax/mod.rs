@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod command_line;
+pub mod crontab;
 pub mod effective;
 pub mod elf;
 pub mod env_file;

@@ -25,6 +25,9 @@ pub struct Directive {
     pub arguments: Vec<String>,
     /// Line in the file, from 1.
     pub line: u32,
+    /// The file, where it is another than the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub included_from: Option<Box<str>>,
 }
 
 impl RedisConf {
@@ -39,7 +42,10 @@ impl RedisConf {
     }
 
     /// Replaces the directive at `position` (an `include`) by those of the file it names.
-    pub fn splice(&mut self, position: usize, included: RedisConf) {
+    pub fn splice(&mut self, position: usize, path: &str, mut included: RedisConf) {
+        for directive in &mut included.directives {
+            directive.included_from.get_or_insert_with(|| path.into());
+        }
         if position < self.directives.len() {
             self.directives.splice(position..=position, included.directives);
         }
@@ -94,7 +100,7 @@ pub fn parse(bytes: &[u8]) -> RedisConf {
             None => conf.unbalanced.push(number),
             Some(mut words) if !words.is_empty() => {
                 let name = words.remove(0).to_ascii_lowercase();
-                conf.directives.push(Directive { name, arguments: words, line: number });
+                conf.directives.push(Directive { name, arguments: words, line: number, included_from: None });
             }
             Some(_) => {}
         }
@@ -183,10 +189,10 @@ mod tests {
         assert_eq!(conf.port(), Some(7000));
         let places: Vec<_> = conf.includes().map(|(position, found)| (position, found.line)).collect();
         assert_eq!(places, [(2, 4)]);
-        conf.splice(2, parse(b"bind 0.0.0.0\nport 2\n"));
+        conf.splice(2, "/inc", parse(b"bind 0.0.0.0\nport 2\n"));
         assert_eq!(conf.bind().map(<[_]>::len), Some(1));
         assert_eq!(conf.port(), Some(7000));
-        conf.splice(99, RedisConf::default());
+        conf.splice(99, "/inc", RedisConf::default());
     }
 
     #[test]

@@ -36,6 +36,14 @@ fn read(system: &dyn System, path: &str) -> Observed<Vec<u8>> {
 pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>> {
     let mut files: Vec<(Arc<str>, Sudoers)> = Vec::new();
     let mut waiting = vec!["/etc/sudoers".to_owned()];
+    // Without sudo nobody reads its directory; who installs it later finds there what was granted before.
+    if matches!(worker.walker.lookup("/etc/sudoers").node(), Ok(None)) {
+        let usual = Include { line: 0, path: "/etc/sudoers.d".to_owned(), is_directory: true };
+        match included_files(worker, "/etc/sudoers", &usual) {
+            Ok(paths) => waiting.extend(paths.into_iter().rev()),
+            Err(why) => return Observed::Unreadable(why),
+        }
+    }
     while let Some(path) = waiting.pop() {
         if files.iter().any(|(seen, _)| **seen == *path) {
             continue;

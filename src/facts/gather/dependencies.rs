@@ -141,7 +141,7 @@ fn read_config(worker: &Worker<'_>, path: &str, depth: u32) -> Observed<RedisCon
             return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
         }
         match read_config(worker, &include, depth + 1) {
-            Observed::Found(included) => conf.splice(at, included),
+            Observed::Found(included) => conf.splice(at, &include, included),
             Observed::Absent => {}
             Observed::Unreadable(why) => return Observed::Unreadable(why),
         }

@@ -8,7 +8,7 @@ use crate::contract::{JobProgram, RepositoryPolicy};
 use crate::facts::Need;
 use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
 use crate::model::{NodeKind, Observed};
-use crate::syntax::{glob, makefile, shebang, shell_words};
+use crate::syntax::{crontab, glob, makefile, shebang, shell_words};
 
 /// A tree with more directories than this is not searched to its end.
 const MOST_DIRECTORIES: usize = 50_000;
@@ -31,6 +31,7 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<RepositoryFac
         work_tree_above: None,
         makefile: Observed::Absent,
         scripts: Search::default(),
+        crontabs: Search::default(),
         unwanted: Search::default(),
         clones: Observed::Absent,
         git: top,
@@ -38,6 +39,7 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<RepositoryFac
     if worker.needs(Need::Repository) {
         files(worker, policy, pad);
         facts.makefile = makefile(worker, policy, pad);
+        facts.crontabs = crontabs(worker);
         if let Observed::Found(real) = &real {
             facts.work_tree_above = above(worker, real);
             let mut tree = Tree::new(worker, policy);
@@ -73,6 +75,9 @@ fn files(worker: &Worker<'_>, policy: &RepositoryPolicy, pad: &mut Pad) {
     });
     for file in policy.wrapper.iter().chain(&policy.makefile).chain(scripts) {
         pad.look(worker, &format!("{}/{}", policy.path.value, file.value));
+    }
+    for path in policy.before_makefile() {
+        pad.look(worker, &path);
     }
     if let Some(wrapper) = &policy.wrapper {
         super::start::program(worker, &format!("{}/{}", policy.path.value, wrapper.value), pad);
@@ -206,7 +211,10 @@ impl<'a, 'w> Tree<'a, 'w> {
             let Some(real) = lookup.real() else { continue };
             match self.worker.ground.system.read(real, SCRIPT_LIMIT) {
                 Observed::Found(bytes) if by_name || is_shell(&bytes) => {
-                    search.found.push(ShellScript { path: path.into(), commands: commands(&bytes) });
+                    search.found.push(ShellScript {
+                        path: path.into(),
+                        commands: commands(&String::from_utf8_lossy(&bytes), 1),
+                    });
                 }
                 Observed::Found(_) | Observed::Absent => {}
                 Observed::Unreadable(why) => search.unread.push((path.into(), why)),
@@ -216,6 +224,40 @@ impl<'a, 'w> Tree<'a, 'w> {
     }
 }
 
+/// What cron runs: the system's crontabs and those of users.
+fn crontabs(worker: &Worker<'_>) -> Search<ShellScript> {
+    let mut search = Search::default();
+    let mut files = vec![("/etc/crontab".to_owned(), true)];
+    for (directory, names_user) in [("/etc/cron.d", true), ("/var/spool/cron/crontabs", false)] {
+        match worker.ground.system.list(directory) {
+            // cron passes over names that a package manager or an editor leaves behind.
+            Observed::Found(names) => files.extend(
+                names
+                    .iter()
+                    .filter(|name| {
+                        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+                    })
+                    .map(|name| (format!("{directory}/{name}"), names_user)),
+            ),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => search.unread.push((directory.into(), why)),
+        }
+    }
+    for (path, names_user) in files {
+        match worker.read(&worker.walker.lookup(&path)) {
+            Observed::Found(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let jobs = crontab::parse(&text, names_user);
+                let commands = jobs.iter().flat_map(|job| commands(job.command, job.line)).collect();
+                search.found.push(ShellScript { path: path.into(), commands });
+            }
+            Observed::Absent => {}
+            Observed::Unreadable(why) => search.unread.push((path.into(), why)),
+        }
+    }
+    search
+}
+
 fn is_shell(bytes: &[u8]) -> bool {
     let Ok(shebang) = shebang::parse(bytes) else { return false };
     let program = shebang.env_use().map_or(shebang.interpreter.clone(), |env| env.program);
@@ -223,13 +265,12 @@ fn is_shell(bytes: &[u8]) -> bool {
     matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh")
 }
 
-fn commands(bytes: &[u8]) -> Vec<ShellCommand> {
-    let text = String::from_utf8_lossy(bytes);
+fn commands(text: &str, line: u32) -> Vec<ShellCommand> {
     let words = |call: shell_words::Call| ShellCommand {
         line: call.line,
         words: std::iter::once(call.program).chain(call.args).collect(),
     };
-    shell_words::calls(&text, 1).into_iter().map(words).collect()
+    shell_words::calls(text, line).into_iter().map(words).collect()
 }
 
 /// Work trees below the contract's roots, but for the repository itself.

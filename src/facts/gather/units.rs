@@ -70,6 +70,13 @@ enum Place {
     Alias(Arc<str>),
 }
 
+/// A link below a unit's `*.wants` or `*.requires`, which counts as that setting of the unit.
+struct Pull {
+    key: &'static str,
+    unit: Arc<str>,
+    link: Arc<str>,
+}
+
 /// What lies in the unit directories, listed once.
 pub(super) struct Index {
     /// Unit directories that exist with their real paths, in order of precedence; a directory that is reached
@@ -81,6 +88,8 @@ pub(super) struct Index {
     aliases: HashMap<UnitName, Vec<UnitName>>,
     /// Drop-in directory name (`x.service.d`) to its places (positions in `directories`), in order.
     drop_ins: HashMap<Arc<str>, Vec<usize>>,
+    /// Unit name to its own `*.wants` and `*.requires`: the setting, the unit it names, the link.
+    pulls: HashMap<Arc<str>, Vec<Pull>>,
     /// Unit name to the links below `*.wants`, `*.requires` and `*.upholds` that name it.
     enabled_by: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Directories that could not be listed.
@@ -96,6 +105,7 @@ impl Index {
             files: HashMap::new(),
             aliases: HashMap::new(),
             drop_ins: HashMap::new(),
+            pulls: HashMap::new(),
             enabled_by: HashMap::new(),
             unread: Vec::new(),
             names: None,
@@ -235,8 +245,18 @@ impl Index {
     fn list_links(&mut self, system: &dyn System, directory: &str, real: &str, name: &str) {
         match system.list(&format!("{real}/{name}")) {
             Observed::Found(links) => {
+                let (unit, key) = match name.rsplit_once('.') {
+                    Some((unit, "wants")) => (unit, Some("Wants")),
+                    Some((unit, "requires")) => (unit, Some("Requires")),
+                    Some((unit, _)) => (unit, None),
+                    None => (name, None),
+                };
                 for link in links {
-                    let path = format!("{directory}/{name}/{link}").into();
+                    let path: Arc<str> = format!("{directory}/{name}/{link}").into();
+                    if let Some(key) = key {
+                        let pull = Pull { key, unit: link.as_str().into(), link: path.clone() };
+                        self.pulls.entry(unit.into()).or_default().push(pull);
+                    }
                     self.enabled_by.entry(link.into()).or_default().push(path);
                 }
             }
@@ -299,10 +319,31 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
         _ => vec![name.to_owned()],
     };
     look_at_files(worker, name, &effective, pad);
+    let drop_in_directories = drop_in_directories(worker, &names);
+    for directory in &drop_in_directories {
+        pad.look(worker, directory);
+    }
     let enabled_by = names.iter().filter_map(|name| index.enabled_by.get(name.as_str())).flatten().cloned();
-    let facts =
-        UnitFacts { effective, enabled_by: Observed::Found(enabled_by.collect()), state: Observed::Absent };
+    let facts = UnitFacts {
+        effective,
+        enabled_by: Observed::Found(enabled_by.collect()),
+        drop_in_directories,
+        state: Observed::Absent,
+    };
     pad.units.insert(name.into(), facts);
+}
+
+/// The paths of all drop-in directories of a unit with these names.
+fn drop_in_directories(worker: &Worker<'_>, names: &[String]) -> Vec<Arc<str>> {
+    let index = worker.ground.index;
+    let names: Vec<UnitName> = names.iter().filter_map(|name| UnitName::parse(name).ok()).collect();
+    let mut found = Vec::new();
+    for name in search::drop_in_directories(&names).into_iter().flatten() {
+        for rank in index.drop_ins.get(name.as_str()).into_iter().flatten() {
+            found.push(format!("{}/{name}", index.directories[*rank].0).into());
+        }
+    }
+    found
 }
 
 /// The files of a unit as files: their times, where links lead, what lies below a mask.
@@ -342,7 +383,10 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let path = fragment.path.clone();
     let version = worker.ground.version;
     let specifiers = Specifiers::new(&own, Some(&path), index.names.as_ref(), version);
-    let unit = EffectiveUnit::merge(&own, fragment, drop_ins, &specifiers, version);
+    let mut unit = EffectiveUnit::merge(&own, fragment, drop_ins, &specifiers, version);
+    for pull in names.iter().filter_map(|name| index.pulls.get(name.as_str())).flatten() {
+        unit.add_link(pull.key, &pull.unit, pull.link.clone());
+    }
     Observed::Found(unit.with_aliases(names.split_off(1)))
 }
 

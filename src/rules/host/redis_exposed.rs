@@ -1,6 +1,6 @@
 //! Where Redis listens.
 
-use crate::rules::dependencies::{is_loopback, mend_directive, no_redis, redis, RedisView};
+use crate::rules::dependencies::{RedisView, is_loopback, mend_directive, no_redis, place_of, redis};
 use crate::rules::prelude::*;
 
 rule! {
@@ -65,7 +65,7 @@ fn written(redis: &RedisView) -> Result<(Vec<String>, Location), Undecided> {
         None => (vec!["every address".to_owned()], file()),
         Some(bind) => {
             let open = bind.arguments.iter().filter(|address| !is_loopback(address)).cloned();
-            (open.collect(), Location::line(redis.config_file.clone(), bind.line))
+            (open.collect(), place_of(redis, "bind"))
         }
     })
 }

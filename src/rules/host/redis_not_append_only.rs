@@ -1,6 +1,6 @@
 //! Whether Redis survives a crash with its data.
 
-use crate::rules::dependencies::{mend_directive, no_redis, redis};
+use crate::rules::dependencies::{RedisView, mend_directive, no_redis, place_of, redis};
 use crate::rules::prelude::*;
 
 rule! {
@@ -45,15 +45,16 @@ fn check(view: &DependencyView) -> Ruling {
         _ => None,
     };
     let (value, location) = match running {
+        // Where the file says the same, that is where it comes from.
+        Some(value) if says_no(&redis) => (value, place_of(&redis, "appendonly")),
         Some(value) => (value, Location::endpoint(&redis.address.value)),
         None => {
             let conf = redis.written.known()?;
             let Some(conf) = conf else {
                 return Err(Undecided::new(format!("{} does not exist", redis.config_file)));
             };
-            let line = conf.last("appendonly").map_or(0, |directive| directive.line);
             let value = if conf.appendonly() == Some(true) { "yes" } else { "no" };
-            (value.to_owned(), Location::line(redis.config_file.clone(), line))
+            (value.to_owned(), place_of(&redis, "appendonly"))
         }
     };
     if value == "yes" {
@@ -64,4 +65,8 @@ fn check(view: &DependencyView) -> Ruling {
         .observed(format!("appendonly {value}"))
         .mend(mend_directive(view, &redis, "appendonly", "yes"))
         .into())
+}
+
+fn says_no(redis: &RedisView) -> bool {
+    matches!(redis.written.known(), Ok(Some(conf)) if conf.appendonly() == Some(false))
 }

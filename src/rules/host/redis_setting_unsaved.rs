@@ -1,6 +1,6 @@
 //! Settings of Redis that a restart forgets.
 
-use crate::rules::dependencies::{mend_directive, no_redis, redis};
+use crate::rules::dependencies::{mend_directive, no_redis, place_of, redis};
 use crate::rules::prelude::*;
 
 rule! {
@@ -47,10 +47,9 @@ fn check(view: &DependencyView) -> Ruling {
     if running == written {
         return Ok(Outcome::Pass);
     }
-    let line = conf.last("appendonly").map_or(0, |directive| directive.line);
     Ok(Finding::new(
         "runs with a setting that its file does not hold",
-        Location::line(redis.config_file.clone(), line),
+        place_of(&redis, "appendonly"),
         redis.append_only.map_or_else(|| view.dependency.at.clone(), |demand| demand.at.clone()),
     )
     .expected(format!("appendonly {running}"))

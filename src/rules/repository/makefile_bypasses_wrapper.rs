@@ -1,5 +1,6 @@
 //! What the Makefile runs, it runs through the wrapper.
 
+use crate::rules::governed::calls_of;
 use crate::rules::prelude::*;
 use crate::syntax::makefile::{Makefile, RecipeLine};
 use crate::syntax::shell_words::{self, Call};
@@ -160,10 +161,6 @@ fn reaches<'m>(makefile: &'m Makefile, wrapper: &str, target: &'m str, seen: &mu
             .any(|line| calls_of(line).iter().any(|call| crate::rules::governed::is_wrapper(call, wrapper)))
             || rule.prerequisites.iter().any(|prerequisite| reaches(makefile, wrapper, prerequisite, seen))
     })
-}
-
-fn calls_of(line: &RecipeLine) -> Vec<Call> {
-    line.expanded.iter().flat_map(|text| shell_words::calls(text, line.line)).collect()
 }
 
 /// A job's recipe is known; another target's script is run by the wrapper as the first job's service.

@@ -2,7 +2,6 @@
 
 use crate::facts::repository::{ShellCommand, ShellScript};
 use crate::rules::prelude::*;
-use crate::syntax::shell_words::Call;
 
 rule! {
     /// An ops script calls the system's python.
@@ -63,15 +62,9 @@ fn check(view: &View) -> Ruling {
     }
 }
 
-fn call(command: &ShellCommand) -> Call {
-    let mut words = command.words.iter().cloned();
-    let program = words.next().unwrap_or_default();
-    Call { program, args: words.collect(), line: command.line, through: Vec::new() }
-}
-
 /// `python3.11` is `python`: digits and dots at the end of a name are a version.
 fn is_forbidden(view: &View, command: &ShellCommand) -> bool {
-    let call = call(command);
+    let call = crate::rules::governed::call_of(command);
     let bare = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
     let forbidden = &view.contract.runtime.forbidden_programs.value;
     let named = |program: &String| {
@@ -81,7 +74,7 @@ fn is_forbidden(view: &View, command: &ShellCommand) -> bool {
 }
 
 fn finding(view: &View, policy: &RepositoryPolicy, script: &ShellScript, command: &ShellCommand) -> Finding {
-    let call = call(command);
+    let call = crate::rules::governed::call_of(command);
     let path = script.path.as_ref();
     let service = crate::rules::governed::service_of_jobs(view);
     let venv = service.and_then(|service| service.venv.as_ref());

@@ -1,5 +1,7 @@
 //! Paths that decide what runs on the host, and that no service may write.
 
+use std::sync::Arc;
+
 use crate::rules::files::{octal, owners};
 use crate::rules::prelude::*;
 
@@ -16,13 +18,16 @@ rule! {
     /// ```bad
     /// mode /etc/quantum 0777
     /// ```
+    /// ```bad
+    /// dir /etc/systemd/system/quantum-backend.service.d qt:qt 0755
+    /// ```
     /// ```good
     /// mode /etc/quantum 0711
     /// ```
     id: "account-writes-system",
     section: J,
     severity: Must,
-    needs: [Accounts, Places],
+    needs: [Accounts, Places, Units],
     why: "whoever takes over the service rewrites the rules it lives under",
     check: Service(check),
 }
@@ -37,8 +42,8 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let accounts = view.accounts()?;
     let mut findings: Vec<Finding> = Vec::new();
-    for guarded in &view.contract.identity.must_not_write {
-        let lookup = view.path(Need::Places, &guarded.value)?;
+    for guarded in guarded(view)? {
+        let lookup = view.path(guarded.need, &guarded.path)?;
         let own = lookup.node()?.map(|node| node.path.clone());
         for step in lookup.steps.iter().filter(|step| step.meta.kind != NodeKind::Link) {
             let sticky = step.meta.mode & 0o1000 != 0 && own.as_ref() != Some(&step.path);
@@ -57,6 +62,29 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// A path that the service must not be able to change, and who says so.
+struct Guarded<'a> {
+    path: Arc<str>,
+    need: Need,
+    at: &'a Location,
+}
+
+/// What the contract names, and everything that says what the service's unit is.
+fn guarded<'a>(view: &'a ServiceView) -> Result<Vec<Guarded<'a>>, Undecided> {
+    let named = view.contract.identity.must_not_write.iter();
+    let mut all: Vec<Guarded> = named
+        .map(|named| Guarded { path: named.value.as_str().into(), need: Need::Places, at: &named.at })
+        .collect();
+    let unit = view.unit(&view.service.unit.value)?;
+    let files = unit.effective.known()?.into_iter().flat_map(|unit| unit.files());
+    all.extend(files.chain(&unit.drop_in_directories).map(|path| Guarded {
+        path: path.clone(),
+        need: Need::Units,
+        at: &view.service.unit.at,
+    }));
+    Ok(all)
 }
 
 fn mend(step: &Step, who: &Credentials) -> String {

@@ -1,12 +1,14 @@
 //! `User=` of the effective unit, and what follows when nothing sets it.
 
 use crate::rules::prelude::*;
+use crate::syntax::command_line::{self, Privileges};
 
 rule! {
     /// A service runs as root.
     ///
     /// Judges `User=` of the effective unit. systemd runs a system service as root unless `User=` names
-    /// somebody else; an empty assignment resets to root, and `0` is root too (systemd.exec(5)).
+    /// somebody else; an empty assignment resets to root, and `0` is root too (systemd.exec(5)). `ExecStart=`
+    /// with the prefix `+` or `!` passes over `User=` (systemd.service(5)); what only prepares the start may.
     ///
     /// A service that really needs root is declared with `user = "root"` in the contract, or waived with
     /// a reason, an owner and an expiry.
@@ -32,6 +34,17 @@ rule! {
     /// file /etc/systemd/system/quantum-.service.d/10-root.conf root:root 0644
     /// | [Service]
     /// | User=root
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStart=
+    /// | ExecStart=-+/opt/quantum/venvs/backend/bin/uvicorn src.backend.app:app
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=+/bin/true
     /// ```
     /// ```good
     /// link /etc/systemd/system/quantum-.service.d/10-root.conf -> /dev/null
@@ -62,7 +75,7 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let setting = unit.deciding("Service", "User");
     match setting.map(Setting::value) {
-        Some(user) if !matches!(user, "root" | "0" | "") => Ok(Outcome::Pass),
+        Some(user) if !matches!(user, "root" | "0" | "") => Ok(Outcome::from_findings(past_user(view, unit))),
         _ => {
             let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
             let mut finding = Finding::new("runs as root", location, demanded.at.clone())
@@ -74,4 +87,29 @@ fn check(view: &ServiceView) -> Ruling {
             Ok(finding.mend(view.mend_setting(unit, setting, "User", &demanded.value)).into())
         }
     }
+}
+
+/// Commands whose prefix takes no notice of `User=`.
+fn past_user(view: &ServiceView, unit: &EffectiveUnit) -> Vec<Finding> {
+    let starts = unit.assignments("Service", "ExecStart");
+    let as_root = starts.filter(|setting| {
+        let line = command_line::parse(setting.value());
+        line.commands.iter().any(|command| {
+            matches!(command.prefixes.privileges, Privileges::Full | Privileges::NoSetuid)
+        })
+    });
+    let finding = |setting: &Setting| {
+        let rest = setting.raw().trim_start_matches(['@', '-', ':', '+', '!', '|']);
+        let kept: String = setting.raw()[..setting.raw().len() - rest.len()]
+            .chars()
+            .filter(|prefix| !matches!(prefix, '+' | '!'))
+            .collect();
+        let right = format!("{kept}{rest}");
+        Finding::new("runs as root, whatever User= says", setting.at.clone(), view.service.user.at.clone())
+            .key("ExecStart")
+            .expected(format!("ExecStart={right}"))
+            .observed(written(setting))
+            .mend(view.mend_setting(unit, Some(setting), "ExecStart", &right))
+    };
+    as_root.map(finding).collect()
 }

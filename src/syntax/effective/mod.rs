@@ -141,6 +141,22 @@ impl EffectiveUnit {
         self
     }
 
+    /// Adds what a link below the unit's `*.wants` or `*.requires` says, which counts as `Wants=` and
+    /// `Requires=` do.
+    pub fn add_link(&mut self, key: &str, unit: &str, link: Arc<str>) {
+        if let (Some(section), Some(key)) = (known::name("Unit"), known::name(key)) {
+            self.settings.push(Setting {
+                section,
+                key,
+                raw: unit.into(),
+                read: None,
+                unread: None,
+                at: Location::file(link),
+                overrode: Vec::new(),
+            });
+        }
+    }
+
     /// Its own name and its aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(UnitName::as_str)

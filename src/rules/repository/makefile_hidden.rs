@@ -1,0 +1,54 @@
+//! The file that make really reads.
+
+use crate::rules::prelude::*;
+
+rule! {
+    /// Another file is read instead of the Makefile.
+    ///
+    /// GNU make reads the first it finds of `GNUmakefile`, `makefile` and `Makefile`. One of the former beside
+    /// the contract's Makefile hides it: `make` does something that no rule has looked at.
+    ///
+    /// ```bad
+    /// file /home/qt/quantum_trader/GNUmakefile qt:qt 0644
+    /// | quality-gate:
+    /// | 	python3 gate.py
+    /// ```
+    /// ```bad
+    /// link /home/qt/quantum_trader/makefile -> src/Makefile
+    /// file /home/qt/quantum_trader/src/Makefile qt:qt 0644
+    /// ```
+    /// ```good
+    /// file /home/qt/quantum_trader/src/GNUmakefile qt:qt 0644
+    /// ```
+    id: "makefile-hidden",
+    section: G,
+    severity: Must,
+    needs: [Repository],
+    why: "make runs what nobody has judged",
+    check: Host(check),
+}
+
+fn check(view: &View) -> Ruling {
+    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
+    let Some(file) = &policy.makefile else {
+        return Ok(Outcome::not_applicable("the contract names no Makefile"));
+    };
+    let mut findings = Vec::new();
+    for path in policy.before_makefile() {
+        let lookup = view.path(Need::Repository, &path)?;
+        if lookup.node()?.is_some() {
+            findings.push(
+                Finding::new(
+                    format!("make reads {path}, not {}", file.value),
+                    Location::file(path.as_str()),
+                    file.at.clone(),
+                )
+                .key(path.as_str())
+                .expected(format!("{} alone", file.value))
+                .observed(path.as_str())
+                .mend(format!("mv {0} {0}.aside", quoted(&path))),
+            );
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
