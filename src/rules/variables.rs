@@ -43,11 +43,19 @@ pub fn mend_variable(view: &ServiceView, demand: &VariableDemand, found: Option<
     };
     let line = format!("{}={value}", demand.name);
     let last = view.service.env_files.last().map(|file| file.path.as_str());
+    let is_of_unit = |layer: &Layer| {
+        view.loaded().ok().flatten().is_some_and(|unit| unit.files().any(|file| *file == layer.at.path))
+    };
     let in_env_file = |layer: &&Layer| view.service.env_files.iter().any(|file| *file.path == *layer.at.path);
     match (found.filter(in_env_file), last) {
         (Some(Layer { at, .. }), _) if at.line.is_some() => {
             let number = at.line.map_or(0, std::num::NonZeroU32::get);
             view.and_take_up(super::mend::replace_line(&at.path, number, &line))
+        }
+        // What is set in another file is read after the contract's.
+        (None, _) if found.is_some_and(|layer| !is_of_unit(layer)) => {
+            let at = found.map_or_else(String::new, |layer| layer.at.to_string());
+            format!("a person must decide: {at} sets {} after the contract's env files", demand.name)
         }
         (_, Some(path)) => view.and_take_up(super::mend::append(path, &[line])),
         (_, None) => format!("a person must give {} an env file in the contract", view.service.name),

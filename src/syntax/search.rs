@@ -3,6 +3,9 @@
 
 use super::unit_name::UnitName;
 
+/// Where a host's own units live.
+pub const OWN_DIRECTORY: &str = "/etc/systemd/system";
+
 /// The unit directories of the system manager in order of precedence.
 pub const UNIT_DIRECTORIES: &[&str] = &[
     "/etc/systemd/system.control",

@@ -352,6 +352,7 @@ fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<Arc<Effec
     for file in unit.files() {
         pad.look(worker, file);
     }
+    pad.look(worker, &format!("{}/{name}", search::OWN_DIRECTORY));
     if unit.load == LoadState::NotFound || unit.load == LoadState::Masked {
         for directory in UNIT_DIRECTORIES {
             pad.look(worker, &format!("{directory}/{name}"));

@@ -45,7 +45,9 @@ fn check(view: &ServiceView) -> Ruling {
     for guarded in guarded(view)? {
         let lookup = view.path(guarded.need, &guarded.path)?;
         let own = lookup.node()?.map(|node| node.path.clone());
-        for step in lookup.steps.iter().filter(|step| step.meta.kind != NodeKind::Link) {
+        // A mask leads to /dev/null, which everybody may write.
+        let counts = |step: &&Arc<Step>| matches!(step.meta.kind, NodeKind::Directory | NodeKind::File);
+        for step in lookup.steps.iter().filter(counts) {
             let sticky = step.meta.mode & 0o1000 != 0 && own.as_ref() != Some(&step.path);
             // The owner can give itself the right at any time.
             let writes = step.meta.uid == who.uid || (who.may(Access::Write, &step.meta) && !sticky);

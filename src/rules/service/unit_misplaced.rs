@@ -2,8 +2,8 @@
 
 use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::syntax::search::OWN_DIRECTORY;
 
-const HOME: &str = "/etc/systemd/system";
 
 rule! {
     /// The unit file of a service is not in /etc/systemd/system.
@@ -41,7 +41,7 @@ fn check(view: &ServiceView) -> Ruling {
     let lookup = view.path(Need::Units, &fragment)?;
     let real = lookup.real().unwrap_or(&fragment);
     let directory = real.rsplit_once('/').map_or("/", |(directory, _)| directory);
-    if directory == HOME {
+    if directory == OWN_DIRECTORY {
         return Ok(Outcome::Pass);
     }
     let message = if directory.starts_with("/run/") {
@@ -51,15 +51,20 @@ fn check(view: &ServiceView) -> Ruling {
     } else {
         "its unit file lies outside /etc/systemd/system"
     };
-    let target = format!("{HOME}/{}", demanded.value);
+    let target = format!("{OWN_DIRECTORY}/{}", demanded.value);
     // Where a link in /etc led elsewhere, a copy takes the link's place; else the file itself moves.
-    let place = match fragment.starts_with(HOME) {
-        true => format!("cp --remove-destination {} {}", quoted(real), quoted(&target)),
-        false => format!("mv {} {}", quoted(real), quoted(&target)),
+    let is_linked = fragment.strip_prefix(OWN_DIRECTORY).is_some_and(|rest| rest.starts_with('/'));
+    let is_hidden = !is_linked && view.path(Need::Units, &target)?.node()?.is_some();
+    let mend = if is_hidden {
+        format!("a person must decide: rm {} lets {} count, which it hides", quoted(real), quoted(&target))
+    } else if is_linked {
+        view.and_take_up(format!("cp --remove-destination {} {}", quoted(real), quoted(&target)))
+    } else {
+        view.and_take_up(format!("mv {} {}", quoted(real), quoted(&target)))
     };
     Ok(Finding::new(message, Location::file(real), demanded.at.clone())
         .expected(target)
         .observed(real)
-        .mend(view.and_take_up(place))
+        .mend(mend)
         .into())
 }
