@@ -135,9 +135,9 @@ fn every_rule_that_a_document_names_exists() {
         let marks = ["rule = \"", "\"rule\": \"", "--rule ", "explain "];
         let marked = marks.iter().flat_map(|mark| words_after(&text, mark));
         // The line of a result in a report ends with its rule.
-        let report = text.lines().filter(|line| {
-            ["   ✗ ", "   ! ", "   ~ ", "   ? "].iter().any(|mark| line.starts_with(mark))
-        });
+        let report = text
+            .lines()
+            .filter(|line| ["   ✗ ", "   ! ", "   ~ ", "   ? "].iter().any(|mark| line.starts_with(mark)));
         for id in marked.chain(report.filter_map(|line| line.split_whitespace().last())) {
             if id.contains('-') && !id.starts_with('-') && id != EXAMPLE {
                 named += 1;
@@ -170,7 +170,8 @@ fn every_verb_that_a_rule_or_document_names_exists() {
     let known = ["audit", "explain", "facts", "contract"];
     let mut unknown = Vec::new();
     for (name, text) in &texts {
-        for verb in ["`golden ", "$ golden ", "sudo golden "].iter().flat_map(|mark| words_after(text, mark)) {
+        for verb in ["`golden ", "$ golden ", "sudo golden "].iter().flat_map(|mark| words_after(text, mark))
+        {
             if !verb.is_empty() && !verb.starts_with('-') && !known.contains(&verb) {
                 unknown.push(format!("{name}: golden {verb}"));
             }

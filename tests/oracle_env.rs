@@ -157,7 +157,9 @@ fn exec_lines_give_the_measured_arguments() {
             let printed: String = arguments.iter().map(|argument| format!("[{argument}]")).collect();
             if !loads || printed != stdout.replace("]\n", "]") {
                 let unit = String::from_utf8_lossy(&unit);
-                differences.push(format!("systemd {version}, {name}: {unit}\n  systemd {stdout:?}\n  ours    {printed:?}"));
+                differences.push(format!(
+                    "systemd {version}, {name}: {unit}\n  systemd {stdout:?}\n  ours    {printed:?}"
+                ));
             }
             judged += 1;
         }

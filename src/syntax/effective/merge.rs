@@ -275,7 +275,9 @@ impl Merge<'_> {
         };
         match value::canonical(self.version, &key, kind, &expanded) {
             Ok(canonical) => Ok(canonical.or_else(|| (expanded != raw).then(|| expanded.into_owned()))),
-            Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => Err(Unusable::Failed(why)),
+            Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => {
+                Err(Unusable::Failed(why))
+            }
             Err(Mangled { why, refused: true }) => Err(Unusable::Refused(why)),
             Err(Mangled { why, refused: false }) => Err(Unusable::Dropped(why)),
         }
@@ -358,17 +360,25 @@ impl Merge<'_> {
         };
         let start_lines = commands("ExecStart");
         let (starts, stops) = (start_lines.len(), commands("ExecStop").len());
-        let value = |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
+        let value =
+            |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
         let is = |key: &str, wanted: &str| value(key).as_deref() == Some(wanted);
         let has = |key: &str| self.unit.assignments("Service", key).next().is_some();
         let kind = value("Type").unwrap_or_else(|| {
             // What systemd takes where it is not stated.
-            let kind = if has("BusName") { "dbus" } else if starts > 0 { "simple" } else { "oneshot" };
+            let kind = if has("BusName") {
+                "dbus"
+            } else if starts > 0 {
+                "simple"
+            } else {
+                "oneshot"
+            };
             kind.to_owned()
         });
         let oneshot = kind == "oneshot";
         let restart = self.unit.scalar("Service", "Restart").cloned();
-        let succeeds = self.unit.scalar("Unit", "SuccessAction").is_some_and(|action| action.known_value() != "none");
+        let succeeds =
+            self.unit.scalar("Unit", "SuccessAction").is_some_and(|action| action.known_value() != "none");
         let forced = self.unit.scalar("Service", "RestartForceExitStatus").map(|setting| setting.at.clone());
         let lets_processes_live = matches!(value("KillMode").as_deref(), Some("process" | "none"));
         let remains = is("RemainAfterExit", "yes");

@@ -178,11 +178,7 @@ impl EffectiveUnit {
     }
 
     /// Every assignment that counts of a setting that takes several.
-    pub fn assignments(
-        &self,
-        section: &str,
-        key: &str,
-    ) -> impl DoubleEndedIterator<Item = &Setting> {
+    pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> {
         self.settings.iter().filter(move |setting| *setting.key == *key && *setting.section == *section)
     }
 

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat2, readlinkat, statat,
 };
-use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, read, retry_on_intr};
 
 use super::{LiveHost, sqlite};
@@ -121,12 +121,10 @@ impl Look for DiskSystem {
     fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
         // NONBLOCK: opening a FIFO must not wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        observe(self.open_node(path, flags)).and_then(|fd| {
-            match fstat(&fd).map(|stat| meta(&stat)) {
-                Ok(Meta { kind: NodeKind::File, size, .. }) => observe(contents(&fd, size, limit)),
-                Ok(other) => Observed::Unreadable(format!("it is {}", other.kind.word())),
-                Err(errno) => observe(Err(errno)),
-            }
+        observe(self.open_node(path, flags)).and_then(|fd| match fstat(&fd).map(|stat| meta(&stat)) {
+            Ok(Meta { kind: NodeKind::File, size, .. }) => observe(contents(&fd, size, limit)),
+            Ok(other) => Observed::Unreadable(format!("it is {}", other.kind.word())),
+            Err(errno) => observe(Err(errno)),
         })
     }
 

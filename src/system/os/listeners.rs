@@ -4,7 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
 
 use crate::model::answers::Listener;
 
@@ -31,8 +33,12 @@ pub(super) fn all() -> Result<Vec<Listener>, Errno> {
 }
 
 fn of_family(family: AddressFamily, found: &mut Vec<Listener>) -> Result<(), Errno> {
-    let kernel =
-        socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
+    let kernel = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        Some(netlink::SOCK_DIAG),
+    )?;
     send(&kernel, &request(family), SendFlags::empty())?;
     let mut part = vec![0; 32 << 10];
     loop {
@@ -97,7 +103,8 @@ mod tests {
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let own = listener.local_addr().unwrap();
             let Ok(found) = all() else { return };
-            let same = |found: &&super::Listener| found.port == own.port() && found.address == own.ip().to_string();
+            let same =
+                |found: &&super::Listener| found.port == own.port() && found.address == own.ip().to_string();
             let found = found.iter().find(same).unwrap();
             assert!(found.inode > 0);
         }
