@@ -283,7 +283,8 @@ impl Host {
     fn put_back(&self) {
         self.sh(&format!(
             "systemctl -q stop quantum-reporter feed 2>/dev/null || true
-             cd /; rm -rf etc/golden etc/sudoers {KEPT}; tar -xpf /before.tar; systemctl daemon-reload
+             cd /; rm -rf etc/golden etc/sudoers {KEPT}; tar -xpf /before.tar
+             systemctl daemon-reload; systemctl reset-failed
              systemctl restart redis-server quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent"
         ));
         self.wait();
