@@ -408,7 +408,7 @@ fn compare_all(kind: Image, suite: Suite) {
     assert!(zoo.differences.is_empty(), "{:#?}", zoo.differences);
     let (least_units, least_values) = match kind {
         Image::Zoo => (300, 8000),
-        Image::Base => (150, 4000),
+        Image::Base | Image::Web => (150, 4000),
     };
     assert!(names.len() >= least_units && zoo.compared >= least_values);
 }

@@ -9,7 +9,7 @@ use super::{Failure, Global, facts, find, output};
 use crate::audit::{Selection, audit};
 use crate::contract::Contract;
 use crate::facts::HostFacts;
-use crate::model::{Report, Section};
+use crate::model::{Report, Scope, Section};
 use crate::report::{human, json};
 use crate::rules::{RULES, Rule};
 
@@ -51,12 +51,20 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
         Some(file) => facts::read(file)?,
         None => args.source.gather(&contract, selection.needs(&contract))?,
     };
-    let report = audit(&contract, &facts, &selection, args.facts.is_some());
+    let mut report = audit(&contract, &facts, &selection, args.facts.is_some());
+    report.notes.extend(rights_wanting(&report));
     let text = render(&report, &facts, args.format, global)?;
     let verdict = report.verdict();
     // The process ends here: taking a million small things apart first would be work for nobody.
     std::mem::forget((contract, facts, report));
     output::print_and(&text, verdict)
+}
+
+/// Said once instead of under each thing that a caller without rights could not read.
+fn rights_wanting(report: &Report) -> Option<String> {
+    let here = report.scope == Scope::Live && !report.replayed;
+    let wanting = report.summary().undecided > 0 && !rustix::process::geteuid().is_root();
+    (here && wanting).then(|| "without root much cannot be read: sudo golden audit".to_owned())
 }
 
 fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<String, Failure> {

@@ -5,6 +5,7 @@
 //! contract.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -40,15 +41,13 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = stated {
         return match distrust(&path)? {
             None => Ok(Some(path)),
-            Some(why) => {
-                Err(Failure::new(format!("root does not obey {}: {why}", path.display())).hint(format!(
-                    "install it where only root can write: install -D -o root -g root -m 0644 {} {INSTALLED}",
-                    path.display()
-                )))
-            }
+            Some(why) => Err(refused(&path, &why).hint(format!(
+                "install it where only root can write: install -D -o root -g root -m 0644 {} {INSTALLED}",
+                path.display()
+            ))),
         };
     }
-    for candidate in upwards().into_iter().chain([PathBuf::from(INSTALLED)]) {
+    for candidate in upwards() {
         if !candidate.is_file() {
             continue;
         }
@@ -59,7 +58,29 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
             }
         }
     }
-    Ok(None)
+    installed()
+}
+
+/// The contract that was put in force on this host. To pass over it would hold the host against another contract than
+/// its own, and call that compliant.
+fn installed() -> Result<Option<PathBuf>, Failure> {
+    let path = PathBuf::from(INSTALLED);
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot_read(&path, &error)),
+        Ok(_) => {}
+    }
+    match distrust(&path)? {
+        None => Ok(Some(path)),
+        Some(why) => Err(refused(&path, &why).hint(format!(
+            "read it, and when it is right: chown root:root {INSTALLED} && chmod 0644 {INSTALLED}; only root may write \
+             a directory above it"
+        ))),
+    }
+}
+
+fn refused(path: &Path, why: &str) -> Failure {
+    Failure::new(format!("root does not obey {}: {why}", path.display()))
 }
 
 /// `golden.toml` here and above, up to the top of the git work tree (or the root, outside of one).

@@ -39,6 +39,8 @@ pub enum Image {
     Base,
     /// Base, and some ninety packaged daemons.
     Zoo,
+    /// systemd, D-Bus, nginx, Node; neither Redis nor Python nor git.
+    Web,
 }
 
 /// A Debian release.
@@ -108,6 +110,7 @@ pub fn image(kind: Image, suite: Suite) -> PathBuf {
     let kind = match kind {
         Image::Base => "base",
         Image::Zoo => "zoo",
+        Image::Web => "web",
     };
     let suite = match suite {
         Suite::Bookworm => "bookworm",

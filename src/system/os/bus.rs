@@ -2,6 +2,9 @@
 //! name that nobody knows answers with the load state `not-found`.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use zbus::zvariant::OwnedValue;
@@ -27,17 +30,43 @@ const UNIT_PROPERTIES: &[&str] = &[
 /// What only services have.
 const SERVICE_PROPERTIES: &[&str] = &["MainPID", "ExecMainStartTimestamp", "NRestarts", "Result"];
 
+/// How long a bus may be silent, and how much longer for each name. One that takes connections and never answers
+/// (a stopped daemon) would otherwise hold the audit for ever.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+const TIME_FOR_A_NAME: Duration = Duration::from_millis(5);
+
 pub(super) fn units(names: &[&str]) -> Observed<UnitStates> {
-    let asked = zbus::block_on(async {
-        let connection = Connection::system().await?;
-        // All questions are sent before the first answer is awaited: one round trip, not fifty.
-        let states = names.iter().map(|name| unit(&connection, name));
-        Ok::<_, zbus::Error>(try_join_all(states).await?.into_iter().collect())
+    let owned: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    let limit = TIME_LIMIT.saturating_add(TIME_FOR_A_NAME.saturating_mul(count));
+    within(limit, move || zbus::block_on(ask(&owned)).map_err(|error| error.to_string())).map_or_else(
+        |why| Observed::Unreadable(format!("systemd could not be asked over D-Bus: {why}")),
+        Observed::Found,
+    )
+}
+
+/// The handshake of a bus has no time limit of its own, so the question is asked on a thread that can be left.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    question: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let (say, hear) = mpsc::channel();
+    let started = thread::Builder::new().name("bus".to_owned()).spawn(move || {
+        // Nobody hears an answer that comes too late.
+        let _ = say.send(question());
     });
-    match asked {
-        Ok(states) => Observed::Found(states),
-        Err(error) => Observed::Unreadable(format!("systemd could not be asked over D-Bus: {error}")),
-    }
+    started.map_err(|error| error.to_string())?;
+    hear.recv_timeout(limit).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => Err(format!("no answer within {} s", limit.as_secs())),
+        RecvTimeoutError::Disconnected => Err("the question was not asked to its end".to_owned()),
+    })
+}
+
+async fn ask(names: &[String]) -> zbus::Result<UnitStates> {
+    let connection = Connection::system().await?;
+    // All questions are sent before the first answer is awaited: one round trip, not fifty.
+    let states = names.iter().map(|name| unit(&connection, name));
+    Ok(try_join_all(states).await?.into_iter().collect())
 }
 
 async fn unit(connection: &Connection, name: &str) -> zbus::Result<(Arc<str>, UnitState)> {
@@ -117,7 +146,21 @@ fn object_path(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::object_path;
+    use std::time::Duration;
+
+    use super::{object_path, within};
+
+    #[test]
+    fn a_question_without_an_answer_is_given_up() {
+        let asleep = || {
+            std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        };
+        let why = within(Duration::from_millis(10), asleep).map_err(|why| why.contains("no answer within"));
+        assert_eq!(why, Err(true));
+        assert_eq!(within(Duration::from_secs(60), || Ok(1)), Ok(1));
+        assert_eq!(within::<()>(Duration::from_secs(60), || Err("no".into())), Err("no".into()));
+    }
 
     #[test]
     fn object_paths_are_escaped_as_systemd_does() {

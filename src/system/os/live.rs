@@ -37,8 +37,9 @@ impl Ask for LiveHost {
 
     fn process(&self, pid: u32) -> Observed<Process> {
         let of = |name: &str| format!("/proc/{pid}/{name}");
-        let link = |name: &str| {
-            observe(std::fs::read_link(of(name))).map(|path| path.to_string_lossy().into_owned())
+        let link = |name: &str| match observe(std::fs::read_link(of(name))) {
+            Observed::Unreadable(why) => Observed::Unreadable(format!("{}: {why}", of(name))),
+            known => known.map(|path| path.to_string_lossy().into_owned()),
         };
         observe(std::fs::metadata(of(""))).map(|owner| Process {
             pid,
