@@ -2,11 +2,13 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build test demo fmt lint install clean
+.PHONY: help build test demo bench fuzz fmt lint install clean
 
 help:
 	@echo "make demo    boot a throwaway machine, audit it, break it, see what the audit says"
 	@echo "make test    everything: format, lints, unit tests, tests on booted machines"
+	@echo "make bench   how fast the audit is, beside the usual ways and the least that any way must do"
+	@echo "make fuzz    each fuzzer for SECONDS (60)"
 	@echo "make build   target/release/golden"
 	@echo "make install into PREFIX (/usr/local)"
 
@@ -18,6 +20,13 @@ test:
 
 demo:
 	demo/run
+
+bench:
+	bench/run
+
+SECONDS ?= 60
+fuzz:
+	fuzz/run $(SECONDS)
 
 fmt:
 	$(CARGO) fmt
@@ -31,5 +40,5 @@ install: build
 	install -D -m 0755 target/release/golden $(DESTDIR)$(PREFIX)/bin/golden
 
 clean:
-	tools/machine gc
+	tools/machine gc --all
 	$(CARGO) clean

@@ -37,6 +37,8 @@ fn check(view: &DependencyView) -> Ruling {
     let Some(demand) = redis.append_only.filter(|demand| demand.value) else {
         return Ok(Outcome::not_applicable("the contract does not ask for it"));
     };
+    // A silent server may run with anything.
+    redis.answer.known()?;
     let running = match redis.answer {
         Observed::Found(answer) => match &answer.config {
             Observed::Found(config) => config.get("appendonly").cloned(),

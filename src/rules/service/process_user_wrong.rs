@@ -37,6 +37,13 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("its process has ended meanwhile"));
     };
     let accounts = view.accounts()?;
+    // What the unit itself says otherwise is the word of the rules about units, and of their waivers.
+    if let Some(runner) = view.runner(unit)?
+        && says_otherwise(view, unit)
+        && runner.credentials.uid == process.uid
+    {
+        return Ok(Outcome::not_applicable("the unit says so, which is another rule's word"));
+    }
     let (user, group) = (&view.service.user, &view.service.group);
     let user_is_right = accounts.user(&user.value).is_some_and(|user| user.uid == process.uid);
     let group_is_right = accounts.group(&group.value).is_some_and(|group| group.gid == process.gid);
@@ -56,4 +63,11 @@ fn check(view: &ServiceView) -> Ruling {
         .observed(format!("{user_name}:{group_name}"))
         .mend(view.take_up())
         .into())
+}
+
+/// Whether the unit's own user or group is another than the contract's.
+fn says_otherwise(view: &ServiceView, unit: &EffectiveUnit) -> bool {
+    let stated = |key: &str| unit.scalar("Service", key).map_or("root", Setting::value);
+    let group = unit.scalar("Service", "Group").map(Setting::value);
+    stated("User") != view.service.user.value || group.is_some_and(|group| group != view.service.group.value)
 }
