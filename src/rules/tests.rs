@@ -10,6 +10,7 @@
     reason = "hosts are written to directories, and the rules' files are counted"
 )]
 
+mod cases;
 mod disk;
 mod mend;
 

@@ -27,6 +27,8 @@ pub struct Break {
     pub place: String,
     /// Rules that the same break breaks by its nature.
     pub also: Vec<String>,
+    /// It takes away what other rules judge: a unit that does not load, a server that is gone.
+    pub hides: bool,
 }
 
 /// A change that the audit must not notice.
@@ -143,6 +145,7 @@ fn read_break(lines: &[&str]) -> Break {
             "also" => entry.also = rest.split(' ').map(str::to_owned).collect(),
             "undo" => entry.undo = Some(rest.to_owned()),
             "paths" => entry.touched = rest.split(' ').map(str::to_owned).collect(),
+            "hides" => entry.hides = true,
             "no-reload" => entry.no_reload = true,
             "strict" => entry.strict = true,
             _ => {
@@ -153,6 +156,18 @@ fn read_break(lines: &[&str]) -> Break {
     }
     assert!(!entry.shell.is_empty() && !entry.rule.is_empty(), "{name} is no break");
     entry
+}
+
+/// Compares a set with the list in a file beside this one; `UPDATE_CATALOGUE=1` writes the list anew.
+pub fn compare(file: &str, here: &BTreeSet<String>) {
+    let listed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine").join(file);
+    if std::env::var_os("UPDATE_CATALOGUE").is_some() {
+        let lines: String = here.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(&listed, lines).expect("the list is written");
+    }
+    let known = std::fs::read_to_string(&listed).unwrap_or_default();
+    let known: BTreeSet<String> = known.lines().map(str::to_owned).collect();
+    assert_eq!(*here, known, "UPDATE_CATALOGUE=1 writes {file} anew; read it before it is committed");
 }
 
 /// The rewrites.

@@ -63,7 +63,7 @@ impl Demo {
     }
 
     fn wait_for_a_trade(&self) {
-        let healthy = "systemctl -q is-active quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server && \
+        let healthy = "test \"$(systemctl is-active quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server | grep -cx active)\" = 5 && \
              test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db \"SELECT count(*) FROM trades WHERE at > strftime('%s','now') - 2\")\" -gt 0 && \
              test \"$(sqlite3 -readonly /opt/quantum/data/quantum_trader.db 'SELECT count(*) FROM heartbeats')\" -ge 3";
         self.machine.wait_until("the example trades", healthy);
@@ -126,7 +126,7 @@ impl Demo {
 
     /// Waits until everything runs; what an earlier entry left behind must not look like a break of the next.
     pub fn ensure_running(&self) {
-        let running = format!("systemctl -q is-active redis-server {SERVICES}");
+        let running = all_run();
         if !self.machine.sh(&running).status.success() {
             self.machine.sh_ok(&format!("systemctl reset-failed {SERVICES} || true; systemctl restart redis-server {SERVICES}; sleep 1"));
             self.machine.wait_until("the services run", &running);
@@ -184,20 +184,7 @@ impl Demo {
         let live = ["systemctl", "redis-cli", "kill", "python3 -c", "restart"]
             .iter()
             .any(|word| shell.contains(word));
-        let dead = !self
-            .machine
-            .run(&[
-                "systemctl",
-                "-q",
-                "is-active",
-                "redis-server",
-                "quantum-backend",
-                "quantum-ai-engine",
-                "quantum-execution",
-                "quantum-rl-agent",
-            ])
-            .status
-            .success();
+        let dead = !self.machine.sh(&all_run()).status.success();
         if live || dead {
             let redis = if shell.contains("redis") || dead { "systemctl restart redis-server; " } else { "" };
             self.machine.sh_ok(&format!(
@@ -226,6 +213,11 @@ impl Demo {
         }
         Some("it still fails".to_owned())
     }
+}
+
+/// A shell line that succeeds when all of them run; `systemctl is-active` alone is content with one.
+fn all_run() -> String {
+    format!("test \"$(systemctl is-active redis-server {SERVICES} | grep -cx active)\" = 5")
 }
 
 /// The services of the example.
@@ -283,11 +275,24 @@ impl Judged {
             .collect()
     }
 
+    /// Whatever passed or failed: rule, subject and key.
+    pub fn judged(&self) -> std::collections::BTreeSet<String> {
+        let judged =
+            self.results().filter(|result| ["pass", "fail"].iter().any(|word| result["outcome"] == *word));
+        judged
+            .map(|result| {
+                format!("{} {} {}", text(&result["rule"]), text(&result["subject"]), demanded_key(result))
+            })
+            .collect()
+    }
+
     /// Every undecided: rule and reason.
     pub fn undecided(&self) -> Vec<String> {
         let open = self.results().filter(|result| result["outcome"] == "undecided");
-        open.map(|result| format!("{} {}: {}", result["rule"], result["subject"], result["message"]))
-            .collect()
+        open.map(|result| {
+            format!("{} {}: {}", text(&result["rule"]), text(&result["subject"]), text(&result["message"]))
+        })
+        .collect()
     }
 
     /// Whether a rule's failures are warnings.
@@ -304,7 +309,7 @@ impl Judged {
             result["rule"] == rule
                 && result["outcome"] == "fail"
                 && (subject == "any" || result["subject"] == subject)
-                && (at == place_of || at.starts_with(&format!("{place_of}:")))
+                && at == place_of
         };
         let result = self.results().find(of).expect("the finding was just there");
         Found {
@@ -326,7 +331,7 @@ impl Judged {
 
     /// What does not apply on the demo host is known, with its reason.
     pub fn assert_not_applicable_are_listed(&self) {
-        let here: std::collections::BTreeSet<String> = self
+        let here = self
             .results()
             .filter(|result| result["outcome"] == "not-applicable")
             .map(|result| {
@@ -339,18 +344,16 @@ impl Judged {
                 )
             })
             .collect();
-        let listed = checkout("tests/machine/not-applicable.txt");
-        if std::env::var_os("UPDATE_NOT_APPLICABLE").is_some() {
-            let lines: String = here.iter().map(|line| format!("{line}\n")).collect();
-            std::fs::write(&listed, lines).expect("the list is written");
-        }
-        let known = std::fs::read_to_string(listed).expect("tests/machine/not-applicable.txt");
-        let known: std::collections::BTreeSet<String> = known.lines().map(str::to_owned).collect();
-        assert_eq!(
-            here, known,
-            "UPDATE_NOT_APPLICABLE=1 writes the list anew; read it before it is committed"
-        );
+        super::catalogue::compare("not-applicable.txt", &here);
     }
+}
+
+/// The key of a result where the contract demands it; a finding's own key comes and goes with the finding.
+fn demanded_key(result: &Value) -> String {
+    let demands =
+        ["unit-setting-wrong", "unit-setting-missing", "env-variable-missing", "env-variable-wrong"];
+    let of_contract = demands.iter().any(|rule| result["rule"] == *rule);
+    if of_contract { text(&result["key"]) } else { String::new() }
 }
 
 fn text(value: &Value) -> String {

@@ -45,7 +45,11 @@ rule! {
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let unit = view.effective(&view.service.unit.value)?;
+    // A unit is often refused for the want of what stands in an ignored line.
+    if !matches!(unit.load, LoadState::Loaded | LoadState::BadSetting(..)) {
+        return Ok(unit_not_loaded());
+    }
     let findings = unit.ignored.iter().map(|ignored| {
         let remedy = view
             .mend_by_deleting(unit, &ignored.at)
