@@ -2,13 +2,19 @@
 //!
 //! Beside the fuzzers a test of golden runs these over the kept corpus (`tests/fuzz_corpus.rs`).
 
-#![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a broken promise is a crash")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a broken promise is a crash"
+)]
 
 use std::sync::OnceLock;
 
 use golden::audit::{Selection, audit};
-use golden::contract::Contract;
+use golden::contract::{Contract, Dependency, DependencyKind};
 use golden::facts::{HostFacts, Need, Needs, gather};
+use golden::model::{Location, Stated};
 use golden::report::{human, json};
 use golden::syntax::effective::EffectiveUnit;
 use golden::syntax::{
@@ -143,7 +149,8 @@ pub fn commands(data: &[u8]) {
             }
         }
         6 => {
-            let known = accounts::parse(b"root:x:0:0::/:/bin/sh\nqt:x:9:9::/:/bin/sh\n", b"qt:x:9:\nsudo:x:27:qt\n");
+            let known =
+                accounts::parse(b"root:x:0:0::/:/bin/sh\nqt:x:9:9::/:/bin/sh\n", b"qt:x:9:\nsudo:x:27:qt\n");
             sudoers::parse(&text).grants_root(known.user("qt").expect("it is there"), &known);
             let read = accounts::parse(data, data);
             for user in read.users.iter().take(20) {
@@ -197,11 +204,16 @@ fn add(host: &mut MemorySystem, path: &str, node: MemoryNode) {
 fn read_units(host: &MemorySystem) {
     static CONTRACT: OnceLock<Contract> = OnceLock::new();
     let contract = CONTRACT.get_or_init(|| {
-        let mut text = "schema = 1\nname = \"fuzz\"\nversion = \"1\"\n".to_owned();
-        for (at, name) in ["foo.service", "foo.timer", r"foo-bar@a-b\\x2dc.service"].iter().enumerate() {
-            text += &format!("[dependencies.u{at}]\nkind = \"unit\"\nunit = \"{name}\"\n");
+        let text = "schema = 1\n[contract]\nname = \"fuzz\"\nversion = \"1.0.0\"\n[identity]\nuser = \"root\"\ngroup = \"root\"\n";
+        let parsed = Contract::parse(text, "fuzz.toml", false, &|_| Err(String::new()));
+        let mut contract = parsed.expect("the contract of the fuzzers");
+        for name in ["foo.service", "foo.timer", r"foo-bar@a-b\x2dc.service"] {
+            let at = Location::file("fuzz.toml");
+            let unit = Some(Stated { value: name.to_owned(), at: at.clone() });
+            let dependency = Dependency { name: name.into(), kind: DependencyKind::Unit, unit, at };
+            contract.dependencies.insert(name.into(), dependency);
         }
-        Contract::parse(&text, "fuzz.toml", false, &|_| Err(String::new())).expect("the contract of the fuzzers")
+        contract
     });
     let facts = gather::gather(host, contract, Needs::of(&[Need::Units]));
     for unit in facts.units.values() {
