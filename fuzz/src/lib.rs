@@ -252,8 +252,11 @@ fn render(contract: &Contract, facts: &HostFacts) {
     }
 }
 
+/// Does with bytes what golden would.
+pub type Fuzzer = fn(&[u8]);
+
 /// Every fuzzer by its name.
-pub const ALL: [(&str, fn(&[u8])); 6] = [
+pub const ALL: [(&str, Fuzzer); 6] = [
     ("unit_file", unit_file),
     ("drop_ins", drop_ins),
     ("env_file", env_file),
