@@ -39,12 +39,16 @@ fn the_audit_on_a_booted_machine() {
     demo.assert_data_flows();
 
     let mut wrong = Vec::new();
-    let breaks = catalogue::breaks();
+    // GOLDEN_CATALOGUE=words runs the entries whose names hold them, for whoever writes new ones.
+    let chosen = std::env::var("GOLDEN_CATALOGUE").unwrap_or_default();
+    let mut breaks = catalogue::breaks();
+    breaks.retain(|entry| entry.name.contains(&chosen));
     let mut score = Score::default();
     for entry in &breaks {
         score.judge(&demo, &baseline, entry, &mut wrong);
     }
-    let rewrites = catalogue::rewrites();
+    let mut rewrites = catalogue::rewrites();
+    rewrites.retain(|rewrite| rewrite.name.contains(&chosen));
     let silent = rewrites.iter().filter(|rewrite| is_silent(&demo, &baseline, rewrite, &mut wrong)).count();
     let moved = rewrites.iter().filter(|rewrite| rewrite.moves).count();
 
@@ -58,6 +62,10 @@ fn the_audit_on_a_booted_machine() {
     );
     let after = demo.audit();
     assert_eq!(after.failures(), baseline.failures(), "the machine was not put back");
+    if !chosen.is_empty() {
+        assert!(wrong.is_empty(), "{} wrong:\n\n{}", wrong.len(), wrong.join("\n\n"));
+        return;
+    }
     assert!(breaks.len() >= 100 && rewrites.len() >= 40 && moved >= 25);
     assert!(wrong.is_empty(), "{} wrong:\n\n{}", wrong.len(), wrong.join("\n\n"));
     catalogue::compare("for-a-person.txt", &score.for_a_person);

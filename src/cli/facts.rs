@@ -30,9 +30,6 @@ pub(super) struct Source {
     /// Look at the host below this directory (an image, a mounted disk) instead of the running one.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Run each venv's python as its service's user to see that it starts.
-    #[arg(long, hide = true)]
-    probe: bool,
 }
 
 impl Source {

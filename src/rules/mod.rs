@@ -138,7 +138,6 @@ rules! {
         unit_masked
         unit_misplaced
         unit_missing
-        unit_niced_below_zero
         unit_not_active
         unit_not_bound
         unit_not_enabled
