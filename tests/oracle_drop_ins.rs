@@ -16,7 +16,7 @@ mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use golden::syntax::effective::{EffectiveUnit, LoadState};
+use golden::syntax::effective::EffectiveUnit;
 use golden::system::memory::{MemoryNode, MemorySystem, Owned};
 use serde::Deserialize;
 
@@ -95,16 +95,6 @@ fn setting(property: &str) -> (&'static str, &'static str, &'static str) {
     (found.1, found.2, found.3)
 }
 
-fn load_word(unit: &EffectiveUnit) -> &'static str {
-    match unit.load {
-        LoadState::Loaded => "loaded",
-        LoadState::NotFound => "not-found",
-        LoadState::Masked => "masked",
-        LoadState::BadSetting(..) => "bad-setting",
-        LoadState::Error(..) => "error",
-    }
-}
-
 /// `/lib` is a link to `/usr/lib`, and systemd 252 names the one, 257 the other.
 fn real(path: &str) -> String {
     path.strip_prefix("/lib/").map_or(path.to_owned(), |rest| format!("/usr/lib/{rest}"))
@@ -116,9 +106,9 @@ fn compare(case: &Case, unit: &EffectiveUnit, differences: &mut Vec<String>) {
             differences.push(format!("{}: {what}: systemd {theirs:?}, ours {ours:?}", case.name));
         }
     };
-    compare("LoadState", case.load_state.clone(), load_word(unit).to_owned());
+    compare("LoadState", case.load_state.clone(), shown::load_word(unit).to_owned());
     compare("FragmentPath", real(&case.fragment), real(unit.fragment.as_deref().unwrap_or("")));
-    if load_word(unit) == "masked" {
+    if shown::load_word(unit) == "masked" {
         return;
     }
     let drop_ins = |paths: &mut dyn Iterator<Item = &str>| paths.map(real).collect::<Vec<_>>().join(" ");

@@ -14,7 +14,7 @@ mod shown;
 
 use std::collections::BTreeMap;
 
-use golden::syntax::effective::{EffectiveUnit, LoadState};
+use golden::syntax::effective::EffectiveUnit;
 use golden::syntax::specifier::Specifiers;
 use golden::syntax::unit_file;
 use golden::syntax::unit_name::UnitName;
@@ -88,16 +88,6 @@ fn read(name: &str, bytes: &[u8], version: SystemdVersion) -> EffectiveUnit {
     EffectiveUnit::merge(&unit, file, Vec::new(), &specifiers, version)
 }
 
-fn load_word(unit: &EffectiveUnit) -> &'static str {
-    match unit.load {
-        LoadState::Loaded => "loaded",
-        LoadState::NotFound => "not-found",
-        LoadState::Masked => "masked",
-        LoadState::BadSetting(..) => "bad-setting",
-        LoadState::Error(..) => "error",
-    }
-}
-
 #[test]
 fn every_unit_loads_or_is_refused_as_by_the_live_systemd() {
     let mut differences = Vec::new();
@@ -110,7 +100,7 @@ fn every_unit_loads_or_is_refused_as_by_the_live_systemd() {
             let unit = read(&format!("ou-{}.service", case.name), &text, version);
             let text = String::from_utf8_lossy(&text);
             let lines: Vec<&str> = text.lines().collect();
-            if load_word(&unit) != case.load_state {
+            if shown::load_word(&unit) != case.load_state {
                 differences.push(format!("{version} {}: {} but {:?}", case.name, case.load_state, unit.load));
             }
             // Every "ignoring" of a key or a section is one of ours, on the same line.
@@ -157,7 +147,7 @@ fn every_value_is_what_systemctl_show_prints() {
             let lines: String = values.map(|value| format!("{}={value}\n", case.key)).collect();
             let text = format!("[{}]\n{lines}[Service]\nExecStart=/bin/true\n", case.section);
             let unit = read("ov.service", text.as_bytes(), version);
-            let (property, load) = (case.show_property.as_str(), load_word(&unit));
+            let (property, load) = (case.show_property.as_str(), shown::load_word(&unit));
             let name = golden::syntax::known::name(&case.key);
             let moved = |section: &&str| {
                 let unit_has = unit.settings.iter().chain(&unit.resets);

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use golden::facts::HostFacts;
 use golden::syntax::command_line;
-use golden::syntax::effective::{EffectiveUnit, LoadState};
+use golden::syntax::effective::EffectiveUnit;
 use golden::system::DiskSystem;
 use machine::{Image, Machine, Suite};
 
@@ -193,13 +193,7 @@ impl Zoo {
         else {
             panic!("{name} was not gathered");
         };
-        let load = match unit.load {
-            LoadState::Loaded => "loaded",
-            LoadState::NotFound => "not-found",
-            LoadState::Masked => "masked",
-            LoadState::BadSetting(..) => "bad-setting",
-            LoadState::Error(..) => "error",
-        };
+        let load = shown::load_word(&unit);
         self.compare(name, "LoadState", first(shown, "LoadState"), load);
         if load != "loaded" || first(shown, "LoadState") != "loaded" {
             return;
@@ -359,7 +353,8 @@ fn bring_run(machine: &Machine) {
 }
 
 fn compare_all(kind: Image, suite: Suite) {
-    if machine::machines_available().is_err() {
+    if let Err(why) = machine::machines_available() {
+        println!("skipped: {why}");
         return;
     }
     let machine = Machine::boot(kind, suite, &[]);

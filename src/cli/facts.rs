@@ -77,7 +77,7 @@ fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
 /// Facts of a file; half a file is an error, never a smaller host.
 pub(super) fn read(file: &Path) -> Result<HostFacts, Failure> {
     let shown = file.display();
-    let text = fs::read_to_string(file).map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+    let text = super::read_text(file).map_err(|error| Failure::new(format!("{shown}: {error}")))?;
     let schema: Schema = serde_json::from_str(&text).map_err(|error| {
         Failure::new(format!("{shown}:{}:{}: no facts: {error}", error.line(), error.column()))
             .hint("golden facts --out FILE   writes them anew")

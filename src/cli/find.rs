@@ -124,10 +124,10 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
 
 /// Reads and validates a contract file; a contract it extends is read relative to it.
 pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
+    let text = super::read_text(path).map_err(|error| cannot_read(path, &error))?;
     let shown = path.display().to_string();
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let load = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    let load = |name: &str| super::read_text(&folder.join(name)).map_err(|error| error.to_string());
     let rules: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
     match Contract::parse_for_rules(&text, &shown, false, &load, &rules) {
         Ok(contract) => Ok(FoundContract { contract, text }),

@@ -14,7 +14,8 @@ mod find;
 mod output;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -23,6 +24,19 @@ pub use error::Failure;
 
 /// "Cannot": a usage error, a bad contract, an unreadable world, a panic.
 const CANNOT: u8 = 2;
+
+/// More than any contract, and than the facts of ten thousand services.
+const MOST_TEXT: u64 = 1 << 30;
+
+/// The text of a file that somebody named, which may be an endless one.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_TEXT).read_to_string(&mut text)?;
+    match text.len() as u64 == MOST_TEXT {
+        true => Err(std::io::Error::other("it holds more than a gigabyte")),
+        false => Ok(text),
+    }
+}
 
 /// Hold services on systemd hosts against a written contract.
 #[derive(Parser, Debug)]

@@ -52,15 +52,58 @@ fn is_made_by(target: &str, name: &str) -> bool {
     }
 }
 
+/// The Makefile of a contract that also names a wrapper.
+pub struct GovernedMakefile<'a> {
+    /// The contract's word on the repository.
+    pub policy: &'a RepositoryPolicy,
+    /// The wrapper, relative to the repository.
+    pub wrapper: &'a Stated<String>,
+    /// What stands in the Makefile.
+    pub makefile: &'a Makefile,
+    /// Its path.
+    pub path: String,
+}
+
+impl<'a> GovernedMakefile<'a> {
+    /// The Makefile, or why a rule about its recipes does not apply.
+    pub fn of(view: &View<'a>) -> Result<Result<Self, Outcome>, Undecided> {
+        let Some(policy) = &view.contract.repository else { return Ok(Err(no_repository())) };
+        let (Some(file), Some(wrapper)) = (&policy.makefile, &policy.wrapper) else {
+            return Ok(Err(Outcome::not_applicable("the contract names no Makefile or no wrapper")));
+        };
+        let Some(makefile) = view.repository()?.makefile.known()? else {
+            return Ok(Err(crate::rules::files::does_not_exist()));
+        };
+        let path = format!("{}/{}", policy.path.value, file.value);
+        Ok(Ok(Self { policy, wrapper, makefile, path }))
+    }
+
+    /// What was found; nothing in a Makefile that was not read to its end is no pass.
+    pub fn ruling(&self, findings: Vec<Finding>) -> Ruling {
+        match findings.is_empty() && self.makefile.incomplete {
+            true => Err(Undecided::new(format!("{} expands to more than is read", self.path))),
+            false => Ok(Outcome::from_findings(findings)),
+        }
+    }
+}
+
 /// Whether a call starts the wrapper, itself or as a shell's script.
 pub fn is_wrapper(call: &Call, wrapper: &str) -> bool {
+    wrapped_words(call, wrapper).is_some()
+}
+
+/// What a call hands to the wrapper; `None` where it does not start it.
+pub fn wrapped_words<'c>(call: &'c Call, wrapper: &str) -> Option<&'c [String]> {
     let names = |word: &str| {
         let word = word.strip_prefix("./").unwrap_or(word);
         word == wrapper || word.strip_suffix(wrapper).is_some_and(|before| before.ends_with('/'))
     };
     let is_shell = matches!(call.name(), "sh" | "bash" | "dash");
-    names(&call.program)
-        || (is_shell && call.args.iter().find(|arg| !arg.starts_with('-')).is_some_and(|arg| names(arg)))
+    if names(&call.program) {
+        return Some(&call.args);
+    }
+    let script = call.args.iter().position(|arg| !arg.starts_with('-')).filter(|_| is_shell)?;
+    names(&call.args[script]).then(|| &call.args[script + 1..])
 }
 
 /// The calls of a recipe line.

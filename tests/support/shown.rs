@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use golden::syntax::effective::EffectiveUnit;
+use golden::syntax::effective::{EffectiveUnit, LoadState};
 use golden::syntax::environment::{parse_environment, parse_unset_environment};
 use golden::syntax::words::{Strictness, Words};
 
@@ -74,6 +74,17 @@ const LEVELS: &[(&str, &str)] = &[
     ("info", "6"),
     ("debug", "7"),
 ];
+
+/// systemd's word for a load state.
+pub fn load_word(unit: &EffectiveUnit) -> &'static str {
+    match unit.load {
+        LoadState::Loaded => "loaded",
+        LoadState::NotFound => "not-found",
+        LoadState::Masked => "masked",
+        LoadState::BadSetting(..) => "bad-setting",
+        LoadState::Error(..) => "error",
+    }
+}
 
 /// The words of a list as `systemctl show` quotes them: within double quotes a backslash takes the next
 /// character as it is.

@@ -1,8 +1,8 @@
 //! The service in whose environment make runs a job.
 
-use crate::rules::governed::{calls_of, is_wrapper};
+use crate::rules::governed::{GovernedMakefile, calls_of, wrapped_words};
 use crate::rules::prelude::*;
-use crate::syntax::shell_words::Call;
+use crate::syntax::makefile::RecipeLine;
 
 rule! {
     /// A Makefile runs a job in another service's environment.
@@ -29,49 +29,38 @@ rule! {
 }
 
 fn check(view: &JobView) -> Ruling {
-    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let (Some(file), Some(wrapper)) = (&policy.makefile, &policy.wrapper) else {
-        return Ok(Outcome::not_applicable("the contract names no Makefile or no wrapper"));
+    let governed = match GovernedMakefile::of(view)? {
+        Ok(governed) => governed,
+        Err(outcome) => return Ok(outcome),
     };
-    let Some(makefile) = view.repository()?.makefile.known()? else {
-        return Ok(crate::rules::files::does_not_exist());
-    };
-    let path = format!("{}/{}", policy.path.value, file.value);
-    let demanded = &view.job.service;
     let mut findings = Vec::new();
-    for (_, line) in makefile.recipe_lines() {
-        let calls = calls_of(line);
-        let of_job = calls.iter().filter(|call| is_wrapper(call, &wrapper.value)).filter_map(|call| of_job(view, call));
-        for service in of_job.filter(|service| **service != demanded.value) {
-            let mend = format!(
-                "sed -i {} {}",
-                quoted(&format!("{}s|{service} |{} |", line.line, demanded.value)),
-                quoted(&path)
-            );
-            findings.push(
-                Finding::new(
-                    format!("runs as a job of {service}"),
-                    Location::line(path.as_str(), line.line),
-                    demanded.at.clone(),
-                )
-                .expected(format!("{} {}", wrapper.value, demanded.value))
-                .observed(line.text.trim())
-                .mend(mend),
-            );
+    for (_, line) in governed.makefile.recipe_lines() {
+        for call in calls_of(line) {
+            let words = wrapped_words(&call, &governed.wrapper.value).unwrap_or_default();
+            if let Some((service, script)) = wrong_service(view, words) {
+                findings.push(finding(view, &governed, line, service, script));
+            }
         }
     }
-    Ok(Outcome::from_findings(findings))
+    governed.ruling(findings)
 }
 
-/// The service that a call of the wrapper names, where it is a call of this job.
-fn of_job<'c>(view: &JobView, call: &'c Call) -> Option<&'c String> {
-    let wrapped = call.args.iter().skip_while(|arg| call.program != **arg && arg.ends_with(".sh"));
-    let mut words = wrapped.filter(|arg| !arg.starts_with('-'));
-    let (service, script) = (words.next()?, words.next()?);
-    let script = script.strip_prefix("./").unwrap_or(script);
-    let is_script = match &view.job.runs {
-        JobProgram::Script(own) => own.value == script,
-        JobProgram::BuiltIn(_) => false,
-    };
-    (is_script || view.job.replaces.iter().any(|own| own.value == script)).then_some(service)
+/// The service and the script, where the wrapper is handed this job with another service than its own.
+fn wrong_service<'w>(view: &JobView, words: &'w [String]) -> Option<(&'w str, &'w str)> {
+    let mut words = words.iter().filter(|word| !word.starts_with('-'));
+    let (service, script) = (words.next()?.as_str(), words.next()?.as_str());
+    let plain = script.strip_prefix("./").unwrap_or(script);
+    let is_script = matches!(&view.job.runs, JobProgram::Script(own) if own.value == plain);
+    let is_job = is_script || view.job.replaces.iter().any(|own| own.value == plain);
+    (is_job && service != view.job.service.value).then_some((service, script))
+}
+
+fn finding(view: &JobView, governed: &GovernedMakefile, line: &RecipeLine, service: &str, script: &str) -> Finding {
+    let (demanded, path) = (&view.job.service, governed.path.as_str());
+    let pattern = script.replace('.', r"\.");
+    let edit = format!(r"{}s|{service}\([[:blank:]]\+{pattern}\)|{}\1|", line.line, demanded.value);
+    Finding::new(format!("runs as a job of {service}"), Location::line(path, line.line), demanded.at.clone())
+        .expected(format!("{} {} {script}", governed.wrapper.value, demanded.value))
+        .observed(line.text.trim())
+        .mend(format!("sed -i {} {}", quoted(&edit), quoted(path)))
 }

@@ -1,6 +1,6 @@
 //! What the Makefile runs, it runs through the wrapper.
 
-use crate::rules::governed::calls_of;
+use crate::rules::governed::{GovernedMakefile, calls_of};
 use crate::rules::prelude::*;
 use crate::syntax::makefile::{Makefile, RecipeLine};
 use crate::syntax::shell_words::{self, Call};
@@ -49,14 +49,11 @@ rule! {
 }
 
 fn check(view: &View) -> Ruling {
-    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let (Some(file), Some(wrapper)) = (&policy.makefile, &policy.wrapper) else {
-        return Ok(Outcome::not_applicable("the contract names no Makefile or no wrapper"));
+    let governed = match GovernedMakefile::of(view)? {
+        Ok(governed) => governed,
+        Err(outcome) => return Ok(outcome),
     };
-    let Some(makefile) = view.repository()?.makefile.known()? else {
-        return Ok(crate::rules::files::does_not_exist());
-    };
-    let path = format!("{}/{}", policy.path.value, file.value);
+    let GovernedMakefile { policy, wrapper, makefile, ref path } = governed;
     let mut findings = Vec::new();
     for (rule, line) in makefile.recipe_lines() {
         let Some(call) = calls_of(line).into_iter().find(crate::rules::governed::is_past_wrapper) else {
@@ -100,10 +97,7 @@ fn check(view: &View) -> Ruling {
         }
     }
     findings.extend(view.contract.jobs.iter().filter_map(|job| past(view, policy, makefile, &path, job)));
-    match (findings.is_empty(), makefile.incomplete) {
-        (true, true) => Err(Undecided::new(format!("{path} expands to more than is read"))),
-        _ => Ok(Outcome::from_findings(findings)),
-    }
+    governed.ruling(findings)
 }
 
 /// The finding when a job's target exists, calls no python and still never calls the wrapper.

@@ -41,6 +41,7 @@ fn check(view: &ServiceView) -> Ruling {
     if let Some(runner) = view.runner(unit)?
         && says_otherwise(view, unit)
         && runner.credentials.uid == process.uid
+        && runner.credentials.gids.contains(&process.gid)
     {
         return Ok(Outcome::not_applicable("the unit says so, which is another rule's word"));
     }

@@ -1,6 +1,7 @@
 //! The effective unit: what systemd makes of a fragment and all of its drop-ins, with the line that each
 //! value comes from and what it overrode.
 
+mod kinds;
 mod merge;
 mod unread;
 

@@ -171,3 +171,22 @@ mod tests {
         assert_eq!(listener("  sl  local_address rem_address   st tx_queue"), None);
     }
 }
+
+#[cfg(test)]
+mod listener_tests {
+    use std::net::TcpListener;
+
+    use super::{Ask, LiveHost, Observed};
+
+    #[test]
+    fn a_socket_that_listens_is_found_with_its_port_in_both_families() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            // A kernel without IPv6 has nothing to find.
+            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let own = listener.local_addr().unwrap();
+            let Observed::Found(found) = LiveHost.listeners(own.port()) else { panic!("{address}") };
+            let same = found.iter().find(|found| found.address == own.ip().to_string()).unwrap();
+            assert!(same.port == own.port() && same.inode > 0);
+        }
+    }
+}
