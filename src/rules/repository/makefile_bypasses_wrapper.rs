@@ -72,7 +72,7 @@ fn check(view: &View) -> Ruling {
             .key(target)
             .expected(format!("{} SERVICE SCRIPT", wrapper.value))
             .observed(line.text.trim())
-            .mend(mend(view, policy, &path, line, &call, job)),
+            .mend(mend(view, policy, path, line, &call, job)),
         );
     }
     for shell in &makefile.shell_functions {
@@ -96,7 +96,7 @@ fn check(view: &View) -> Ruling {
             );
         }
     }
-    findings.extend(view.contract.jobs.iter().filter_map(|job| past(view, policy, makefile, &path, job)));
+    findings.extend(view.contract.jobs.iter().filter_map(|job| past(view, policy, makefile, path, job)));
     governed.ruling(findings)
 }
 
