@@ -1,14 +1,13 @@
 //! The only loop over rules. Audit, preflight, checklist and the proof after a fix all pass through here.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::contract::{Contract, Level, Service};
 use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Needs};
 use crate::model::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, RuleResult, Ruling, Said, Scope, Section,
-    Severity, Subject, Undecided,
+    ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, Results, RuleResult, Ruling, Said, Scope,
+    Section, Severity, Subject, Undecided,
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
@@ -68,8 +67,6 @@ fn severity(contract: &Contract, rule: &Rule) -> Option<Severity> {
 pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, replayed: bool) -> Report {
     let mut results = judge(contract, facts, selection);
     policy::apply(contract, facts.time, selection, &mut results);
-    // Almost in order already, which this sort notices.
-    results.sort_by(|a, b| a.order().cmp(&b.order()));
     Report {
         contract: ContractNote {
             name: contract.name.value.clone(),
@@ -101,7 +98,7 @@ const WORTH_A_THREAD: usize = 64;
 
 /// Every outcome, section by section. Services are independent of each other, so they are judged on all
 /// processors, in the order of their names.
-fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Vec<RuleResult> {
+fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Results {
     let mut rules: Vec<(&'static Rule, Severity)> =
         selection.rules(contract).filter_map(|rule| Some((rule, severity(contract, rule)?))).collect();
     rules.sort_by_key(|(rule, _)| (rule.info.section, rule.info.id));
@@ -113,7 +110,8 @@ fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Vec<R
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = processors.min(services.len() / WORTH_A_THREAD).max(1);
     let chunk = services.len().div_ceil(workers).max(1);
-    let mut parts = vec![Loop::new(contract, facts).of_host(rules)];
+    let mut of_host = Loop::new(contract, facts).of_host(rules);
+    let mut parts = Vec::with_capacity(workers);
     if workers == 1 {
         parts.push(Loop::new(contract, facts).of_services(rules, &services));
     } else {
@@ -126,24 +124,41 @@ fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Vec<R
             }));
         });
     }
-    let mut all = Vec::with_capacity(parts.iter().flatten().map(Vec::len).sum());
+    let mut all = Results::default();
     for section in 0..Section::ALL.len() {
+        let (host, others) = std::mem::take(&mut of_host[section]).into_iter().partition(is_of_host);
+        all.append(host);
         for part in &mut parts {
-            all.append(&mut std::mem::take(&mut part[section]));
+            all.append(std::mem::take(&mut part[section]));
         }
+        all.append(others);
     }
     all
+}
+
+/// Services stand between the host and its jobs.
+fn is_of_host(result: &RuleResult) -> bool {
+    result.subject == Subject::Host
 }
 
 /// Results by section, in the order of [`Section::ALL`].
 type BySection = Vec<Vec<RuleResult>>;
 
+/// How often these rules speak of a service, unless one has more than one finding.
+fn rulings(rules: &[&(&'static Rule, Severity)], service: &Service) -> usize {
+    let of_rule = |rule: &Rule| match rule.check {
+        Check::Service(_) => 1,
+        Check::Setting(_) => service.settings.len(),
+        Check::Variable(_) => service.variables.len(),
+        Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) => 0,
+    };
+    rules.iter().map(|(rule, _)| of_rule(rule)).sum()
+}
+
 struct Loop<'a> {
     contract: &'a Contract,
     facts: &'a HostFacts,
     results: Vec<RuleResult>,
-    /// The words that name parts of subjects, each once.
-    keys: HashSet<Arc<str>>,
 }
 
 /// Whose word is being taken down: everything of a result but what is said.
@@ -156,7 +171,7 @@ struct Slot {
 
 impl<'a> Loop<'a> {
     fn new(contract: &'a Contract, facts: &'a HostFacts) -> Self {
-        Self { contract, facts, results: Vec::new(), keys: HashSet::new() }
+        Self { contract, facts, results: Vec::new() }
     }
 
     /// What is not about services.
@@ -165,6 +180,7 @@ impl<'a> Loop<'a> {
             for (rule, severity) in rules.iter().filter(|(rule, _)| rule.info.section == *section) {
                 self.host_rule(rule, *severity);
             }
+            self.results.sort_by(|a, b| a.order().cmp(&b.order()));
             std::mem::take(&mut self.results)
         });
         sections.collect()
@@ -174,12 +190,13 @@ impl<'a> Loop<'a> {
     fn of_services(mut self, rules: &[(&'static Rule, Severity)], services: &[&'a Service]) -> BySection {
         let sections = Section::ALL.iter().map(|section| {
             let rules: Vec<_> = rules.iter().filter(|(rule, _)| rule.info.section == *section).collect();
+            self.results = Vec::with_capacity(services.iter().map(|service| rulings(&rules, service)).sum());
             for service in services {
-                let first = self.results.len();
                 for (rule, severity) in &rules {
+                    let first = self.results.len();
                     self.service_rule(rule, *severity, service);
+                    self.results[first..].sort_by(|a, b| a.key.cmp(&b.key));
                 }
-                self.results[first..].sort_by(|a, b| a.order().cmp(&b.order()));
             }
             std::mem::take(&mut self.results)
         });
@@ -240,28 +257,17 @@ impl<'a> Loop<'a> {
             Check::Setting(check) => {
                 for demand in &service.settings {
                     let ruling = self.ask(rule, |view| check(&ServiceView::new(view, service), demand));
-                    let key = self.key(&demand.key);
-                    self.say(slot(demand.severity, Some(key)), ruling);
+                    self.say(slot(demand.severity, Some(demand.key.clone())), ruling);
                 }
             }
             Check::Variable(check) => {
                 for demand in &service.variables {
                     let ruling = self.ask(rule, |view| check(&ServiceView::new(view, service), demand));
-                    let key = self.key(&demand.name);
-                    self.say(slot(demand.severity, Some(key)), ruling);
+                    self.say(slot(demand.severity, Some(demand.name.clone())), ruling);
                 }
             }
             Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) => {}
         }
-    }
-
-    fn key(&mut self, word: &str) -> Arc<str> {
-        if let Some(known) = self.keys.get(word) {
-            return known.clone();
-        }
-        let key: Arc<str> = word.into();
-        self.keys.insert(key.clone());
-        key
     }
 
     /// Takes down a ruling; a failure has one result per finding.

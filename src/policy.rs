@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::audit::Selection;
 use crate::contract::{Contract, Waiver};
 use crate::model::{
-    Failure, Finding, Location, RuleInfo, RuleResult, Said, Section, Severity, Subject, WaiverNote,
+    Failure, Finding, Location, Results, RuleInfo, RuleResult, Said, Section, Severity, Subject, WaiverNote,
 };
 
 /// The rule that unused waivers break. It judges the audit itself and so cannot be a file among the rules.
@@ -22,7 +22,7 @@ pub static WAIVER_UNUSED: RuleInfo = RuleInfo {
 
 /// Puts each waiver on the findings it covers at `time` (seconds since the epoch) and reports those that
 /// cover none. A waiver never covers what could not be decided.
-pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mut Vec<RuleResult>) {
+pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mut Results) {
     let today = day_of(time);
     let mut unused = Vec::new();
     for waiver in &contract.waivers {
@@ -43,7 +43,7 @@ pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mu
             unused.push(unused_waiver(waiver));
         }
     }
-    results.extend(unused);
+    unused.into_iter().for_each(|result| results.add(result));
 }
 
 /// The UTC day of a moment; `None` for a moment outside of all calendars, on which no waiver holds.

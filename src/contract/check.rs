@@ -210,7 +210,7 @@ fn rules(cx: &mut Cx<'_>, contract: &Contract, known_rules: &[&str]) {
 
 /// Every demand on a setting.
 fn demands_on<'s>(service: &'s Service, key: &'s str) -> impl Iterator<Item = &'s SettingDemand> {
-    let is_meant = move |demand: &&SettingDemand| demand.key == key && demand.section == "Service";
+    let is_meant = move |demand: &&SettingDemand| *demand.key == *key && demand.section == "Service";
     service.settings.iter().map(|demand| demand.as_ref()).filter(is_meant)
 }
 

@@ -1,5 +1,7 @@
 //! What the contract demands of a setting of a unit or of a variable of an env file.
 
+use std::sync::Arc;
+
 use crate::model::{Location, Severity};
 
 /// A demand on one setting of an effective unit.
@@ -8,7 +10,7 @@ pub struct SettingDemand {
     /// systemd section, for example `Service`.
     pub section: String,
     /// Setting, for example `Restart`.
-    pub key: String,
+    pub key: Arc<str>,
     /// What its value must be.
     pub form: Form,
     /// How binding it is.
@@ -39,7 +41,7 @@ pub enum Form {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariableDemand {
     /// The variable.
-    pub name: String,
+    pub name: Arc<str>,
     /// What its value must be.
     pub form: VariableForm,
     /// How binding it is.

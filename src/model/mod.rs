@@ -7,6 +7,7 @@ pub mod looked;
 pub mod observed;
 pub mod outcome;
 pub mod report;
+pub mod results;
 pub mod section;
 pub mod subject;
 pub mod verdict;
@@ -18,6 +19,7 @@ pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
 pub use report::{
     ContractNote, Failure, NEEDS_LIVE_HOST, Report, RuleInfo, RuleResult, Said, Scope, Summary, WaiverNote,
 };
+pub use results::Results;
 pub use section::{Section, Severity};
 pub use subject::Subject;
 pub use verdict::Verdict;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Section, Severity, Subject, Undecided, Verdict};
+use super::{Finding, Results, Section, Severity, Subject, Undecided, Verdict};
 
 /// How the facts were obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,8 +150,8 @@ pub struct Report {
     pub filters: Vec<String>,
     /// Sentences a reader needs once: the not applicable of an offline audit, an unknown version.
     pub notes: Vec<String>,
-    /// Every outcome, passes too, in section, subject, rule order.
-    pub results: Vec<RuleResult>,
+    /// Every outcome, passes too.
+    pub results: Results,
 }
 
 /// Which contract judged.
@@ -184,7 +184,7 @@ impl Report {
     /// Counts the results.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
-        for result in &self.results {
+        for result in self.results.iter() {
             let counter = match (&result.said, result.severity) {
                 (Said::Pass, _) => &mut summary.pass,
                 (Said::Fail(failure), _) if failure.waiver.is_some() => &mut summary.waived,

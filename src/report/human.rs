@@ -32,13 +32,8 @@ pub fn render(report: &Report, style: Style) -> String {
     if !style.quiet {
         page.header(report);
     }
-    let mut rest = report.results.as_slice();
-    while let Some(first) = rest.first() {
-        let section = first.rule.section;
-        let end = rest.iter().position(|result| result.rule.section != section).unwrap_or(rest.len());
-        let (of_section, after) = rest.split_at(end);
-        page.section(section, of_section);
-        rest = after;
+    for &section in Section::ALL {
+        page.section(section, report.results.of_section(section));
     }
     if !style.quiet {
         for note in &report.notes {
@@ -89,14 +84,15 @@ impl Page {
         let _ = writeln!(self.out, "{line}\n");
     }
 
-    fn section(&mut self, section: Section, results: &[RuleResult]) {
+    fn section<'r>(&mut self, section: Section, results: impl Iterator<Item = &'r RuleResult>) {
         let verbose = self.style.verbose;
-        if !verbose && !results.iter().any(matters) {
+        let shown: Vec<&RuleResult> = results.filter(|result| verbose || matters(result)).collect();
+        if shown.is_empty() {
             return;
         }
         let title = self.paint(&format!("{section}  {}", section.title()), Paint::Bold);
         let _ = writeln!(self.out, "{title}");
-        for result in results {
+        for result in &shown {
             match &result.said {
                 Said::Fail(failure) => self.failure(result, failure),
                 Said::Pass if verbose => {
@@ -108,13 +104,13 @@ impl Page {
                 _ => {}
             }
         }
-        self.undecided(results);
+        self.undecided(&shown);
         self.out.push('\n');
     }
 
     /// What could not be decided, one line a reason: a caller without rights would otherwise read the same
     /// sentence fifty times.
-    fn undecided(&mut self, results: &[RuleResult]) {
+    fn undecided(&mut self, results: &[&RuleResult]) {
         let mut reasons: BTreeMap<(&str, Option<&str>), Vec<&RuleResult>> = BTreeMap::new();
         for result in results {
             if let Said::Undecided(undecided) = &result.said {

@@ -78,7 +78,10 @@ fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
 fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
     let selection =
         Selection { rules: rules.iter().map(|id| (*id).to_owned()).collect(), ..Selection::default() };
-    audit(contract, &gather(system, contract, selection.needs(contract)), &selection, false).results
+    audit(contract, &gather(system, contract, selection.needs(contract)), &selection, false)
+        .results
+        .into_iter()
+        .collect()
 }
 
 /// What a block's rule must say, against what it says.

@@ -123,8 +123,14 @@ fn is_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'/'
 }
 
+/// Nothing shorter has one of the shapes, but for a password in a URL.
+const SHORTEST: usize = 16;
+
 /// The first well-known secret in a text, which may be a whole file.
 pub fn secret_shape(text: &str) -> Option<Shape> {
+    if text.len() < SHORTEST {
+        return holds_url_password(text).then_some(Shape::UrlPassword);
+    }
     let token = TOKENS.iter().find(|token| holds_token(text, token)).map(|token| token.shape);
     token
         .or_else(|| holds_private_key(text).then_some(Shape::PrivateKey))
@@ -283,18 +289,24 @@ pub fn is_placeholder(value: &str) -> bool {
 
 /// Matches `text` against a pattern in which `*` stands for any text and `?` for one character.
 pub fn glob_matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
+    if pattern.is_ascii() && text.is_ascii() {
+        return matches(pattern.as_bytes(), text.as_bytes(), b'*', b'?');
+    }
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    matches(&pattern, &text, '*', '?')
+}
+
+fn matches<T: Copy + PartialEq>(pattern: &[T], text: &[T], many: T, one: T) -> bool {
     let (mut at_pattern, mut at_text) = (0, 0);
     // Where to go on after the last `*` when what follows it does not fit.
     let mut retry: Option<(usize, usize)> = None;
     while at_text < text.len() {
         match (pattern.get(at_pattern), retry) {
-            (Some('*'), _) => {
+            (Some(&c), _) if c == many => {
                 retry = Some((at_pattern + 1, at_text));
                 at_pattern += 1;
             }
-            (Some(&c), _) if c == '?' || c == text[at_text] => {
+            (Some(&c), _) if c == one || c == text[at_text] => {
                 at_pattern += 1;
                 at_text += 1;
             }
@@ -306,7 +318,7 @@ pub fn glob_matches(pattern: &str, text: &str) -> bool {
             (_, None) => return false,
         }
     }
-    pattern.iter().skip(at_pattern).all(|&c| c == '*')
+    pattern.iter().skip(at_pattern).all(|&c| c == many)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ fn setting_rules<'a>(
         let demand = said.form.map(|form| {
             Arc::new(SettingDemand {
                 section: section.to_owned(),
-                key: entry.key.to_string(),
+                key: entry.key.as_ref().into(),
                 form,
                 severity: said.severity,
                 default_counts: said.default_counts,

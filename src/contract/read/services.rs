@@ -328,7 +328,7 @@ impl Around<'_> {
 }
 
 fn is_working_directory(demand: &SettingDemand) -> bool {
-    demand.section == "Service" && demand.key == "WorkingDirectory"
+    demand.section == "Service" && demand.key.as_ref() == "WorkingDirectory"
 }
 
 /// The working directory that the settings demand, where it is one.

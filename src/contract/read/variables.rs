@@ -29,7 +29,7 @@ pub(super) fn variable_rules<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<Rule
         };
         let at = cx.at(entry.at);
         let name = entry.key.to_string();
-        let demand = form.map(|form| Arc::new(VariableDemand { name, form, severity, at }));
+        let demand = form.map(|form| Arc::new(VariableDemand { name: name.into(), form, severity, at }));
         rules.push(Rule { key: entry.key.as_ref().into(), demand, per_service });
     }
     rules

@@ -15,7 +15,7 @@ fn sound(text: &str, base: &'static str) -> Contract {
 }
 
 fn setting<'s>(service: &'s Service, key: &str) -> &'s SettingDemand {
-    service.settings.iter().find(|demand| demand.key == key).unwrap()
+    service.settings.iter().find(|demand| *demand.key == *key).unwrap()
 }
 
 #[test]
@@ -61,7 +61,7 @@ after = [\"rl-agent\"]
     assert_eq!(setting(agent, "StandardError").at.to_string(), "/etc/golden/golden.toml:14:1");
     // A kind lies above the contract's own layer, so its Restart stays.
     assert_eq!(setting(agent, "Restart").form, Form::Equals("always".into()));
-    assert!(agent.variables.iter().all(|demand| demand.name != "LOG_LEVEL"));
+    assert!(agent.variables.iter().all(|demand| demand.name.as_ref() != "LOG_LEVEL"));
     assert!(!contract.source.built_in);
 }
 
@@ -159,11 +159,11 @@ variables = { ONLY = \"mine\" }
     assert_eq!(paths, [("/etc/shop/common.env", false), ("/etc/shop/api.env", true)]);
     assert_eq!(setting(api, "SyslogIdentifier").form, Form::Equals("The API".into()));
     assert_eq!(setting(cron, "SyslogIdentifier").form, Form::Equals("cron".into()));
-    let form = |name: &str| &api.variables.iter().find(|demand| demand.name == name).unwrap().form;
+    let form = |name: &str| &api.variables.iter().find(|demand| *demand.name == *name).unwrap().form;
     assert_eq!(*form("HOME_DIR"), VariableForm::Path { under: Some("/srv/data/x/api".into()) });
     assert_eq!(*form("MARK"), VariableForm::Equals("%i ${service} {\"json\": 1} shop-api.service".into()));
     assert_eq!(cron.timer.as_ref().unwrap().value, "shop-cron.timer");
     assert_eq!(cron.user.value, "root");
-    let owed: Vec<&str> = cron.variables.iter().map(|demand| demand.name.as_str()).collect();
+    let owed: Vec<&str> = cron.variables.iter().map(|demand| demand.name.as_ref()).collect();
     assert_eq!(owed, ["ONLY"], "without env files nothing is inherited");
 }

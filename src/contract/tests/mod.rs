@@ -19,7 +19,7 @@ fn the_built_in_contract_has_no_errors() {
 
 /// The demands of a service on one setting.
 fn demanded<'s>(service: &'s Service, key: &str) -> Vec<&'s SettingDemand> {
-    service.settings.iter().map(|demand| demand.as_ref()).filter(|demand| demand.key == key).collect()
+    service.settings.iter().map(|demand| demand.as_ref()).filter(|demand| *demand.key == *key).collect()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn common_demands_are_shared() {
     let contract = Contract::built_in();
     let restart = |index: usize| {
         let service: &Service = &contract.services[index];
-        service.settings.iter().find(|demand| demand.key == "Restart").unwrap().clone()
+        service.settings.iter().find(|demand| demand.key.as_ref() == "Restart").unwrap().clone()
     };
     assert!(std::sync::Arc::ptr_eq(&restart(0), &restart(1)));
 }
@@ -83,8 +83,9 @@ fn ten_thousand_services_are_read() {
     assert_eq!(contract.services.len(), 10_004);
     let last = contract.services.last().unwrap();
     assert_eq!(last.unit.value, "quantum-worker-9999.service");
-    let of_kind =
-        |service: &Service| service.settings.iter().find(|demand| demand.key == "Type").unwrap().clone();
+    let of_kind = |service: &Service| {
+        service.settings.iter().find(|demand| demand.key.as_ref() == "Type").unwrap().clone()
+    };
     assert!(std::sync::Arc::ptr_eq(&of_kind(last), &of_kind(&contract.services[0])));
 }
 

@@ -40,6 +40,9 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for (path, content) in files {
         for (variable, reading) in content.read.variables.iter().zip(&content.shell) {
+            if *reading == ShellReading::Same {
+                continue;
+            }
             let secret = crate::facts::secrets::is_secret(view.contract, &variable.name, &variable.value);
             let shown = |value: &str| if secret { "(a secret)".to_owned() } else { format!("{value:?}") };
             let observed = match reading {

@@ -82,7 +82,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn demanded_targets(service: &Service) -> Vec<&str> {
     let wanted =
-        service.settings.iter().filter(|demand| demand.section == "Install" && demand.key == "WantedBy");
+        service.settings.iter().filter(|demand| demand.section == "Install" && demand.key.as_ref() == "WantedBy");
     wanted
         .flat_map(|demand| match &demand.form {
             Form::Equals(target) => vec![target.as_str()],
