@@ -12,5 +12,6 @@ pub mod model;
 pub mod policy;
 pub mod report;
 pub mod rules;
+pub mod run;
 pub mod syntax;
 pub mod system;

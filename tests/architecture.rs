@@ -28,7 +28,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // From syntax only the word that a rule has looked at a value nobody knows.
     ("audit", &["policy", "rules", "facts", "contract", "syntax", "model"]),
     ("report", &["model"]),
-    ("cli", &["audit", "contract", "facts", "model", "policy", "report", "rules", "syntax", "system"]),
+    ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "system"]),
+    ("cli", &["audit", "contract", "facts", "model", "policy", "report", "rules", "run", "syntax", "system"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,9 +1,10 @@
 //! `golden audit`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::{Failure, Global, facts, find, output};
 use crate::audit::{Selection, audit};
@@ -41,6 +42,23 @@ enum Format {
     Human,
     /// For a machine: golden.report/1.
     Json,
+}
+
+/// Arguments of an audit that is a job.
+#[derive(Parser, Debug)]
+#[command(name = "audit", no_binary_name = true)]
+struct AsJob {
+    #[command(flatten)]
+    args: AuditArgs,
+}
+
+/// The audit as a job of the contract, with the job's own arguments.
+pub(super) fn run_with(global: &Global, arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    match AsJob::try_parse_from(arguments) {
+        Ok(job) => run(global, &job.args),
+        Err(error) if !error.use_stderr() => output::print_and(&error.to_string(), ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(error.to_string().trim_end())),
+    }
 }
 
 /// Judges and reports.

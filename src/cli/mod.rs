@@ -12,6 +12,7 @@ mod explain;
 mod facts;
 mod find;
 mod output;
+mod run;
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -87,28 +88,34 @@ enum Verb {
     Explain(explain::ExplainArgs),
     /// Write down what an audit would look at, to be judged elsewhere.
     Facts(facts::FactsArgs),
+    /// Run a script of the repository as a service would: checked, with its environment, as its user.
+    Run(run::RunArgs),
+    /// Run a job of the contract the same way.
+    Job(run::JobArgs),
     /// Check or show the contract.
     #[command(subcommand)]
     Contract(contract::ContractVerb),
 }
 
-/// Runs the command line. A panic is exit 2 with a plain message: a tool that failed has not said yes.
+/// Runs the command line. A panic is a plain message and the code of a failure: a tool that failed has not said yes.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    std::panic::catch_unwind(|| run(arguments)).unwrap_or_else(|_| {
+    let cannot = if run::is_meant(&arguments) { run::NOT_STARTED } else { CANNOT };
+    std::panic::catch_unwind(|| carry_out(arguments, cannot)).unwrap_or_else(|_| {
         output::complain(
             "golden failed on a defect of its own; nothing was decided. Please report the lines above.",
         );
-        ExitCode::from(CANNOT)
+        ExitCode::from(cannot)
     })
 }
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
+/// Parses and carries out; `cannot` is the code of a failure.
+fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version are no errors: clap prints them to stdout.
-            let code = if error.use_stderr() { CANNOT } else { 0 };
+            let code = if error.use_stderr() { cannot } else { 0 };
             let _ = error.print();
             return ExitCode::from(code);
         }
@@ -117,10 +124,12 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Verb::Audit(args) => audit::run(&cli.global, args),
         Verb::Explain(args) => explain::run(&cli.global, args),
         Verb::Facts(args) => facts::run(&cli.global, args),
+        Verb::Run(args) => run::run(&cli.global, args),
+        Verb::Job(args) => run::job(&cli.global, args),
         Verb::Contract(verb) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {
         output::complain(&failure.to_string());
-        ExitCode::from(CANNOT)
+        ExitCode::from(cannot)
     })
 }

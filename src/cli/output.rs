@@ -25,15 +25,28 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "golden: {text}");
 }
 
+/// Lines for the person on stderr, as they are.
+pub(super) fn talk(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints data and ends with the code.
 pub(super) fn print_and(text: &str, code: impl Into<ExitCode>) -> Result<ExitCode, Failure> {
     print(text)?;
     Ok(code.into())
 }
 
-/// How the human report is to be written here.
+/// How the human report is to be written on stdout.
 pub(super) fn style(global: &Global) -> Style {
-    let terminal = std::io::stdout().is_terminal();
+    style_on(global, std::io::stdout().is_terminal())
+}
+
+/// How to write to the person on stderr.
+pub(super) fn style_of_talk(global: &Global) -> Style {
+    style_on(global, std::io::stderr().is_terminal())
+}
+
+fn style_on(global: &Global, terminal: bool) -> Style {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {
         color: match global.color {

@@ -3,6 +3,8 @@
 //! `EnvironmentFile=` beats `Environment=` whatever their order, a later file beats an earlier one, and
 //! `UnsetEnvironment=` beats all (systemd.exec(5)).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::HostFacts;
@@ -85,6 +87,28 @@ pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec
         }
     }
     Ok(layers)
+}
+
+/// Every variable of a unit's environment with all values it is given, the one that counts last.
+pub fn all(facts: &HostFacts, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
+    let as_is = |text: &str| Ok(text.to_owned());
+    let mut names = BTreeSet::new();
+    for setting in unit.assignments("Service", "Environment") {
+        names.extend(parse_environment(setting.value(), &as_is).items.into_iter().map(|item| item.name));
+    }
+    for file in files_of(unit) {
+        if let Some(Observed::Found(content)) = facts.env_files.get(file.path.as_str()) {
+            names.extend(content.read.variables.iter().map(|variable| variable.name.to_string()));
+        }
+    }
+    let mut all = BTreeMap::new();
+    for name in names {
+        let layers = layers(facts, unit, &name)?;
+        if !layers.is_empty() {
+            all.insert(name, layers);
+        }
+    }
+    Ok(all)
 }
 
 /// An env file's content, or the command that would let it be read.

@@ -59,6 +59,8 @@ needs! {
     Logs = 14, false;
     /// The contract's own files on the host.
     Contract = 15, false;
+    /// What lies in the repository, file by file, and what cron runs of it.
+    Sources = 16, false;
 }
 
 /// A set of families.

@@ -1,5 +1,6 @@
 //! What a rule is given: the contract, the subject, and the facts it said it needs.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -214,6 +215,11 @@ impl<'a> View<'a> {
         environment::layers(self.facts(Need::EnvFiles)?, unit, name)
     }
 
+    /// Every variable of a unit's environment with all values it is given, the one that counts last.
+    pub fn environment(&self, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
+        environment::all(self.facts(Need::EnvFiles)?, unit)
+    }
+
     /// What an executable is; `None` when it does not exist.
     pub fn program(&self, path: &str) -> Result<Option<&'a ProgramFacts>, Undecided> {
         self.facts(Need::Start)?.programs.get(path).ok_or_else(|| not_looked_at(path))?.known()
@@ -227,6 +233,12 @@ impl<'a> View<'a> {
     /// The governed repository.
     pub fn repository(&self) -> Result<&'a RepositoryFacts, Undecided> {
         let repository = self.facts(Need::Repository)?.repository.as_ref();
+        repository.ok_or_else(|| not_looked_at("the repository"))
+    }
+
+    /// The governed repository with what lies in it, file by file.
+    pub fn sources(&self) -> Result<&'a RepositoryFacts, Undecided> {
+        let repository = self.facts(Need::Sources)?.repository.as_ref();
         repository.ok_or_else(|| not_looked_at("the repository"))
     }
 

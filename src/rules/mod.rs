@@ -15,6 +15,7 @@ pub mod mend;
 pub mod prelude;
 pub mod reach;
 pub mod sandbox;
+pub mod strangers;
 pub mod variables;
 
 use crate::contract::{SettingDemand, VariableDemand};
@@ -109,6 +110,7 @@ rules! {
         env_value_ambiguous
         env_value_mangled
         env_variable_duplicated
+        env_variable_hijacks
         env_variable_missing
         env_variable_shadowed
         env_variable_wrong
@@ -159,6 +161,7 @@ rules! {
         venv_is_link
         venv_missing
         venv_moved
+        venv_open
         venv_python_broken
         venv_sees_system_packages
     }
@@ -166,6 +169,7 @@ rules! {
         cron_bypasses_wrapper
         job_in_wrong_service
         job_script_missing
+        job_script_open
         makefile_bypasses_wrapper
         makefile_hidden
         makefile_missing

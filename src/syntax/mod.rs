@@ -13,6 +13,7 @@ pub mod env_file;
 pub mod env_shell;
 pub mod environment;
 pub mod glob;
+pub mod hijack;
 pub mod known;
 pub mod logrotate;
 mod make_variables;

@@ -93,7 +93,7 @@ fn gather_host(worker: &Worker<'_>, facts: &mut HostFacts, pad: &mut Pad) {
     if worker.needs(Need::Logs) {
         facts.logs = Some(logs::gather(worker, pad));
     }
-    if worker.needs(Need::Repository) || worker.needs(Need::Clones) {
+    if [Need::Repository, Need::Clones, Need::Sources].iter().any(|need| worker.needs(*need)) {
         facts.repository = repository::gather(worker, pad);
     }
 }

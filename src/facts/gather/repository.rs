@@ -39,9 +39,13 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<RepositoryFac
     if worker.needs(Need::Repository) {
         files(worker, policy, pad);
         facts.makefile = makefile(worker, policy, pad);
-        facts.crontabs = crontabs(worker);
         if let Observed::Found(real) = &real {
             facts.work_tree_above = above(worker, real);
+        }
+    }
+    if worker.needs(Need::Sources) {
+        facts.crontabs = crontabs(worker);
+        if let Observed::Found(real) = &real {
             let mut tree = Tree::new(worker, policy);
             facts.unwanted = tree.unwanted(real, &facts.git);
             facts.scripts = tree.scripts(real);

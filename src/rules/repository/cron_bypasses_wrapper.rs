@@ -31,7 +31,7 @@ rule! {
     id: "cron-bypasses-wrapper",
     section: G,
     severity: Must,
-    needs: [Repository],
+    needs: [Sources],
     why: "the job runs unchecked, with whatever environment cron gives it, and nobody sees it fail",
     check: Host(check),
 }
@@ -41,7 +41,7 @@ fn check(view: &View) -> Ruling {
     let Some(wrapper) = &policy.wrapper else {
         return Ok(Outcome::not_applicable("the contract names no wrapper"));
     };
-    let crontabs = &view.repository()?.crontabs;
+    let crontabs = &view.sources()?.crontabs;
     let mut findings = Vec::new();
     for crontab in &crontabs.found {
         for command in crontab.commands.iter().filter(|command| is_past_wrapper(&call_of(command))) {

@@ -32,7 +32,7 @@ rule! {
     id: "repository-holds-forbidden-file",
     section: A,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Sources],
     why: "a secret that git has seen is no secret any more, and logs fill every clone",
     check: Host(check),
 }
@@ -48,7 +48,7 @@ fn check(view: &View) -> Ruling {
     if view.path(Need::Repository, &policy.path.value)?.node()?.is_none() {
         return Ok(crate::rules::files::does_not_exist());
     }
-    let unwanted = &view.repository()?.unwanted;
+    let unwanted = &view.sources()?.unwanted;
     let findings: Vec<Finding> =
         unwanted.found.iter().filter_map(|file| finding(view, policy, file)).collect();
     match (findings.is_empty(), unwanted.unread.first()) {

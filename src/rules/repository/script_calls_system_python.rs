@@ -38,7 +38,7 @@ rule! {
     id: "script-calls-system-python",
     section: B,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Sources],
     why: "the system's python has other packages than the venv the script was written for",
     check: Host(check),
 }
@@ -48,7 +48,7 @@ fn check(view: &View) -> Ruling {
     if view.path(Need::Repository, &policy.path.value)?.node()?.is_none() {
         return Ok(crate::rules::files::does_not_exist());
     }
-    let scripts = &view.repository()?.scripts;
+    let scripts = &view.sources()?.scripts;
     let mut findings = Vec::new();
     for script in &scripts.found {
         let forbidden = script.commands.iter().filter(|command| is_forbidden(view, command));

@@ -1,0 +1,127 @@
+//! Whether everything that a call touches is as the contract says: the audit's own loop and rules, over a contract
+//! with one service. A check that could not be decided is no pass.
+
+use crate::audit::{Selection, audit};
+use crate::contract::{Contract, Dependency, DependencyKind, JobProgram};
+use crate::facts::HostFacts;
+use crate::facts::gather::gather;
+use crate::model::Report;
+use crate::system::System;
+
+/// A check as a person knows it: its name, what it is about on this host, and the rules that speak of it.
+pub type Topic = (&'static str, String, &'static [&'static str]);
+
+const TOPICS: &[(&str, &[&str])] = &[
+    ("user", &["account-missing", "account-may-become-root"]),
+    ("repository", &["repository-not-a-work-tree"]),
+    ("venv", &["venv-missing", "venv-config-invalid"]),
+    ("python", &["venv-python-broken", "venv-open"]),
+    ("unit", &["unit-missing", "unit-masked", "unit-refused"]),
+    (
+        "env file",
+        &[
+            "env-file-missing",
+            "env-file-not-regular",
+            "env-file-owner-wrong",
+            "env-file-mode-wrong",
+            "env-file-unreachable",
+            "env-file-in-repository",
+            "start-env-file-missing",
+        ],
+    ),
+    ("variables", &["env-variable-missing", "env-variable-wrong", "env-variable-hijacks"]),
+    ("script", &["job-script-missing", "job-script-open"]),
+    ("server", &["redis-not-answering", "port-refused", DEPENDENCY_UNIT]),
+    ("database", &["database-missing", "database-invalid"]),
+    ("directories", &["place-missing", "place-misplaced", "start-directory-unwritable"]),
+];
+
+/// Asked only where a dependency is nothing but a unit: it takes a connection to systemd.
+const DEPENDENCY_UNIT: &str = "dependency-not-active";
+
+/// What was found, by topic.
+pub struct Preflight {
+    /// The outcomes.
+    pub report: Report,
+    /// What was looked at.
+    pub facts: HostFacts,
+    /// How to tell them.
+    pub topics: Vec<Topic>,
+}
+
+/// Looks at what the checks need, and judges nothing.
+pub fn look(system: &dyn System, contract: &Contract) -> HostFacts {
+    gather(system, contract, selection(contract).needs(contract))
+}
+
+/// Looks at the host and judges it by a narrowed contract.
+pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
+    let selection = selection(contract);
+    let facts = gather(system, contract, selection.needs(contract));
+    let report = audit(contract, &facts, &selection, false);
+    let topics = TOPICS.iter().map(|(name, rules)| (*name, about(contract, name), *rules)).collect();
+    Preflight { report, facts, topics }
+}
+
+fn selection(contract: &Contract) -> Selection {
+    let has_plain_unit =
+        contract.dependencies.values().any(|other| matches!(other.kind, DependencyKind::Unit));
+    let rules = TOPICS.iter().flat_map(|(_, rules)| *rules);
+    let rules = rules.filter(|rule| **rule != DEPENDENCY_UNIT || has_plain_unit);
+    Selection { rules: rules.map(|rule| (*rule).to_owned()).collect(), ..Selection::default() }
+}
+
+/// What a topic is about, as the contract names it.
+fn about(contract: &Contract, topic: &str) -> String {
+    let Some(service) = contract.services.first() else { return String::new() };
+    let venv =
+        |rest: &str| service.venv.as_ref().map(|venv| format!("{}{rest}", venv.value)).unwrap_or_default();
+    let server = |dependency: &Dependency| match &dependency.kind {
+        DependencyKind::Redis { address, .. } | DependencyKind::Tcp { address } => {
+            Some(address.value.clone())
+        }
+        DependencyKind::Unit => dependency.unit.as_ref().map(|unit| unit.value.clone()),
+        DependencyKind::Sqlite { .. } => None,
+    };
+    let database = |dependency: &Dependency| match &dependency.kind {
+        DependencyKind::Sqlite { path, .. } => Some(path.value.clone()),
+        _ => None,
+    };
+    let dependencies = contract.dependencies.values();
+    let all: Vec<String> = match topic {
+        "user" => vec![service.user.value.clone()],
+        "repository" => contract.repository.iter().map(|repository| repository.path.value.clone()).collect(),
+        "venv" => vec![venv("")],
+        "python" => vec![venv("/bin/python")],
+        "unit" => vec![service.unit.value.clone()],
+        "env file" => service.env_files.iter().map(|file| file.path.clone()).collect(),
+        "variables" => vec![format!("{} demanded", service.variables.len())],
+        "script" => contract
+            .jobs
+            .iter()
+            .filter_map(|job| match &job.runs {
+                JobProgram::Script(script) => Some(script.value.clone()),
+                JobProgram::BuiltIn(_) => None,
+            })
+            .collect(),
+        "server" => dependencies.filter_map(server).collect(),
+        "database" => dependencies.filter_map(database).collect(),
+        "directories" => service.writes.iter().map(|written| written.value.clone()).collect(),
+        _ => Vec::new(),
+    };
+    all.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::Rule;
+
+    #[test]
+    fn every_rule_of_the_preflight_exists_and_stands_in_one_topic() {
+        let mut seen = std::collections::HashSet::new();
+        for rule in super::TOPICS.iter().flat_map(|(_, rules)| *rules) {
+            assert!(Rule::find(rule).is_some(), "{rule}");
+            assert!(seen.insert(rule), "{rule}");
+        }
+    }
+}
