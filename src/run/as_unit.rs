@@ -145,7 +145,9 @@ const RENAMED: &[(&str, &[&str])] = &[
 
 /// The properties that are taken over for what a unit states.
 pub fn properties_of(unit: &EffectiveUnit) -> Vec<&'static str> {
-    let states = |key: &str| unit.assignments("Service", key).next().is_some();
+    // An empty assignment is a statement too: no capability, no path.
+    let all = || unit.settings.iter().chain(&unit.resets).filter(|setting| &*setting.section == "Service");
+    let states = |key: &str| all().any(|setting| &*setting.key == key);
     let same = TAKEN_OVER.iter().copied().filter(|key| states(key));
     let renamed =
         RENAMED.iter().filter(|(key, _)| states(key)).flat_map(|(_, properties)| properties.iter().copied());
