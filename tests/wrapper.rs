@@ -151,6 +151,12 @@ impl Host {
         self.machine.sh_ok(script)
     }
 
+    /// Brings services back; a repository that is laid anew under a program that just starts would end it.
+    fn revive(&self, script: &str) {
+        self.sh(script);
+        success(demo("wait").arg(self.machine.name()));
+    }
+
     fn call(&self, who: &str, words: &[&str]) -> Output {
         match who {
             "root" => self.machine.run(words),
@@ -282,7 +288,7 @@ fn environment_of_the_service(host: &Host) {
         // What a service has as its default; releases differ in the directories of an unmerged /usr.
         assert!(service["PATH"].starts_with("/usr/local/sbin:/usr/local/bin:"), "{}", service["PATH"]);
     }
-    host.sh("rm -r /etc/systemd/system/quantum-ai-engine.service.d; systemctl daemon-reload; systemctl restart quantum-ai-engine");
+    host.revive("rm -r /etc/systemd/system/quantum-ai-engine.service.d; systemctl daemon-reload; systemctl restart quantum-ai-engine");
 }
 
 fn what_of_the_caller_is_passed(host: &Host) {
@@ -457,7 +463,8 @@ fn each_check(host: &Host) {
     assert!(text(&output.stderr).contains("! database"), "{}", text(&output.stderr));
     host.lay_contract(&CONTRACT.replace("single_flight = true", "needs = [\"database\"]"));
     host.refused("root", &["golden", "job", "probe"], "database-missing");
-    host.sh("mv /opt/quantum/data/away.db /opt/quantum/data/quantum_trader.db; systemctl start quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent");
+    host.put_back();
+    host.revive("mv /opt/quantum/data/away.db /opt/quantum/data/quantum_trader.db; systemctl start quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent");
 }
 
 fn what_a_stranger_can_write(host: &Host) {
@@ -724,7 +731,8 @@ fn make_trains(host: &Host) {
     let make = |target: &str| host.call("qt", &["make", "-C", REPOSITORY, target]);
     host.sh("rm -rf /opt/quantum/data/model_checkpoints/* /opt/quantum/data/training_data/*");
     let models = host.sh("cd /opt/quantum/ai_engine/models && find . -type f -exec sha256sum {} + | sort");
-    let wait = "redis-cli --raw XLEN quantum:stream:trade.intent | awk '$1 < 400 { exit 1 }'";
+    let wait = "test $(sqlite3 -readonly /opt/quantum/data/quantum_trader.db 'SELECT max(n) FROM (SELECT count(*) n \
+        FROM trades GROUP BY symbol)') -ge 60";
     host.machine.wait_until("some market to learn from", wait);
     for target in ["build-patchtst-dataset", "train-patchtst"] {
         let output = make(target);
