@@ -93,9 +93,6 @@ fn notes(facts: &HostFacts) -> Vec<String> {
     notes
 }
 
-/// Below this number of services a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 64;
-
 /// Every outcome, section by section. Services are independent of each other, so they are judged on all
 /// processors, in the order of their names.
 fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Results {
@@ -107,8 +104,7 @@ fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Resul
         contract.services.iter().filter(|service| selection.has_service(&service.name)).collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
 
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = processors.min(services.len() / WORTH_A_THREAD).max(1);
+    let workers = crate::facts::workers(services.len());
     let chunk = services.len().div_ceil(workers).max(1);
     let mut of_host = Loop::new(contract, facts).of_host(rules);
     let mut parts = Vec::with_capacity(workers);

@@ -36,6 +36,16 @@ pub type SudoersFiles = Vec<(Arc<str>, Sudoers)>;
 /// The schema a facts file names.
 pub const SCHEMA: &str = "golden.facts/1";
 
+/// Below this number of services a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 64;
+
+/// How many threads so many services are worth.
+pub fn workers(services: usize) -> usize {
+    let most = services / WORTH_A_THREAD;
+    // Asking how many processors there are is itself a look at a dozen files.
+    if most < 2 { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(most) }
+}
+
 /// Everything that was observed. Maps are by path or name; what is in none of them was not looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HostFacts {

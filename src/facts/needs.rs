@@ -61,6 +61,9 @@ needs! {
     Contract = 15, false;
     /// What lies in the repository, file by file, and what cron runs of it.
     Sources = 16, false;
+    /// Effective units as their files and drop-ins make them; what links below `*.wants` and its kin add is not in
+    /// them. Who needs [`Need::Units`] has these too.
+    Fragments = 17, false;
 }
 
 /// A set of families.
@@ -86,7 +89,9 @@ impl Needs {
 
     /// Whether a family is in the set.
     pub const fn has(self, need: Need) -> bool {
-        self.0 & need as u32 != 0
+        // Whoever looked at the links has looked at the units.
+        let links_too = matches!(need, Need::Fragments) && self.0 & Need::Units as u32 != 0;
+        links_too || self.0 & need as u32 != 0
     }
 
     /// Both sets together.

@@ -147,7 +147,7 @@ impl<'a> View<'a> {
 
     /// Any unit by its name.
     pub fn unit(&self, name: &str) -> Result<&'a UnitFacts, Undecided> {
-        self.facts(Need::Units)?.units.get(name).ok_or_else(|| not_looked_at(name))
+        self.facts(Need::Fragments)?.units.get(name).ok_or_else(|| not_looked_at(name))
     }
 
     /// The effective unit of any name, whatever its load state.
@@ -158,6 +158,7 @@ impl<'a> View<'a> {
 
     /// The links that enable a unit.
     pub fn enabled_by(&self, name: &str) -> Result<&'a [Arc<str>], Undecided> {
+        self.facts(Need::Units)?;
         let links = self.unit(name)?.enabled_by.known()?;
         Ok(links.map_or(&[], Vec::as_slice))
     }
@@ -168,7 +169,7 @@ impl<'a> View<'a> {
         for directory in UNIT_DIRECTORIES {
             let path = format!("{directory}/{name}");
             // Only of units without a usable file is every place looked at.
-            match self.facts(Need::Units)?.paths.get(path.as_str()) {
+            match self.facts(Need::Fragments)?.paths.get(path.as_str()) {
                 Some(lookup) if lookup.node()?.is_some() => found.push(path),
                 _ => {}
             }

@@ -93,7 +93,7 @@ pub struct RedisQuestion<'a> {
     /// Password, if it demands one.
     pub password: Option<&'a str>,
     /// Parameters for `CONFIG GET`.
-    pub parameters: &'a [&'a str],
+    pub parameters: Option<&'a [&'a str]>,
 }
 
 /// What `systemd` says of many units: name to state.

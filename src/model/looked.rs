@@ -33,6 +33,17 @@ impl NodeKind {
     }
 }
 
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// Its kind, links not followed.
+    pub kind: NodeKind,
+    /// Where it points, for a link that can be read.
+    pub target: Option<Arc<str>>,
+}
+
 /// Owner, permission and size of a node, as `lstat(2)` gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {

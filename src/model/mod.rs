@@ -13,7 +13,7 @@ pub mod subject;
 pub mod verdict;
 
 pub use location::{Location, Stated};
-pub use looked::{Access, Credentials, End, Lookup, Meta, NodeKind, Step};
+pub use looked::{Access, Credentials, End, Entry, Lookup, Meta, NodeKind, Step};
 pub use observed::{Observed, Undecided};
 pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
 pub use report::{

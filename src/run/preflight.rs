@@ -33,11 +33,15 @@ const TOPICS: &[(&str, &[&str])] = &[
     ("script", &["job-script-missing", "job-script-open"]),
     ("server", &["redis-not-answering", "port-refused", DEPENDENCY_UNIT]),
     ("database", &["database-missing", "database-invalid"]),
-    ("directories", &["place-missing", "place-misplaced", "start-directory-unwritable"]),
+    ("directories", &["place-missing", "place-misplaced", "place-owner-wrong", "place-mode-wrong", UNPLACED]),
 ];
 
 /// Asked only where a dependency is nothing but a unit: it takes a connection to systemd.
 const DEPENDENCY_UNIT: &str = "dependency-not-active";
+
+/// Asked only where a service writes a directory that is no place of the layout: it takes a look at all that the
+/// unit's start needs.
+const UNPLACED: &str = "start-directory-unwritable";
 
 /// What was found, by topic.
 pub struct Preflight {
@@ -66,8 +70,15 @@ pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
 fn selection(contract: &Contract) -> Selection {
     let has_plain_unit =
         contract.dependencies.values().any(|other| matches!(other.kind, DependencyKind::Unit));
+    let is_placed = |path: &str| contract.layout.values().any(|place| place.path.value == path);
+    let mut written = contract.services.iter().flat_map(|service| &service.writes);
+    let has_unplaced = written.any(|path| !is_placed(&path.value));
     let rules = TOPICS.iter().flat_map(|(_, rules)| *rules);
-    let rules = rules.filter(|rule| **rule != DEPENDENCY_UNIT || has_plain_unit);
+    let rules = rules.filter(|rule| match **rule {
+        DEPENDENCY_UNIT => has_plain_unit,
+        UNPLACED => has_unplaced,
+        _ => true,
+    });
     Selection { rules: rules.map(|rule| (*rule).to_owned()).collect(), ..Selection::default() }
 }
 

@@ -41,11 +41,7 @@ impl Serialize for Name {
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let tables = TABLES.iter().map(Table::items);
-        let found = tables.into_iter().find_map(|items| items.names.get(text.as_str()).copied());
-        found
-            .map(Name)
-            .ok_or_else(|| serde::de::Error::custom(format!("no systemd setting is called {text:?}")))
+        name(&text).ok_or_else(|| serde::de::Error::custom(format!("no systemd setting is called {text:?}")))
     }
 }
 
@@ -91,27 +87,37 @@ const MOVED: &[(&str, &str, &str, &str)] = &[
 struct Table {
     version: SystemdVersion,
     text: &'static str,
-    items: OnceLock<Items>,
+    sections: OnceLock<Vec<Section>>,
 }
 
 /// Section, key and type, as they stand in the table.
 type Place = (Name, Name, &'static str);
 
-struct Items {
-    by_place: HashMap<(&'static str, &'static str), Place>,
-    names: HashMap<&'static str, &'static str>,
+/// One section of a table. Most of a dozen are never asked for, so each is read when it is.
+struct Section {
+    name: Name,
+    text: &'static str,
+    keys: OnceLock<HashMap<&'static str, &'static str>>,
+}
+
+impl Section {
+    fn place(&self, key: &str) -> Option<Place> {
+        let read = || self.text.lines().filter_map(|line| line.split_once('=')).collect();
+        let (key, kind) = self.keys.get_or_init(read).get_key_value(key)?;
+        Some((self.name, Name(key), kind))
+    }
 }
 
 static TABLES: [Table; 2] = [
     Table {
         version: SystemdVersion(252),
         text: include_str!("known/systemd-252.txt"),
-        items: OnceLock::new(),
+        sections: OnceLock::new(),
     },
     Table {
         version: SystemdVersion(257),
         text: include_str!("known/systemd-257.txt"),
-        items: OnceLock::new(),
+        sections: OnceLock::new(),
     },
 ];
 
@@ -121,22 +127,27 @@ impl Table {
         TABLES.iter().rev().find(|table| table.version <= version).unwrap_or(&TABLES[0])
     }
 
-    fn items(&self) -> &Items {
-        self.items.get_or_init(|| {
-            let mut items =
-                Items { by_place: HashMap::with_capacity(1400), names: HashMap::with_capacity(600) };
-            let mut section = "";
-            for line in self.text.lines() {
-                if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                    section = name;
-                    items.names.insert(section, section);
-                } else if let Some((key, kind)) = line.split_once('=') {
-                    items.by_place.insert((section, key), (Name(section), Name(key), kind));
-                    items.names.insert(key, key);
-                }
-            }
-            items
+    fn sections(&self) -> &[Section] {
+        self.sections.get_or_init(|| {
+            let sections = self.text.split("\n[").filter_map(|section| section.split_once("]\n"));
+            let section = |(name, text): (&'static str, &'static str)| Section {
+                name: Name(name.strip_prefix('[').unwrap_or(name)),
+                text,
+                keys: OnceLock::new(),
+            };
+            sections.map(section).collect()
         })
+    }
+
+    fn place(&self, section: &str, key: &str) -> Option<Place> {
+        self.sections().iter().find(|known| known.name.0 == section)?.place(key)
+    }
+
+    /// The shared text of a section's or a setting's name.
+    fn name(&self, text: &str) -> Option<Name> {
+        let sections = self.sections();
+        let of_section = sections.iter().map(|section| section.name).find(|name| name.0 == text);
+        of_section.or_else(|| sections.iter().find_map(|section| section.place(text).map(|(_, key, _)| key)))
     }
 }
 
@@ -166,8 +177,8 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
     if !sections.clone().any(|known| known == section) {
         return Known::UnknownSection;
     }
-    let items = Table::of(version).items();
-    let place = |section: &str, key: &str| items.by_place.get(&(section, key)).copied();
+    let table = Table::of(version);
+    let place = |section: &str, key: &str| table.place(section, key);
     if let Some((section, key, kind)) = place(section, key) {
         let moved = MOVED.iter().find(|(from, old, ..)| *from == section.0 && *old == key.0);
         let target = moved.and_then(|(.., to, new)| place(to, new));
@@ -182,12 +193,12 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
 
 /// The shared name of a setting, if any version knows it.
 pub fn name(text: &str) -> Option<Name> {
-    TABLES.iter().rev().find_map(|table| table.items().names.get(text).copied().map(Name))
+    TABLES.iter().rev().find_map(|table| table.name(text))
 }
 
 /// The type that systemd prints for a setting of any unit type, by the newest version.
 pub fn kind(section: &str, key: &str) -> Option<&'static str> {
-    TABLES.iter().rev().find_map(|table| table.items().by_place.get(&(section, key)).map(|(.., kind)| *kind))
+    TABLES.iter().rev().find_map(|table| table.place(section, key).map(|(.., kind)| kind))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{Ask, Look, System};
 use crate::model::answers::{
     Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitState, UnitStates,
 };
-use crate::model::{Meta, NodeKind, Observed};
+use crate::model::{Entry, Meta, NodeKind, Observed};
 
 /// A node of the host in memory.
 #[derive(Clone, Debug)]
@@ -129,14 +129,17 @@ impl Look for MemorySystem {
         }
     }
 
-    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>> {
+    fn entries(&self, path: &str) -> Observed<Vec<Entry>> {
         let at = path.trim_end_matches('/');
-        let kind = |name: String| match self.nodes.get(&format!("{at}/{name}")).map(|owned| &owned.node) {
-            Some(MemoryNode::File(_)) => (name, NodeKind::File),
-            Some(MemoryNode::Link(_)) => (name, NodeKind::Link),
-            _ => (name, NodeKind::Directory),
+        let entry = |name: String| {
+            let (kind, target) = match self.nodes.get(&format!("{at}/{name}")).map(|owned| &owned.node) {
+                Some(MemoryNode::File(_)) => (NodeKind::File, None),
+                Some(MemoryNode::Link(target)) => (NodeKind::Link, Some(target.clone())),
+                _ => (NodeKind::Directory, None),
+            };
+            Entry { name, kind, target }
         };
-        self.list(path).map(|names| names.into_iter().map(kind).collect())
+        self.list(path).map(|names| names.into_iter().map(entry).collect())
     }
 
     fn file_system(&self, path: &str) -> Observed<String> {

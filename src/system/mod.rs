@@ -12,7 +12,7 @@ pub mod walk;
 use std::sync::Arc;
 
 use crate::model::answers::{Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitStates};
-use crate::model::{Meta, NodeKind, Observed, Scope};
+use crate::model::{Entry, Meta, Observed, Scope};
 
 pub use memory::MemorySystem;
 pub use os::DiskSystem;
@@ -30,8 +30,8 @@ pub trait Look: Sync {
     fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>>;
     /// The names in a directory, sorted.
     fn list(&self, path: &str) -> Observed<Vec<String>>;
-    /// The same with the kind of each, links not followed.
-    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>>;
+    /// The same with the kind of each and the text of links, which are not followed.
+    fn entries(&self, path: &str) -> Observed<Vec<Entry>>;
     /// The type of the file system a path lies on, as statfs(2) knows it: `tmpfs`, `ext4` …
     fn file_system(&self, path: &str) -> Observed<String>;
     /// Opens the SQLite database at a path read-only and checks it when it has at most `check_up_to` bytes.

@@ -58,6 +58,11 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
     }
 }
 
+/// Whether more is asked than that it answers: who it is, and how it is set.
+fn is_thorough(worker: &Worker<'_>) -> bool {
+    worker.needs(Need::ServerFiles) || worker.needs(Need::Bus)
+}
+
 /// What a configuration file says is of a running host second to what the server itself says.
 fn asks(worker: &Worker<'_>) -> bool {
     worker.needs(Need::Servers) || worker.needs(Need::ServerFiles)
@@ -72,7 +77,8 @@ fn ask_redis(worker: &Worker<'_>, address: &str, password: Option<(&str, &str)>)
         Some(Ok(password)) => Some(password),
         Some(Err(why)) => return Observed::Unreadable(why),
     };
-    ask.redis(&RedisQuestion { address, password: password.as_deref(), parameters: PARAMETERS })
+    let parameters = is_thorough(worker).then_some(PARAMETERS);
+    ask.redis(&RedisQuestion { address, password: password.as_deref(), parameters })
 }
 
 /// The password stays here: it is not a fact.
@@ -95,7 +101,7 @@ fn port(
     address: &str,
     pad: &Pad,
 ) -> (Observed<Vec<Listener>>, Observed<Vec<u64>>) {
-    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
+    let Some(ask) = worker.ground.system.ask().filter(|_| is_thorough(worker)) else {
         return (Observed::Absent, Observed::Absent);
     };
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());

@@ -183,13 +183,9 @@ impl Pad {
     }
 }
 
-/// Below this number of services a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 64;
-
 fn gather_services(ground: &Ground<'_>) -> Pad {
     let services = &ground.contract.services;
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = processors.min(services.len() / WORTH_A_THREAD).max(1);
+    let workers = crate::facts::workers(services.len());
     let chunk = services.len().div_ceil(workers).max(1);
     if workers == 1 {
         return gather_chunk(ground, services);

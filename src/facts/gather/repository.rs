@@ -7,7 +7,7 @@ use super::{Pad, Worker, git};
 use crate::contract::{JobProgram, RepositoryPolicy};
 use crate::facts::Need;
 use crate::facts::repository::{RepositoryFacts, Search, ShellCommand, ShellScript, Unwanted, WorkTree};
-use crate::model::{NodeKind, Observed};
+use crate::model::{Entry, NodeKind, Observed};
 use crate::syntax::{crontab, glob, makefile, shebang, shell_words};
 
 /// A tree with more directories than this is not searched to its end.
@@ -132,7 +132,7 @@ impl<'a, 'w> Tree<'a, 'w> {
                 unread.push((path.into(), format!("more than {MOST_DIRECTORIES} directories")));
                 break;
             }
-            let entries = match self.worker.ground.system.list_kinds(&path) {
+            let entries = match self.worker.ground.system.entries(&path) {
                 Observed::Found(entries) => entries,
                 Observed::Absent => continue,
                 Observed::Unreadable(why) => {
@@ -140,7 +140,7 @@ impl<'a, 'w> Tree<'a, 'w> {
                     continue;
                 }
             };
-            for (name, kind) in entries {
+            for Entry { name, kind, .. } in entries {
                 let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
                 match kind {
                     NodeKind::Directory if !self.skips(&name) => waiting.push(path),
@@ -295,7 +295,7 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<W
             if path == own || search.found.iter().any(|clone: &WorkTree| clone.path.as_ref() == path) {
                 continue;
             }
-            let entries = match worker.ground.system.list_kinds(&path) {
+            let entries = match worker.ground.system.entries(&path) {
                 Observed::Found(entries) => entries,
                 Observed::Absent => continue,
                 Observed::Unreadable(why) => {
@@ -303,13 +303,13 @@ fn clones(worker: &Worker<'_>, policy: &RepositoryPolicy, own: &str) -> Search<W
                     continue;
                 }
             };
-            if entries.iter().any(|(name, _)| name == ".git") {
+            if entries.iter().any(|entry| entry.name == ".git") {
                 clone(worker, &path, &mut search);
             }
             if depth == policy.clone_depth.value {
                 continue;
             }
-            for (name, kind) in entries {
+            for Entry { name, kind, .. } in entries {
                 let skipped = name == ".git" || policy.clone_skip.value.contains(&name);
                 let path = format!("{}/{name}", path.trim_end_matches('/'));
                 // Other file systems are passed over: backups, network shares, images.

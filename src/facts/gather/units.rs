@@ -11,7 +11,7 @@ use super::{Pad, Worker};
 use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
-use crate::model::{End, NodeKind, Observed, Step};
+use crate::model::{End, Entry, NodeKind, Observed, Step};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, Link, UNIT_DIRECTORIES};
 use crate::syntax::specifier::{self, HostNames, Specifiers};
@@ -25,7 +25,13 @@ use crate::system::{Ask, System, Walker};
 pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVersion> {
     let walker = Walker::new(system);
     let mut trouble = None;
-    for directory in ["/usr/lib/systemd", "/lib/systemd"] {
+    // Debian keeps the library in the multiarch directory.
+    for directory in [
+        "/usr/lib/x86_64-linux-gnu/systemd",
+        "/usr/lib/aarch64-linux-gnu/systemd",
+        "/usr/lib/systemd",
+        "/lib/systemd",
+    ] {
         let lookup = walker.lookup(directory);
         let Some(real) = lookup.real() else { continue };
         match system.list(real) {
@@ -42,24 +48,7 @@ pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVers
             Observed::Absent => {}
         }
     }
-    debian_version(system, &walker).unwrap_or_else(|| {
-        Observed::Unreadable(trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd".to_owned()))
-    })
-}
-
-/// Debian keeps the library in the multiarch directory.
-fn debian_version<'a>(
-    system: &'a (dyn System + 'a),
-    walker: &Walker<'a, dyn System + 'a>,
-) -> Option<Observed<SystemdVersion>> {
-    ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().find_map(|triplet| {
-        let lookup = walker.lookup(&format!("/usr/lib/{triplet}/systemd"));
-        let Observed::Found(names) = system.list(lookup.real()?) else { return None };
-        names.iter().find_map(|name| {
-            let number = name.strip_prefix("libsystemd-shared-")?.strip_suffix(".so")?;
-            SystemdVersion::parse(number).map(Observed::Found)
-        })
-    })
+    Observed::Unreadable(trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd".to_owned()))
 }
 
 /// Where a unit file name leads.
@@ -110,7 +99,7 @@ impl Index {
             unread: Vec::new(),
             names: None,
         };
-        if !needs.has(Need::Units) {
+        if !needs.has(Need::Fragments) {
             return index;
         }
         index.names = Some(host_names(system));
@@ -127,26 +116,28 @@ impl Index {
             }
         }
         for rank in 0..index.directories.len() {
-            index.list(system, rank);
+            index.list(system, rank, needs);
         }
         index.find_aliases();
         index
     }
 
-    fn list(&mut self, system: &dyn System, rank: usize) {
+    fn list(&mut self, system: &dyn System, rank: usize, needs: Needs) {
         let (directory, real) = self.directories[rank].clone();
-        let names = match system.list_kinds(&real) {
+        let names = match system.entries(&real) {
             Observed::Found(names) => names,
             Observed::Absent => return,
             Observed::Unreadable(why) => return self.unread.push(format!("{directory}: {why}")),
         };
-        for (name, kind) in names {
+        for Entry { name, kind, target } in names {
             if name.ends_with(".d") {
                 self.drop_ins.entry(name.into()).or_default().push(rank);
             } else if [".wants", ".requires", ".upholds"].iter().any(|suffix| name.ends_with(suffix)) {
-                self.list_links(system, &directory, &real, &name);
+                if needs.has(Need::Units) {
+                    self.list_links(system, &directory, &real, &name);
+                }
             } else if !self.files.contains_key(name.as_str())
-                && let Some(place) = self.place(system, &directory, &real, &name, kind)
+                && let Some(place) = self.place(&directory, &real, &name, kind, target)
             {
                 self.files.insert(name.into(), place);
             }
@@ -156,17 +147,17 @@ impl Index {
     /// Where a name in a unit directory leads; `None` where systemd passes the link over.
     fn place(
         &self,
-        system: &dyn System,
         directory: &Arc<str>,
         real: &str,
         name: &str,
         kind: NodeKind,
+        target: Option<Arc<str>>,
     ) -> Option<Place> {
         let file = Some(Place::File(directory.clone()));
         if kind != NodeKind::Link {
             return file;
         }
-        let Observed::Found((_, Some(target))) = system.node(&format!("{real}/{name}")) else { return file };
+        let Some(target) = target else { return file };
         let target = leads_to(real, &target);
         let inside =
             |directory: &str| target.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
@@ -306,7 +297,7 @@ fn host_names(system: &dyn System) -> HostNames {
 
 /// Reads one unit with everything that shapes it.
 pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
-    if !worker.needs(Need::Units) || pad.units.contains_key(name) {
+    if !worker.needs(Need::Fragments) || pad.units.contains_key(name) {
         return;
     }
     let index = worker.ground.index;

@@ -52,7 +52,14 @@ fn libraries(worker: &Worker<'_>, venv: &str, config: &Observed<PyvenvCfg>, pad:
         && let Some(home) = config.home.as_ref().filter(|home| home.value.starts_with('/'))
     {
         pad.look(worker, &home.value);
-        pad.list(worker, &home.value);
+        // Only of a venv that copies its python does the home have to be searched for one.
+        let own = pad.paths.get(venv).and_then(|lookup| lookup.real()).unwrap_or(venv);
+        if real
+            .as_deref()
+            .is_some_and(|real| real.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
+        {
+            pad.list(worker, &home.value);
+        }
         prefixes.extend(parent(&home.value));
         let real = pad.paths.get(home.value.as_str()).and_then(|lookup| lookup.real());
         prefixes.extend(real.and_then(parent));

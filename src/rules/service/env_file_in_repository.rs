@@ -24,7 +24,7 @@ rule! {
     id: "env-file-in-repository",
     section: C,
     severity: Must,
-    needs: [EnvFiles, Units],
+    needs: [EnvFiles, Fragments],
     why: "settings of this host end up in every clone",
     check: Service(check),
 }

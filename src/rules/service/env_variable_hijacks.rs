@@ -27,7 +27,7 @@ rule! {
     id: "env-variable-hijacks",
     section: C,
     severity: Should,
-    needs: [EnvFiles, Units],
+    needs: [EnvFiles, Fragments],
     why: "what runs is no longer what the unit says",
     check: Service(check),
 }

@@ -38,7 +38,7 @@ rule! {
     id: "env-variable-missing",
     section: C,
     severity: Must,
-    needs: [EnvFiles, Units],
+    needs: [EnvFiles, Fragments],
     why: "the service would guess, and two services would guess differently",
     check: Variable(check),
 }

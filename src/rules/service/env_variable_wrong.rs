@@ -33,7 +33,7 @@ rule! {
     id: "env-variable-wrong",
     section: C,
     severity: Must,
-    needs: [EnvFiles, Units],
+    needs: [EnvFiles, Fragments],
     why: "the service works on another thing than everybody believes",
     check: Variable(check),
 }

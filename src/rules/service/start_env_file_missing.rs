@@ -32,7 +32,7 @@ rule! {
     id: "start-env-file-missing",
     section: D,
     severity: Must,
-    needs: [Units, EnvFiles],
+    needs: [Fragments, EnvFiles],
     why: "the next start fails before a process exists",
     check: Service(check),
 }

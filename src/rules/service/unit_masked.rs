@@ -30,7 +30,7 @@ rule! {
     id: "unit-masked",
     section: D,
     severity: Must,
-    needs: [Units],
+    needs: [Fragments],
     why: "a masked service cannot be started, not even by hand",
     check: Service(check),
 }

@@ -24,7 +24,7 @@ rule! {
     id: "unit-missing",
     section: D,
     severity: Must,
-    needs: [Units],
+    needs: [Fragments],
     why: "a service without a unit never starts",
     check: Service(check),
 }
@@ -38,7 +38,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let path = format!("/etc/systemd/system/{}", name.value);
-    let lookup = view.path(Need::Units, &path)?;
+    let lookup = view.path(Need::Fragments, &path)?;
     let link = lookup.links().last().filter(|link| link.path.as_ref() == path);
     let message = match link {
         Some(_) => "its unit is a link that points nowhere",

@@ -36,7 +36,7 @@ rule! {
     id: "unit-refused",
     section: D,
     severity: Must,
-    needs: [Units],
+    needs: [Fragments],
     why: "the service runs until its next start, and then never again",
     check: Service(check),
 }

@@ -103,6 +103,9 @@ fn is_home(view: &ServiceView, venv: &str, home: &str, lookup: &Lookup) -> Resul
     }
     let venv_real = view.path(Need::Venvs, venv)?.real().unwrap_or(venv);
     let is_copy = python.real().is_some_and(|real| crate::rules::files::is_under(real, venv_real));
+    if !is_copy {
+        return Ok(false);
+    }
     let names = view.listing(Need::Venvs, home)?.map_or(&[][..], |names| names.as_slice());
-    Ok(is_copy && names.iter().any(|name| name.starts_with("python") || name.starts_with("pypy")))
+    Ok(names.iter().any(|name| name.starts_with("python") || name.starts_with("pypy")))
 }

@@ -14,7 +14,7 @@ use rustix::io::{Errno, read, retry_on_intr};
 
 use super::{LiveHost, sqlite};
 use crate::model::answers::SqliteAnswer;
-use crate::model::{Meta, NodeKind, Observed};
+use crate::model::{Entry, Meta, NodeKind, Observed};
 use crate::system::{Ask, Look, System};
 
 /// A host seen through its root directory: the running one at `/`, or a mounted image.
@@ -129,10 +129,21 @@ impl Look for DiskSystem {
     }
 
     fn list(&self, path: &str) -> Observed<Vec<String>> {
-        self.list_kinds(path).map(|entries| entries.into_iter().map(|(name, _)| name).collect())
+        let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
+        observe(opened.and_then(|fd| {
+            let mut names = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&fd)? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                if name != "." && name != ".." {
+                    names.push(name);
+                }
+            }
+            names.sort_unstable();
+            Ok(names)
+        }))
     }
 
-    fn list_kinds(&self, path: &str) -> Observed<Vec<(String, NodeKind)>> {
+    fn entries(&self, path: &str) -> Observed<Vec<Entry>> {
         let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
         observe(opened.and_then(|fd| {
             let mut entries = Vec::new();
@@ -150,9 +161,14 @@ impl Look for DiskSystem {
                     },
                     known => kind(known),
                 };
-                entries.push((name.into_owned(), kind));
+                let target = match kind {
+                    NodeKind::Link => readlinkat(&fd, entry.file_name(), Vec::new()).ok(),
+                    _ => None,
+                };
+                let target = target.map(|target| target.to_string_lossy().into());
+                entries.push(Entry { name: name.into_owned(), kind, target });
             }
-            entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             Ok(entries)
         }))
     }

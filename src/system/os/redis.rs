@@ -26,7 +26,12 @@ pub(super) fn ask(question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
     };
     match redis::cmd("PING").query::<String>(&mut connection) {
         Ok(pong) => {
-            let config = config(&mut connection, question.parameters);
+            let Some(parameters) = question.parameters else {
+                let (config, process_id, config_file) =
+                    (Observed::Absent, Observed::Absent, Observed::Absent);
+                return Observed::Found(RedisAnswer { ping: Ok(pong), config, process_id, config_file });
+            };
+            let config = config(&mut connection, parameters);
             let info = info(&mut connection);
             Observed::Found(RedisAnswer {
                 ping: Ok(pong),
