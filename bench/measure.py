@@ -72,6 +72,12 @@ def live(directory):
             "auditor": [*auditor, "--no-systemctl"],
             "bare": [*bare, f"{directory}/few", *redis],
         }),
+        # A script without a line: the wrapper's share is what is left when the interpreter's is taken off.
+        "run": side_by_side({
+            "golden": ["golden", "-q", "run", "ai-engine", "ops/nothing.py"],
+            "direct": ["/opt/quantum/venvs/ai-engine/bin/python", "/home/qt/quantum_trader/ops/nothing.py"],
+            "bash": [f"{directory}/wrapper.sh", "ai-engine", "ops/nothing.py"],
+        }, 2 * RUNS),
         "version": side_by_side({"golden": ["golden", "--version"], "nothing": ["true"]}),
     }
 
@@ -148,6 +154,13 @@ def rows(figures):
         yield "  peak memory", f"{memory:.0f} MiB", "250 MB", "-", met(memory * 1.048576 < 250), "-"
         cores = figure["golden"]["processor"] / figure["golden"]["seconds"]
         yield "  processors busy", f"{cores:.2f}", "-", "-", "-", "-"
+    if "run" in figures:
+        direct = figures["run"]["direct"]["seconds"]
+        value = (figures["run"]["golden"]["seconds"] - direct) * 1000
+        usual = (figures["run"]["bash"]["seconds"] - direct) * 1000
+        yield ("golden run adds to a call of the venv's python", f"{value:.1f} ms", "4 ms", "1.5 ms",
+               met(value < 4), met(value < 1.5))
+        yield "  a bash wrapper with redis-cli adds", f"{usual:.1f} ms", "-", "-", "-", "-"
     if "version" in figures:
         value = figures["version"]["golden"]["seconds"] * 1000
         floor = figures["version"]["nothing"]["seconds"] * 1000
@@ -169,6 +182,8 @@ def table(paths):
         text.append(f"note: the live audit ended with {figures['live']['golden']['codes']}, not 0")
     if "files" in figures and figures["files"]["golden"]["codes"] != [0]:
         text.append(f"note: the audit of files ended with {figures['files']['golden']['codes']}, not 0")
+    if "run" in figures and any(figure["codes"] != [0] for figure in figures["run"].values()):
+        text.append(f"note: a wrapper ended with {[figure['codes'] for figure in figures['run'].values()]}, not 0")
     return "\n".join(text) + "\n"
 
 

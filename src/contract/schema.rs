@@ -46,8 +46,9 @@ tables! {
     KIND "kinds.*" ["unit" "variables"]
     SECTIONS "unit" ["name" "Unit" "Service" "Install"]
     DEPENDENCY "dependencies.*" [
-        "kind" "unit" "address" "append_only" "loopback_only" "password" "path" "owner" "check_up_to"
+        "kind" "unit" "address" "append_only" "loopback_only" "password" "named_by" "path" "owner" "check_up_to"
     ]
+    NAMED_BY "named_by" ["host" "port"]
     PASSWORD "password" ["file" "key"]
     SERVICE "services.*" [
         "title" "kind" "timer" "user" "group" "venv" "command" "exact" "env_files"
@@ -82,6 +83,7 @@ pub(super) const DEPENDENCY_KEYS: &[(&str, &[&str])] = &[
     ("append_only", &["redis"]),
     ("loopback_only", &["redis"]),
     ("password", &["redis"]),
+    ("named_by", &["redis"]),
     ("path", &["sqlite"]),
     ("owner", &["sqlite"]),
     ("check_up_to", &["sqlite"]),

@@ -268,6 +268,8 @@ pub enum DependencyKind {
         loopback_only: Option<Stated<bool>>,
         /// Env file and key of its password.
         password: Option<(Stated<String>, Stated<String>)>,
+        /// The variables in which services find its host and its port.
+        named_by: Option<(Stated<String>, Stated<String>)>,
     },
     /// An SQLite database file.
     Sqlite {

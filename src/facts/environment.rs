@@ -4,10 +4,10 @@
 //! `UnsetEnvironment=` beats all (systemd.exec(5)).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::HostFacts;
 use crate::model::{Location, Observed, Undecided};
 use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::env_file::EnvFile;
@@ -22,6 +22,9 @@ pub struct EnvFileFacts {
     /// A shell's reading of each variable, in the same order.
     pub shell: Vec<ShellReading>,
 }
+
+/// Env files by path.
+pub type EnvFiles = BTreeMap<Arc<str>, Observed<EnvFileFacts>>;
 
 /// One value of a variable on its way through the layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub fn files_of(unit: &EffectiveUnit) -> Vec<ReadFile> {
 }
 
 /// Every value that one variable is given, the one that counts last. Empty when it is not set.
-pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
+pub fn layers(env_files: &EnvFiles, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
     let as_is = |text: &str| Ok(text.to_owned());
     let mut layers = Vec::new();
     for setting in unit.assignments("Service", "Environment") {
@@ -65,7 +68,7 @@ pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec
         }
     }
     for file in files_of(unit) {
-        let observed = facts.env_files.get(file.path.as_str());
+        let observed = env_files.get(file.path.as_str());
         let observed =
             observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
         let Some(content) = known(&file.path, observed)? else { continue };
@@ -89,21 +92,38 @@ pub fn layers(facts: &HostFacts, unit: &EffectiveUnit, name: &str) -> Result<Vec
     Ok(layers)
 }
 
+/// The `host:port` that a unit's environment names in these two variables; `None` where one of them is not set.
+pub fn named_address(
+    env_files: &EnvFiles,
+    unit: &EffectiveUnit,
+    (host, port): (&str, &str),
+) -> Result<Option<(String, Location)>, Undecided> {
+    let last = |name: &str| Ok(layers(env_files, unit, name)?.pop().filter(|layer| !layer.value.is_empty()));
+    let (Some(host), Some(port)) = (last(host)?, last(port)?) else { return Ok(None) };
+    let is_v6 = host.value.contains(':') && !host.value.starts_with('[');
+    let written = if is_v6 {
+        format!("[{}]:{}", host.value, port.value)
+    } else {
+        format!("{}:{}", host.value, port.value)
+    };
+    Ok(Some((written, host.at)))
+}
+
 /// Every variable of a unit's environment with all values it is given, the one that counts last.
-pub fn all(facts: &HostFacts, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
+pub fn all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
     let as_is = |text: &str| Ok(text.to_owned());
     let mut names = BTreeSet::new();
     for setting in unit.assignments("Service", "Environment") {
         names.extend(parse_environment(setting.value(), &as_is).items.into_iter().map(|item| item.name));
     }
     for file in files_of(unit) {
-        if let Some(Observed::Found(content)) = facts.env_files.get(file.path.as_str()) {
+        if let Some(Observed::Found(content)) = env_files.get(file.path.as_str()) {
             names.extend(content.read.variables.iter().map(|variable| variable.name.to_string()));
         }
     }
     let mut all = BTreeMap::new();
     for name in names {
-        let layers = layers(facts, unit, &name)?;
+        let layers = layers(env_files, unit, &name)?;
         if !layers.is_empty() {
             all.insert(name, layers);
         }

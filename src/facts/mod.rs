@@ -87,6 +87,9 @@ pub struct HostFacts {
     pub venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
     /// Dependencies by name.
     pub dependencies: BTreeMap<Arc<str>, DependencyFacts>,
+    /// Redis servers that env files name, by `host:port`.
+    #[serde(default)]
+    pub named_servers: BTreeMap<Arc<str>, Observed<RedisAnswer>>,
     /// The governed repository, where the contract has one.
     pub repository: Option<RepositoryFacts>,
     /// The journal and log rotation; absent when nobody looked.

@@ -65,3 +65,6 @@ pub struct VenvScript {
     /// The line that names it: the first, or the second where a shell passes on to a long path.
     pub line: u32,
 }
+
+/// Where golden itself is installed, by hand or as a package.
+pub const OWN_PROGRAMS: [&str; 2] = ["/usr/local/bin/golden", "/usr/bin/golden"];

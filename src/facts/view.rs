@@ -11,8 +11,8 @@ use super::{
     RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
-use crate::model::answers::{Process, UnitState};
-use crate::model::{Credentials, Lookup, Observed, Undecided};
+use crate::model::answers::{Process, RedisAnswer, UnitState};
+use crate::model::{Credentials, Location, Lookup, Observed, Undecided};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::UNIT_DIRECTORIES;
@@ -213,12 +213,26 @@ impl<'a> View<'a> {
 
     /// Every value that a variable is given in a unit's environment, the one that counts last.
     pub fn layers(&self, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
-        environment::layers(self.facts(Need::EnvFiles)?, unit, name)
+        environment::layers(&self.facts(Need::EnvFiles)?.env_files, unit, name)
     }
 
     /// Every variable of a unit's environment with all values it is given, the one that counts last.
     pub fn environment(&self, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
-        environment::all(self.facts(Need::EnvFiles)?, unit)
+        environment::all(&self.facts(Need::EnvFiles)?.env_files, unit)
+    }
+
+    /// The `host:port` that a unit's environment names in two variables, and where.
+    pub fn named_address(
+        &self,
+        unit: &EffectiveUnit,
+        variables: (&str, &str),
+    ) -> Result<Option<(String, Location)>, Undecided> {
+        environment::named_address(&self.facts(Need::EnvFiles)?.env_files, unit, variables)
+    }
+
+    /// What the Redis server at an address that an env file names answers; `None` when it refuses the connection.
+    pub fn named_server(&self, address: &str) -> Result<Option<&'a RedisAnswer>, Undecided> {
+        self.facts(Need::Servers)?.named_servers.get(address).ok_or_else(|| not_looked_at(address))?.known()
     }
 
     /// What an executable is; `None` when it does not exist.

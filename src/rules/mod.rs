@@ -118,6 +118,7 @@ rules! {
         process_executable_wrong
         process_older_than_unit
         process_user_wrong
+        redis_named_not_answering
         start_directory_missing
         start_directory_unwritable
         start_env_file_missing
@@ -156,6 +157,7 @@ rules! {
         unit_setting_wrong
         unit_user_wrong
         unit_uses_system_python
+        unit_without_preflight
         unit_word_forbidden
         venv_config_invalid
         venv_is_link

@@ -104,7 +104,8 @@ fn written(
     unit: Option<&EffectiveUnit>,
 ) -> Result<BTreeMap<String, Vec<Layer>>, Refusal> {
     if let Some(unit) = unit {
-        return environment::all(sources.facts, unit).map_err(|undecided| Refusal::new(undecided.why));
+        return environment::all(&sources.facts.env_files, unit)
+            .map_err(|undecided| Refusal::new(undecided.why));
     }
     let mut all: BTreeMap<String, Vec<Layer>> = BTreeMap::new();
     for file in &sources.service.env_files {

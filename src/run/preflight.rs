@@ -31,7 +31,7 @@ const TOPICS: &[(&str, &[&str])] = &[
     ),
     ("variables", &["env-variable-missing", "env-variable-wrong", "env-variable-hijacks"]),
     ("script", &["job-script-missing", "job-script-open"]),
-    ("server", &["redis-not-answering", "port-refused", DEPENDENCY_UNIT]),
+    ("server", &["redis-not-answering", "redis-named-not-answering", "port-refused", DEPENDENCY_UNIT]),
     ("database", &["database-missing", "database-invalid"]),
     ("directories", &["place-missing", "place-misplaced", "place-owner-wrong", "place-mode-wrong", UNPLACED]),
 ];

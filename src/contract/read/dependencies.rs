@@ -63,13 +63,14 @@ fn redis<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind>
     let append_only = fields.opt(cx, "append_only", Cx::boolean);
     let loopback_only = fields.opt(cx, "loopback_only", Cx::boolean);
     let password = fields.opt(cx, "password", password);
+    let named_by = fields.opt(cx, "named_by", named_by);
     let address = address?;
     if loopback_only.as_ref().is_some_and(|only| only.value) && !words::is_loopback(&address.value) {
         let message = format!("{} is no address of this host, yet `loopback_only` is true", address.value);
         let span = fields.get("address").map_or(fields.at, |entry| entry.node.span);
         cx.error(span, message, "write \"127.0.0.1:…\", or `loopback_only = false`");
     }
-    Some(DependencyKind::Redis { address, append_only, loopback_only, password })
+    Some(DependencyKind::Redis { address, append_only, loopback_only, password, named_by })
 }
 
 /// `password = { file = "…", key = "…" }`
@@ -79,6 +80,16 @@ fn password<'a>(cx: &mut Cx<'a>, node: &Node<'a>, _: &str) -> Option<(Stated<Str
     let key =
         fields.need(cx, "key", "\"REDIS_PASSWORD\"", |cx, node, key| cx.word(node, key, words::variable));
     Some((file?, key?))
+}
+
+/// `named_by = { host = "…", port = "…" }`
+fn named_by<'a>(cx: &mut Cx<'a>, node: &Node<'a>, _: &str) -> Option<(Stated<String>, Stated<String>)> {
+    let fields = cx.fields(node, node.span, "", &schema::NAMED_BY)?;
+    let mut variable =
+        |key, example| fields.need(cx, key, example, |cx, node, key| cx.word(node, key, words::variable));
+    let host = variable("host", "\"REDIS_HOST\"");
+    let port = variable("port", "\"REDIS_PORT\"");
+    Some((host?, port?))
 }
 
 fn sqlite<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Pad, Worker};
-use crate::contract::{Dependency, DependencyKind};
-use crate::facts::{DependencyFacts, Need};
+use crate::contract::{Dependency, DependencyKind, Service};
+use crate::facts::{DependencyFacts, Need, environment};
 use crate::model::Observed;
 use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
 use crate::syntax::env_file;
@@ -61,6 +61,41 @@ fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> Dependen
 /// Whether more is asked than that it answers: who it is, and how it is set.
 fn is_thorough(worker: &Worker<'_>) -> bool {
     worker.needs(Need::ServerFiles) || worker.needs(Need::Bus)
+}
+
+/// Asks the servers that the environments of services name, where they are not the contract's own address.
+pub(super) fn named(worker: &Worker<'_>, pad: &Pad) -> BTreeMap<Arc<str>, Observed<RedisAnswer>> {
+    let mut asked = BTreeMap::new();
+    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else { return asked };
+    let contract = worker.ground.contract;
+    for dependency in contract.dependencies.values() {
+        let DependencyKind::Redis { address, password, named_by: Some((host, port)), .. } = &dependency.kind
+        else {
+            continue;
+        };
+        let requires =
+            |service: &&Service| service.requires.iter().any(|name| *name.value == *dependency.name);
+        for service in contract.services.iter().filter(requires) {
+            let unit = pad.units.get(service.unit.value.as_str()).map(|unit| &unit.effective);
+            let Some(Observed::Found(unit)) = unit else { continue };
+            let named = environment::named_address(&pad.env_files, unit, (&host.value, &port.value));
+            let Ok(Some((named, _))) = named else { continue };
+            if named == address.value || asked.contains_key(named.as_str()) {
+                continue;
+            }
+            let password = password.as_ref().map(|(file, key)| secret(worker, &file.value, &key.value));
+            let answer = match password.transpose() {
+                Ok(password) => ask.redis(&RedisQuestion {
+                    address: &named,
+                    password: password.as_deref(),
+                    parameters: None,
+                }),
+                Err(why) => Observed::Unreadable(why),
+            };
+            asked.insert(named.into(), answer);
+        }
+    }
+    asked
 }
 
 /// What a configuration file says is of a running host second to what the server itself says.

@@ -17,6 +17,7 @@ mod venvs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::unit::OWN_PROGRAMS;
 use super::{EnvFileFacts, HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
@@ -25,6 +26,7 @@ use crate::system::{System, Walker};
 
 /// Looks at a host for what `needs` names.
 pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {
+    let walker = Walker::new(system);
     let mut facts = HostFacts {
         schema: SCHEMA.to_owned(),
         golden: env!("CARGO_PKG_VERSION").to_owned(),
@@ -33,7 +35,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         time: system.now(),
         caller: system.caller(),
         gathered: needs,
-        systemd: units::version(system),
+        systemd: units::version(system, &walker),
         accounts: Observed::Absent,
         sudoers: Observed::Absent,
         paths: BTreeMap::new(),
@@ -45,18 +47,24 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         programs: BTreeMap::new(),
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
+        named_servers: BTreeMap::new(),
         repository: None,
         logs: None,
         contract_files: None,
     };
     let accounts = accounts::accounts(system);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
-    let index = units::Index::read(system, contract, needs);
+    let index = units::Index::read(system, &walker, needs);
     let ground = Ground { system, contract, needs, version, index: &index, accounts: &accounts };
-    let mut pad = gather_services(&ground);
+    let worker = Worker { ground: &ground, walker };
+    let mut pad = gather_services(&worker);
 
-    let worker = Worker::new(&ground);
-    units::gather_others(&worker, &mut pad);
+    if needs.has(Need::Units) {
+        units::gather_others(&worker, &mut pad);
+        for path in OWN_PROGRAMS {
+            pad.look(&worker, path);
+        }
+    }
     let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
     let states = std::thread::scope(|scope| {
         // systemd answers while files are read.
@@ -69,6 +77,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         units::take_states(&worker, states, &mut pad, &mut facts.processes);
     }
     facts.dependencies = dependencies::gather(&worker, &mut pad);
+    facts.named_servers = dependencies::named(&worker, &pad);
     facts.contract_files = places::contract_files(&worker);
 
     facts.accounts = accounts;
@@ -183,16 +192,19 @@ impl Pad {
     }
 }
 
-fn gather_services(ground: &Ground<'_>) -> Pad {
+fn gather_services(worker: &Worker<'_>) -> Pad {
+    let ground = worker.ground;
     let services = &ground.contract.services;
     let workers = crate::facts::workers(services.len());
     let chunk = services.len().div_ceil(workers).max(1);
     if workers == 1 {
-        return gather_chunk(ground, services);
+        return gather_chunk(worker, services);
     }
     std::thread::scope(|scope| {
-        let handles: Vec<_> =
-            services.chunks(chunk).map(|part| scope.spawn(move || gather_chunk(ground, part))).collect();
+        let handles: Vec<_> = services
+            .chunks(chunk)
+            .map(|part| scope.spawn(move || gather_chunk(&Worker::new(ground), part)))
+            .collect();
         handles.into_iter().fold(Pad::default(), |mut all, handle| {
             match handle.join() {
                 Ok(pad) => all.take(pad),
@@ -203,17 +215,16 @@ fn gather_services(ground: &Ground<'_>) -> Pad {
     })
 }
 
-fn gather_chunk(ground: &Ground<'_>, services: &[Service]) -> Pad {
-    let worker = Worker::new(ground);
+fn gather_chunk(worker: &Worker<'_>, services: &[Service]) -> Pad {
     let mut pad = Pad::default();
     for service in services {
-        units::gather(&worker, &service.unit.value, &mut pad);
-        environment::gather(&worker, service, &mut pad);
+        units::gather(worker, &service.unit.value, &mut pad);
+        environment::gather(worker, service, &mut pad);
         if worker.needs(Need::Start) {
-            start::gather(&worker, service, &mut pad);
+            start::gather(worker, service, &mut pad);
         }
         if worker.needs(Need::Venvs) {
-            venvs::gather(&worker, service, &mut pad);
+            venvs::gather(worker, service, &mut pad);
         }
     }
     pad

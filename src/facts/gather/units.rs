@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Pad, Worker};
-use crate::contract::Contract;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
 use crate::model::{End, Entry, NodeKind, Observed, Step};
@@ -22,8 +21,10 @@ use crate::system::{Ask, System, Walker};
 
 /// The version of the systemd whose reading counts. Its shared library carries the version in its name, and
 /// is the same package as the manager itself; asking the manager would need a running one.
-pub(super) fn version<'a>(system: &'a (dyn System + 'a)) -> Observed<SystemdVersion> {
-    let walker = Walker::new(system);
+pub(super) fn version<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+) -> Observed<SystemdVersion> {
     let mut trouble = None;
     // Debian keeps the library in the multiarch directory.
     for directory in [
@@ -88,7 +89,11 @@ pub(super) struct Index {
 
 impl Index {
     /// Lists the unit directories, when any rule needs units.
-    pub(super) fn read(system: &dyn System, _contract: &Contract, needs: Needs) -> Index {
+    pub(super) fn read<'a>(
+        system: &'a (dyn System + 'a),
+        walker: &Walker<'a, dyn System + 'a>,
+        needs: Needs,
+    ) -> Index {
         let mut index = Index {
             directories: Vec::new(),
             files: HashMap::new(),
@@ -102,8 +107,7 @@ impl Index {
         if !needs.has(Need::Fragments) {
             return index;
         }
-        index.names = Some(host_names(system));
-        let walker = Walker::new(system);
+        index.names = Some(host_names(system, walker));
         let mut seen = BTreeSet::new();
         for directory in UNIT_DIRECTORIES {
             let lookup = walker.lookup(directory);
@@ -258,8 +262,7 @@ impl Index {
 }
 
 /// Names of the host that specifiers may need; what cannot be known stays unknown.
-fn host_names(system: &dyn System) -> HostNames {
-    let walker = Walker::new(system);
+fn host_names<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> HostNames {
     let text = |path: &str| {
         let lookup = walker.lookup(path);
         match system.read(lookup.real()?, 4096) {
