@@ -9,15 +9,16 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
 #[path = "support/machine.rs"]
 mod machine;
 #[path = "support/report.rs"]
 mod report;
 
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use example::text;
 use machine::Machine;
 use report::Report;
 
@@ -229,12 +230,7 @@ const KEPT: &str = "etc/systemd/system etc/quantum";
 
 impl Host {
     fn boot() -> Self {
-        let image = text(&success(demo("image").arg("bookworm")).stdout);
-        let mut machine = Machine::prepare(Path::new(image.trim()));
-        let mut install = demo("install");
-        success(install.arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
-        machine.up(&[]);
-        let host = Self { machine };
+        let host = Self { machine: example::boot("bookworm") };
         host.wait();
         host.sh(&format!("tar -C / -cf /before.tar {KEPT}"));
         host.machine.write("/feed.py", FEED_PY, 0o644, "root:root");
@@ -243,7 +239,7 @@ impl Host {
     }
 
     fn wait(&self) {
-        success(demo("wait").arg(self.machine.name()));
+        example::wait(&self.machine);
     }
 
     fn sh(&self, script: &str) {
@@ -352,17 +348,3 @@ StandardError=journal
 [Install]
 WantedBy=multi-user.target redis-server.service
 "#;
-
-fn demo(tool: &str) -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo").join(tool))
-}
-
-fn success(command: &mut Command) -> Output {
-    let output = command.output().expect("it can be run");
-    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}

@@ -13,6 +13,8 @@
 mod catalogue;
 #[path = "machine/demo.rs"]
 mod demo;
+#[path = "support/example.rs"]
+mod example;
 #[path = "support/machine.rs"]
 mod machine;
 

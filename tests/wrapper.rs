@@ -9,14 +9,16 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
 #[path = "support/machine.rs"]
 mod machine;
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::Instant;
 
+use example::text;
 use machine::Machine;
 use serde_json::Value;
 
@@ -127,11 +129,8 @@ const CALLERS: [&str; 2] = ["root", "qt"];
 
 impl Host {
     fn boot(suite: &str) -> Self {
-        let image = text(&success(demo("image").arg(suite)).stdout);
-        let mut machine = Machine::prepare(Path::new(image.trim()));
-        success(demo("install").arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
-        machine.up(&[]);
-        success(demo("wait").arg(machine.name()));
+        let machine = example::boot(suite);
+        example::wait(&machine);
         let host = Self { machine };
         host.machine.write(&format!("{REPOSITORY}/{SCRIPT}"), PROBE, 0o644, "qt:qt");
         host.machine.write(&format!("{REPOSITORY}/ops/short.py"), PROBE, 0o644, "qt:qt");
@@ -154,7 +153,7 @@ impl Host {
     /// Brings services back; a repository that is laid anew under a program that just starts would end it.
     fn revive(&self, script: &str) {
         self.sh(script);
-        success(demo("wait").arg(self.machine.name()));
+        example::wait(&self.machine);
     }
 
     fn call(&self, who: &str, words: &[&str]) -> Output {
@@ -845,18 +844,4 @@ fn as_unit_properties(host: &Host) {
     // A property is shown to everybody, so no value of the env files may be one.
     assert!(!show("Environment").contains("REDIS_PORT"), "{}", show("Environment"));
     host.sh("pkill -TERM -f '[r]un --as-unit'; sleep 0.5; rm -r /etc/systemd/system/quantum-ai-engine.service.d; systemctl daemon-reload; systemctl restart quantum-ai-engine");
-}
-
-fn demo(script: &str) -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo").join(script))
-}
-
-fn success(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -52,6 +52,35 @@ fn is_made_by(target: &str, name: &str) -> bool {
     }
 }
 
+/// The script of a job that runs one.
+pub struct JobScript<'a> {
+    /// The contract's word on the repository.
+    pub policy: &'a RepositoryPolicy,
+    /// The script, relative to the repository.
+    pub script: &'a Stated<String>,
+    /// Its path.
+    pub path: String,
+    /// The walk to it.
+    pub lookup: &'a Lookup,
+    /// Who runs it.
+    pub user: &'a str,
+}
+
+impl<'a> JobScript<'a> {
+    /// The script, or why a rule about it does not apply.
+    pub fn of(view: &JobView<'a>) -> Result<Result<Self, Outcome>, Undecided> {
+        let Some(policy) = &view.contract.repository else { return Ok(Err(no_repository())) };
+        let JobProgram::Script(script) = &view.job.runs else {
+            return Ok(Err(Outcome::not_applicable("golden itself carries it out")));
+        };
+        let path = format!("{}/{}", policy.path.value, script.value);
+        let lookup = view.path(Need::Repository, &path)?;
+        let service = view.contract.services.iter().find(|service| *service.name == *view.job.service.value);
+        let user = service.map_or(&view.contract.identity.user.value, |service| &service.user.value);
+        Ok(Ok(Self { policy, script, path, lookup, user }))
+    }
+}
+
 /// The Makefile of a contract that also names a wrapper.
 pub struct GovernedMakefile<'a> {
     /// The contract's word on the repository.

@@ -1,6 +1,7 @@
 //! The scripts of jobs.
 
 use crate::rules::files::{is_under, octal};
+use crate::rules::governed::JobScript;
 use crate::rules::prelude::*;
 
 rule! {
@@ -33,12 +34,10 @@ rule! {
 }
 
 fn check(view: &JobView) -> Ruling {
-    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let JobProgram::Script(script) = &view.job.runs else {
-        return Ok(Outcome::not_applicable("golden itself carries it out"));
+    let JobScript { policy, script, path, lookup, user } = match JobScript::of(view)? {
+        Ok(script) => script,
+        Err(outcome) => return Ok(outcome),
     };
-    let path = format!("{}/{}", policy.path.value, script.value);
-    let lookup = view.path(Need::Repository, &path)?;
     let finding = |message: String, expected: String, observed: String, mend: String| {
         let found = Finding::new(message, lookup.location(), script.at.clone());
         Ok(Outcome::from(found.expected(expected).observed(observed).mend(mend)))
@@ -70,9 +69,6 @@ fn check(view: &JobView) -> Ruling {
         let message = format!("{} leads out of the repository", script.value);
         return finding(message, format!("a file below {top}"), step.path.to_string(), mend);
     }
-    let service =
-        view.contract.services.iter().find(|service| service.name.as_ref() == view.job.service.value);
-    let user = service.map_or(&view.contract.identity.user.value, |service| &service.user.value);
     let Some(credentials) = view.credentials(user)? else { return Ok(Outcome::Pass) };
     if let Some(closed) = credentials.stopped_at(lookup) {
         let mend = format!("chmod a+x {}", quoted(&closed.path));

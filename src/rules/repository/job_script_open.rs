@@ -1,6 +1,7 @@
 //! Who else could change the script of a job.
 
 use crate::rules::files::octal;
+use crate::rules::governed::JobScript;
 use crate::rules::prelude::*;
 use crate::rules::strangers::{Stranger, stranger};
 
@@ -36,15 +37,11 @@ rule! {
 }
 
 fn check(view: &JobView) -> Ruling {
-    let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
-    let JobProgram::Script(script) = &view.job.runs else {
-        return Ok(Outcome::not_applicable("golden itself carries it out"));
+    let JobScript { script, lookup, user, .. } = match JobScript::of(view)? {
+        Ok(script) => script,
+        Err(outcome) => return Ok(outcome),
     };
-    let path = format!("{}/{}", policy.path.value, script.value);
-    let lookup = view.path(Need::Repository, &path)?;
     let Some(node) = lookup.node()? else { return Ok(crate::rules::files::does_not_exist()) };
-    let service = view.contract.services.iter().find(|service| *service.name == *view.job.service.value);
-    let user = service.map_or(&view.contract.identity.user.value, |service| &service.user.value);
     if let Some(Stranger { step, who, mend }) = stranger(view, user, lookup)? {
         let finding = Finding::new(
             format!("{}: {who}", step.path),

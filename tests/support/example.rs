@@ -1,0 +1,43 @@
+//! The example system on a booted machine, put there by the demo's own scripts.
+
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test runs programs and fails by a panic; each test file uses its own part of this"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::machine::Machine;
+
+/// A machine of this release with the example on it, booted; its services may still be starting.
+pub fn boot(suite: &str) -> Machine {
+    let image = text(&success(demo("image").arg(suite)).stdout);
+    let mut machine = Machine::prepare(Path::new(image.trim()));
+    success(demo("install").arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
+    machine.up(&[]);
+    machine
+}
+
+/// Waits until its four services run and trade.
+pub fn wait(machine: &Machine) {
+    success(demo("wait").arg(machine.name()));
+}
+
+fn demo(script: &str) -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo").join(script))
+}
+
+fn success(command: &mut Command) -> Output {
+    let output = command.output().expect("it can be run");
+    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    output
+}
+
+/// Bytes as a text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
