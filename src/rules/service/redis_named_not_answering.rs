@@ -1,5 +1,6 @@
 //! The Redis that a service's own environment names.
 
+use crate::facts::DependencyFacts;
 use crate::rules::prelude::*;
 
 rule! {
@@ -7,15 +8,13 @@ rule! {
     ///
     /// The contract names a Redis, and the variables in which services find it (`named_by`). What stands in those
     /// variables of the service's effective environment is asked, as the service would: it may be another host or
-    /// port than the contract's, or a name that leads elsewhere.
+    /// port than the contract's, or a name that leads elsewhere. Where the contract's own does not answer either, that
+    /// is the word of `redis-not-answering`.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
     /// - REDIS_PORT=6379
     /// + REDIS_PORT=6380
-    /// ```
-    /// ```bad
-    /// redis 127.0.0.1:6379 NOAUTH
     /// ```
     /// ```good
     /// replace /etc/quantum/backend.env
@@ -43,8 +42,8 @@ fn check(view: &ServiceView) -> Ruling {
         let Some((host, port)) = named_by else { continue };
         let Some((named, at)) = view.named_address(unit, (&host.value, &port.value))? else { continue };
         asked += 1;
-        // The contract's own address is another rule's matter.
-        if named == address.value {
+        // The contract's own server is another rule's matter.
+        if named == address.value || !answers(view, &required.value)? {
             continue;
         }
         let observed = match view.named_server(&named)? {
@@ -66,4 +65,10 @@ fn check(view: &ServiceView) -> Ruling {
         0 => Ok(Outcome::not_applicable("no variable names a Redis that it requires")),
         _ => Ok(Outcome::from_findings(findings)),
     }
+}
+
+/// Whether the contract's own Redis answers.
+fn answers(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
+    let DependencyFacts::Redis { answer, .. } = view.dependency(Need::Servers, name)? else { return Ok(false) };
+    Ok(matches!(answer, Observed::Found(answer) if answer.ping.as_deref() == Ok("PONG")))
 }
