@@ -70,6 +70,11 @@ const CASES: &[(&str, Case)] = &[
     ("make builds a dataset and trains", make_trains),
     ("as a unit: identity, environment, output, ends", as_unit_runs),
     ("as a unit: the properties of the service", as_unit_properties),
+    ("what only a terminal can show", on_a_terminal),
+    ("what the caller did to signals", signals_of_the_caller),
+    ("a chain of contracts is as trusted as its weakest file", chain_of_contracts),
+    ("a lock with a second name", lock_with_a_second_name),
+    ("a limit that the job ignores", limit_that_is_ignored),
 ];
 
 const AS_UNIT: &[(&str, Case)] = &[
@@ -88,6 +93,23 @@ print(json.dumps({"argv": sys.argv[1:], "uid": os.getuid(), "euid": os.geteuid()
     "gid": os.getgid(), "cwd": os.getcwd(), "fds": [fd for fd in fds if os.path.exists(f"/proc/self/fd/{fd}")],
     "umask": os.umask(0o22), "env": dict(word.split("=", 1) for word in open("/proc/self/environ", errors="surrogateescape").read().split("\0") if word)}), flush=True)
 for word in sys.argv[1:]:
+    if word == "tty":
+        import fcntl, termios
+        print("terminals", [fd for fd in (0, 1, 2) if os.isatty(fd)], flush=True)
+        for path in ("/dev/stdin", "/dev/stdout", "/dev/tty"):
+            try:
+                with open(path) as terminal:
+                    for c in b"touch /tmp/typed\n": fcntl.ioctl(terminal, termios.TIOCSTI, bytes([c]))
+                print("typed through", path, flush=True)
+            except OSError: pass
+    if word == "echo": print("read", sys.stdin.readline(), flush=True)
+    if word == "on-int":
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(6))
+        print("ready", flush=True)
+    if word == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if word == "signals":
+        status = open("/proc/self/status").read().splitlines()
+        print([line.split()[1] for line in status if line.startswith(("SigBlk", "SigIgn"))], flush=True)
     if word == "err": print("to stderr", file=sys.stderr)
     if word.startswith("code="): sys.exit(int(word[5:]))
     if word.startswith("kill="): os.kill(os.getpid(), int(word[5:]))
@@ -811,6 +833,125 @@ fn as_unit_runs(host: &Host) {
     host.sh("pkill -TERM -f '[j]ob --as-unit probe'; sleep 0.5");
     host.machine
         .wait_until("the end of the unit", "! systemctl list-units --no-legend 'golden-*' | grep -q .");
+}
+
+/// Runs words on a terminal of their own; what stands in `types` is typed once `ready` has been seen.
+const ON_PTY: &str = r#"
+import os, pty, select, sys, time
+ready, types, words = sys.argv[1].encode(), sys.argv[2].encode().decode("unicode_escape").encode(), sys.argv[3:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(words[0], words)
+seen, typed, end = b"", False, time.time() + 20
+while time.time() < end:
+    if select.select([terminal], [], [], 0.1)[0]:
+        try: part = os.read(terminal, 4096)
+        except OSError: break
+        if not part: break
+        seen += part
+    if ready in seen and not typed:
+        typed = True
+        os.write(terminal, types)
+_, status = os.waitpid(pid, 0)
+sys.stdout.write(seen.decode().replace("\r", ""))
+print("END", os.waitstatus_to_exitcode(status))
+"#;
+
+fn on_a_terminal(host: &Host) {
+    host.machine.write("/on-pty.py", ON_PTY, 0o644, "root:root");
+    host.lay_contract(CONTRACT);
+    let on_pty = |ready: &str, types: &str, words: &str| {
+        text(&host.machine.run(&["python3", "/on-pty.py", ready, types, "sh", "-c", words]).stdout)
+    };
+    for verb in ["run ai-engine ops/probe.py", "job probe", "run --as-unit ai-engine ops/probe.py"] {
+        // A job of another user holds no terminal of root's: it can neither type nor read on it.
+        let said = on_pty(
+            "no such words",
+            "",
+            &format!("golden -q {verb} tty; sleep 0.3; stat -c 'owner %U' $(tty)"),
+        );
+        assert!(said.contains("terminals []") && !said.contains("typed through"), "{verb}: {said}");
+        assert!(said.contains("owner root") && said.contains("END 0"), "{verb}: {said}");
+        host.sh("test ! -e /tmp/typed");
+        // What is typed reaches it all the same, and so does ^C, once.
+        let said = on_pty("argv", "hello\\n", &format!("golden -q {verb} echo"));
+        assert!(said.contains("read hello"), "{verb}: {said}");
+        let said =
+            on_pty("ready", "\\x03", &format!("trap : INT; golden -q {verb} on-int sleep=15; echo code $?"));
+        assert!(said.contains("code 6"), "{verb}: {said}");
+    }
+    // The user itself keeps its terminal.
+    let said = on_pty(
+        "no such words",
+        "",
+        "setpriv --reuid=qt --regid=qt --init-groups golden -q run ai-engine ops/probe.py tty",
+    );
+    assert!(said.contains("terminals [0, 1, 2]"), "{said}");
+}
+
+fn signals_of_the_caller(host: &Host) {
+    host.lay_contract(CONTRACT);
+    let ignoring = "env --ignore-signal=CHLD,TERM,INT --block-signal=USR1,TERM golden -q";
+    for verb in ["run ai-engine ops/probe.py", "job probe", "run --as-unit ai-engine ops/probe.py"] {
+        let output = host.machine.sh(&format!("{ignoring} {verb} signals code=7; echo $?"));
+        assert!(
+            text(&output.stdout).ends_with("7\n"),
+            "{verb}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+        if !verb.contains("--as-unit") {
+            let out = text(&output.stdout);
+            let masks: Vec<u64> = out
+                .split('\'')
+                .filter_map(|word| u64::from_str_radix(word, 16).ok().filter(|_| word.len() == 16))
+                .collect();
+            let touched = [2, 10, 15, 17].iter().fold(0, |bits, signal| bits | 1 << (signal - 1));
+            assert_eq!((masks.len(), masks[0], masks[1] & touched), (2, 0, 0), "{out}");
+        }
+    }
+    let odd = "LC_TIME=$(printf '\\377') golden -q run --as-unit ai-engine ops/probe.py";
+    assert!(host.machine.sh(odd).status.success());
+}
+
+fn chain_of_contracts(host: &Host) {
+    host.machine.write(
+        "/home/qt/base.toml",
+        OF_USER.replace("[identity]\nuser = \"root\"\ngroup = \"root\"\n", ""),
+        0o644,
+        "qt:qt",
+    );
+    host.lay_contract("schema = 1\nextends = \"/home/qt/base.toml\"\n");
+    host.refused("root", &["golden", "job", "evil"], "root does not obey it");
+    assert_eq!(host.machine.run(&["golden", "audit"]).status.code(), Some(2));
+    // The same from a place that only root can write.
+    host.sh("install -m 0644 /home/qt/base.toml /etc/golden/base.toml; rm /home/qt/base.toml");
+    host.lay_contract("schema = 1\nextends = \"/etc/golden/base.toml\"\n");
+    told(&host.machine.run(&["golden", "-q", "job", "evil"]));
+}
+
+fn lock_with_a_second_name(host: &Host) {
+    host.lay_contract(CONTRACT);
+    host.sh("echo precious >/run/precious; chmod 0600 /run/precious; rm -f /run/golden/qt/*; ln /run/precious /run/golden/qt/quantum.probe.lock");
+    host.refused("root", &["golden", "job", "--as-unit", "probe"], "is open to others");
+    host.refused("root", &["golden", "job", "probe"], "the lock");
+    assert_eq!(host.sh("stat -c '%U %a' /run/precious; cat /run/precious"), "root 600\nprecious\n");
+    host.sh("rm /run/golden/qt/* /run/precious");
+}
+
+fn limit_that_is_ignored(host: &Host) {
+    host.lay_contract(CONTRACT);
+    for option in ["", "--as-unit"] {
+        let start = Instant::now();
+        let output = host.machine.sh(&format!("golden -q job {option} short deaf sleep=60; echo $?"));
+        assert!(text(&output.stdout).ends_with("137\n"), "{option}: {}", text(&output.stdout));
+        assert!(
+            text(&output.stderr).contains("its time limit of 1 seconds is over"),
+            "{}",
+            text(&output.stderr)
+        );
+        assert!((10..20).contains(&start.elapsed().as_secs()), "{option}: {:?}", start.elapsed());
+    }
 }
 
 fn as_unit_properties(host: &Host) {

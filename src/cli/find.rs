@@ -127,7 +127,14 @@ pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
     let text = super::read_text(path).map_err(|error| cannot_read(path, &error))?;
     let shown = path.display().to_string();
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let load = |name: &str| super::read_text(&folder.join(name)).map_err(|error| error.to_string());
+    // A chain of contracts is as trustworthy as its weakest file.
+    let load = |name: &str| {
+        let path = folder.join(name);
+        match distrust(&path).map_err(|failure| failure.to_string())? {
+            Some(why) => Err(format!("root does not obey it: {why}")),
+            None => super::read_text(&path).map_err(|error| error.to_string()),
+        }
+    };
     let rules: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
     match Contract::parse_for_rules(&text, &shown, false, &load, &rules) {
         Ok(contract) => Ok(FoundContract { contract, text }),

@@ -17,8 +17,8 @@ use crate::run::call::{self, Call};
 use crate::run::environment::{self, Environment, Sources};
 use crate::run::identity::{self, Identity};
 use crate::run::journal::{self, Run};
-use crate::run::lock::{self, Lock};
-use crate::run::process::{Ended, Start, end_like};
+use crate::run::lock;
+use crate::run::process::{self, Ended, Start, end_like};
 use crate::run::{Refusal, as_unit, preflight};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::system::DiskSystem;
@@ -108,12 +108,13 @@ fn carry_out(
     let Some(service) = contract.services.iter().find(|other| *other.name == *service).cloned() else {
         return Err(Failure::new(format!("the contract has no service {service}")));
     };
+    process::default_signals();
     let caller = journal_name_of_caller();
     let accounts = identity::accounts()?;
     let identity = identity::named(&accounts, &service.user.value)?;
     let is_root = identity::admits(&identity, &accounts)?;
     if how.as_unit {
-        let ready = Ready { global, contract, service, identity, caller };
+        let ready = Ready { global, contract, service, identity, caller, detached: true };
         return match (is_root, job) {
             (true, Some(job)) => ready.start_as_unit(how, &job, arguments),
             (true, None) => Err(Failure::new("no script is named")),
@@ -128,7 +129,8 @@ fn carry_out(
         identity::become_for_good(&identity)?;
     }
     // From here on nothing is root's any more.
-    let ready = Ready { global, contract, service, identity, caller };
+    let detached = is_root && process::has_terminal();
+    let ready = Ready { global, contract, service, identity, caller, detached };
     let found = ready.preflight(how)?;
     let environment = ready.environment(how, &found.facts)?;
     if how.print_env {
@@ -148,6 +150,8 @@ struct Ready<'a> {
     service: Service,
     identity: Identity,
     caller: String,
+    /// The job gets none of the caller's terminals: it is another user's.
+    detached: bool,
 }
 
 impl Ready<'_> {
@@ -195,7 +199,7 @@ impl Ready<'_> {
             false => None,
         };
         remember(&run, &format!("{} starts as {}", job.name, self.identity.account.name), 6, "started");
-        if lock.is_none() && job.time_limit.is_none() {
+        if lock.is_none() && job.time_limit.is_none() && !self.detached {
             let refusal = start.exec();
             remember(&run, &format!("{} did not start: {}", job.name, refusal.why), 3, "not started");
             return Err(refusal.into());
@@ -203,23 +207,14 @@ impl Ready<'_> {
         start.prepare()?;
         let started = held_since(&self.caller);
         if let Some(lock) = &mut lock {
-            lock.hand_over(&started(std::process::id()))?;
+            lock.hand_over(&started(&format!("process {}", std::process::id())))?;
         }
-        let noted = |pid| lock.as_mut().map_or(Ok(()), |lock: &mut Lock| lock.hand_over(&started(pid)));
-        let ended = start.supervise(job.time_limit, noted)?;
-        if let Some(complaint) = &ended.complaint {
-            output::complain(&complaint.why);
-        }
-        if ended.timed_out {
-            output::complain(&format!(
-                "{} was ended: its time limit of {} seconds is over",
-                job.name,
-                job.time_limit.unwrap_or_default()
-            ));
-        }
-        let priority = if ended.status.success() { 6 } else { 4 };
-        remember(&run, &format!("{} ended: {}", job.name, ended.words()), priority, &ended.words());
-        Ok(end_like(ended.status))
+        let noted = |pid: u32| match &mut lock {
+            Some(lock) => lock.hand_over(&started(&format!("process {pid}"))),
+            None => Ok(()),
+        };
+        let ended = start.supervise(job.time_limit, self.detached, noted)?;
+        Ok(tell_end(job, &run, &ended))
     }
 
     /// The same as a transient unit. The checks are made by a process that has become the user; this one stays root,
@@ -243,12 +238,13 @@ impl Ready<'_> {
         if job.single_flight {
             lock::make_directory(&self.identity)?;
             let mut lock = lock::take(&self.identity, &self.contract.name.value, &job.name)?;
-            lock.hand_over(&held_since(&self.caller)(std::process::id()))?;
+            let unit = format!("the unit {}", as_unit::name_of(&job.name));
+            lock.hand_over(&held_since(&self.caller)(&unit))?;
             words.splice(0..0, lock.held_by_job());
         }
         remember(&run, &format!("{} starts as a unit like {unit_name}", job.name), 6, "started");
         let files = environment_files(unit);
-        let status = as_unit::run(&as_unit::Transient {
+        let ended = as_unit::run(&as_unit::Transient {
             job: &job.name,
             like: unit,
             like_name: unit_name,
@@ -260,10 +256,7 @@ impl Ready<'_> {
             env_files: files.into_iter().map(|file| (file.path, file.optional)).collect(),
             time_limit: job.time_limit,
         })?;
-        let ended = Ended { status, timed_out: false, complaint: None };
-        let priority = if status.success() { 6 } else { 4 };
-        remember(&run, &format!("{} ended: {}", job.name, ended.words()), priority, &ended.words());
-        Ok(end_like(status))
+        Ok(tell_end(job, &run, &ended))
     }
 
     /// This call again, to be checked and not started.
@@ -331,6 +324,20 @@ impl Ready<'_> {
     }
 }
 
+/// Says how a job ended, remembers it, and ends the same way.
+fn tell_end(job: &Job, run: &Run, ended: &Ended) -> ExitCode {
+    if let Some(complaint) = &ended.complaint {
+        output::complain(&complaint.why);
+    }
+    if ended.timed_out {
+        let limit = job.time_limit.unwrap_or_default();
+        output::complain(&format!("{} was ended: its time limit of {limit} seconds is over", job.name));
+    }
+    let priority = if ended.status.success() { 6 } else { 4 };
+    remember(run, &format!("{} ended: {}", job.name, ended.words()), priority, &ended.words());
+    end_like(ended.status)
+}
+
 /// A job that is not remembered still runs; that it is not, is said.
 fn remember(run: &Run, message: &str, priority: u8, result: &str) {
     if let Err(error) = run.write(message, priority, result) {
@@ -359,10 +366,10 @@ fn journal_name_of_caller() -> String {
 }
 
 /// What stands in a lock, for the next one to read.
-fn held_since(caller: &str) -> impl Fn(u32) -> String {
+fn held_since(caller: &str) -> impl Fn(&str) -> String {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let caller = caller.to_owned();
-    move |pid| format!("process {pid}, started {now} by {caller}")
+    move |who| format!("{who}, started {now} by {caller}")
 }
 
 /// A job of golden's own keeps the caller's identity: it looks, and runs nothing of the repository.

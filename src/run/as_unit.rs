@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::{PipeReader, Read, Write};
+use std::io::{IsTerminal, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,7 +25,7 @@ use zbus::zvariant::{Fd, OwnedObjectPath, OwnedValue, Value};
 
 use super::Refusal;
 use super::environment::{Environment, Origin};
-use super::process::FORWARDED;
+use super::process::{self, Ended, FORWARDED, GRACE};
 use crate::syntax::effective::EffectiveUnit;
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
@@ -189,7 +189,7 @@ pub fn checked(words: &[OsString]) -> Result<bool, Refusal> {
 }
 
 /// Runs the job as a unit and waits for its end; its output goes to the caller and into the journal.
-pub fn run(transient: &Transient<'_>) -> Result<ExitStatus, Refusal> {
+pub fn run(transient: &Transient<'_>) -> Result<Ended, Refusal> {
     let broken = |error: zbus::Error| {
         Refusal::new(format!("systemd cannot be asked to start {}: {error}", transient.job))
     };
@@ -199,13 +199,13 @@ pub fn run(transient: &Transient<'_>) -> Result<ExitStatus, Refusal> {
             .map_err(broken)?;
     manager.call::<_, _, ()>("Subscribe", &()).map_err(broken)?;
 
-    let name = format!("golden-{}-{}.service", plain(transient.job), std::process::id());
+    let name = name_of(transient.job);
     let own = OwnVariables::write(&name, transient.environment)?;
-    let (out, out_end) = pipe()?;
-    let (err, err_end) = pipe()?;
+    let (out, out_end) = process::pipe()?;
+    let (err, err_end) = process::pipe()?;
     let taken_over = taken_over(&connection, &manager, transient).map_err(broken)?;
     let identifier = identifier(&taken_over, transient);
-    let properties = properties(transient, taken_over, &own, out_end, err_end)?;
+    let properties = properties(transient, taken_over, &own, out_end.into(), err_end.into())?;
 
     let mut removed = manager.receive_signal("JobRemoved").map_err(broken)?;
     let signals = Signals::new(FORWARDED).map_err(|error| Refusal::new(format!("signals: {error}")))?;
@@ -237,15 +237,14 @@ pub fn run(transient: &Transient<'_>) -> Result<ExitStatus, Refusal> {
     ended
 }
 
+/// The name of the unit that this process makes for a job.
+pub fn name_of(job: &str) -> String {
+    format!("golden-{}-{}.service", plain(job), std::process::id())
+}
+
 /// Characters that a unit's name may hold.
 fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
-}
-
-fn pipe() -> Result<(PipeReader, OwnedFd), Refusal> {
-    let (reader, writer) =
-        std::io::pipe().map_err(|error| Refusal::new(format!("no pipe can be had: {error}")))?;
-    Ok((reader, writer.into()))
 }
 
 type Properties = HashMap<String, OwnedValue>;
@@ -316,11 +315,16 @@ fn properties<'a>(
     put("CollectMode", "inactive-or-failed".into());
     if let Some(limit) = transient.time_limit {
         put("RuntimeMaxUSec", limit.saturating_mul(1_000_000).into());
+        put("TimeoutStopUSec", (GRACE * 1_000_000).into());
     }
     Ok(all)
 }
 
+/// The caller's stdin. Never its terminal: systemd would give that to the job's user, for good.
 fn stdin() -> Result<OwnedFd, Refusal> {
+    if std::io::stdin().is_terminal() {
+        return process::typed();
+    }
     rustix::io::dup(std::io::stdin()).map_err(|error| Refusal::new(format!("stdin: {error}")))
 }
 
@@ -370,26 +374,10 @@ fn stream(unit: &str, identifier: &str, priority: u8) -> Option<UnixStream> {
 }
 
 /// Passes output on, to the caller and into the journal, until the job closes it.
-fn tee(
-    mut from: PipeReader,
-    mut to: impl Write + Send + 'static,
-    mut journal: Option<UnixStream>,
-) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 1 << 16];
-        let mut heard = true;
-        loop {
-            let count = match from.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(_) => return,
-            };
-            // A reader that went away does not end the job.
-            heard = heard && to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_ok();
-            if journal.as_mut().is_some_and(|journal| journal.write_all(&buffer[..count]).is_err()) {
-                journal = None;
-            }
+fn tee(from: PipeReader, to: impl Write + Send + 'static, mut journal: Option<UnixStream>) -> JoinHandle<()> {
+    process::pass_on(from, to, move |bytes| {
+        if journal.as_mut().is_some_and(|journal| journal.write_all(bytes).is_err()) {
+            journal = None;
         }
     })
 }
@@ -411,7 +399,7 @@ fn forward(connection: &Connection, name: String, mut signals: Signals) -> JoinH
 }
 
 /// Waits until the unit has ended; how, as wait(2) would say it.
-fn wait(connection: &Connection, manager: &Proxy<'_>, name: &str) -> zbus::Result<ExitStatus> {
+fn wait(connection: &Connection, manager: &Proxy<'_>, name: &str) -> zbus::Result<Ended> {
     let path: OwnedObjectPath = manager.call("GetUnit", &(name,))?;
     let text = |value: OwnedValue| value.downcast_ref::<&str>().map(str::to_owned).unwrap_or_default();
     loop {
@@ -423,8 +411,10 @@ fn wait(connection: &Connection, manager: &Proxy<'_>, name: &str) -> zbus::Resul
     }
     let code: i32 = get(connection, &path, SERVICE, "ExecMainCode")?.try_into()?;
     let status: i32 = get(connection, &path, SERVICE, "ExecMainStatus")?.try_into()?;
-    Ok(match code {
+    let timed_out = text(get(connection, &path, SERVICE, "Result")?) == "timeout";
+    let status = match code {
         libc::CLD_EXITED => ExitStatus::from_raw(status << 8),
         _ => ExitStatus::from_raw(status),
-    })
+    };
+    Ok(Ended { status, timed_out, complaint: None })
 }

@@ -141,7 +141,11 @@ impl Made<'_> {
 
     fn terminal(&mut self, caller: &[(OsString, OsString)]) {
         for (name, value) in caller {
-            let Some(name) = name.to_str() else { continue };
+            // What no terminal needs and no env file can hold is not worth a refusal.
+            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
+            if value.chars().any(char::is_control) {
+                continue;
+            }
             if OF_TERMINAL.contains(&name) || name.starts_with("LC_") {
                 self.put(name, value, Origin::Terminal);
             }

@@ -70,17 +70,21 @@ pub fn take(identity: &Identity, contract: &str, job: &str) -> Result<Lock, Refu
         .open(&path);
     let mut file = open.map_err(|error| {
         let refusal = Refusal::new(format!("the lock {} cannot be had: {error}", path.display()));
+        if directory.is_dir() {
+            return refusal.way_out(format!("ls -l {}", path.display()));
+        }
         let Identity { account, .. } = identity;
         refusal.way_out(format!(
             "sudo install -d -m 0755 {LOCKS} && sudo install -d -o {0} -g {1} -m 0700 {LOCKS}/{0}",
             account.name, account.gid
         ))
     })?;
-    if rustix::process::geteuid().is_root() {
+    let is_root = rustix::process::geteuid().is_root();
+    private(&file, identity, is_root, &path)?;
+    if is_root {
         let own = fchown(&file, Some(identity.account.uid), Some(identity.account.gid));
         own.map_err(|error| Refusal::new(format!("{}: {error}", path.display())))?;
     }
-    private(&file, identity, &path)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Lock { file, path }),
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -97,9 +101,11 @@ pub fn take(identity: &Identity, contract: &str, job: &str) -> Result<Lock, Refu
 }
 
 /// A lock that a stranger can open is a stranger's to hold.
-fn private(file: &File, identity: &Identity, path: &Path) -> Result<(), Refusal> {
+fn private(file: &File, identity: &Identity, by_root: bool, path: &Path) -> Result<(), Refusal> {
     let meta = file.metadata().map_err(|error| Refusal::new(format!("{}: {error}", path.display())))?;
-    match meta.uid() == identity.account.uid && meta.mode() & 0o077 == 0 && meta.is_file() {
+    // With a second name it would be another file that root gives away.
+    let own = meta.uid() == identity.account.uid || (by_root && meta.uid() == 0);
+    match own && meta.mode() & 0o077 == 0 && meta.is_file() && meta.nlink() == 1 {
         true => Ok(()),
         false => Err(Refusal::new(format!("the lock {} is open to others", path.display()))
             .way_out(format!("rm {}", path.display()))),

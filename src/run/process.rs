@@ -1,11 +1,14 @@
 //! The start itself: golden becomes the job, or stands beside it where the contract sets a lock or a time limit.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::Permissions;
-use std::os::fd::AsFd;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, IsTerminal, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,7 +23,7 @@ use super::Refusal;
 use super::environment::Environment;
 
 /// Between the end of the time limit and the kill, in seconds.
-const GRACE: u64 = 10;
+pub(super) const GRACE: u64 = 10;
 
 /// Signals that somebody means for the job.
 pub(super) const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -67,16 +70,22 @@ impl Start<'_> {
         close_on_exec()
     }
 
-    /// Starts the job and waits for it. `started` hears its process id; signals are passed on.
+    /// Starts the job and waits for it. `started` hears its process id; signals are passed on. A job that is
+    /// `detached` has a session of its own and none of the caller's terminals, as a service has none.
     pub fn supervise(
         &self,
         limit: Option<u64>,
+        detached: bool,
         started: impl FnOnce(u32) -> Result<(), Refusal>,
     ) -> Result<Ended, Refusal> {
         let watched = SignalsInfo::<WithOrigin>::new(FORWARDED);
         let mut signals =
             watched.map_err(|error| Refusal::new(format!("signals cannot be watched: {error}")))?;
-        let mut child = self.command().spawn().map_err(|error| self.failed(&error))?;
+        let mut command = self.command();
+        let output = if detached { detach(&mut command)? } else { Vec::new() };
+        let mut child = command.spawn().map_err(|error| self.failed(&error))?;
+        // With it go the ends of pipes that are the job's.
+        drop(command);
         let watch = watch(&child).map_err(|error| {
             let _ = child.kill();
             Refusal::new(format!("the job cannot be watched: {error}"))
@@ -89,7 +98,7 @@ impl Start<'_> {
             let Ok(job) = passed else { return };
             for origin in &mut signals {
                 // A terminal sends to the whole foreground group: the job has had it already.
-                if origin.cause != Cause::Kernel
+                if (detached || origin.cause != Cause::Kernel)
                     && let Some(signal) = Signal::from_named_raw(origin.signal)
                 {
                     let _ = pidfd_send_signal(&job, signal);
@@ -98,11 +107,109 @@ impl Start<'_> {
         });
         let timed_out = limit.is_some_and(|limit| !ends_within(&watch, Some(limit)) && end(&watch));
         let status = child.wait();
+        // What it wrote last. A process that it left behind may hold a pipe open, and is not waited for.
+        for done in output {
+            let _ = done.recv_timeout(Duration::from_millis(500));
+        }
         handle.close();
         let _ = forwarding.join();
         let status =
             status.map_err(|error| Refusal::new(format!("the job cannot be waited for: {error}")))?;
         Ok(Ended { status, timed_out, complaint: noted.err() })
+    }
+}
+
+/// Whether the caller has a terminal: one of the standard descriptors, or the controlling one.
+pub fn has_terminal() -> bool {
+    let own =
+        std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+    own || OpenOptions::new().read(true).open("/dev/tty").is_ok()
+}
+
+/// Takes the caller's terminals from a job: whoever holds one can read what its owner types, and type for them.
+#[expect(unsafe_code, reason = "setsid(2) must be called between fork and exec; it is async-signal-safe")]
+fn detach(command: &mut Command) -> Result<Vec<Receiver<()>>, Refusal> {
+    let mut output = Vec::new();
+    if std::io::stdin().is_terminal() {
+        command.stdin(typed()?);
+    }
+    if std::io::stdout().is_terminal() {
+        let (reader, writer) = pipe()?;
+        command.stdout(writer);
+        output.push(told(pass_on(reader, std::io::stdout(), |_| {})));
+    }
+    if std::io::stderr().is_terminal() {
+        let (reader, writer) = pipe()?;
+        command.stderr(writer);
+        output.push(told(pass_on(reader, std::io::stderr(), |_| {})));
+    }
+    // SAFETY: the closure makes one system call and touches no memory of the parent.
+    unsafe {
+        command.pre_exec(|| rustix::process::setsid().map(|_| ()).map_err(std::io::Error::from));
+    }
+    Ok(output)
+}
+
+/// A pipe.
+pub(super) fn pipe() -> Result<(PipeReader, PipeWriter), Refusal> {
+    std::io::pipe().map_err(|error| Refusal::new(format!("no pipe can be had: {error}")))
+}
+
+/// A pipe with what somebody types from now on.
+pub(super) fn typed() -> Result<OwnedFd, Refusal> {
+    let (reader, writer) = pipe()?;
+    // Ends with golden: a read of a terminal cannot be called off.
+    let _ = pass_on(std::io::stdin(), writer, |_| {});
+    Ok(reader.into())
+}
+
+/// Passes bytes on until their source is closed; `seen` sees them too. A reader that went away ends nothing.
+pub(super) fn pass_on(
+    mut from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+    mut seen: impl FnMut(&[u8]) + Send + 'static,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        let mut heard = true;
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    heard = heard && to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_ok();
+                    seen(&buffer[..count]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    })
+}
+
+/// Hears when a thread has ended.
+fn told(thread: JoinHandle<()>) -> Receiver<()> {
+    let (say, hear) = channel();
+    std::thread::spawn(move || {
+        let _ = thread.join();
+        let _ = say.send(());
+    });
+    hear
+}
+
+/// Undoes what the caller did to signals: a blocked or ignored one would be the job's too, and an ignored SIGCHLD
+/// would take its end from golden. SIGHUP stays, for nohup(1); SIGPIPE is the standard library's.
+#[expect(unsafe_code, reason = "no safe binding of signal(2) and sigprocmask(2)")]
+pub fn default_signals() {
+    let kept = [libc::SIGHUP, libc::SIGPIPE, libc::SIGSEGV, libc::SIGBUS];
+    // SAFETY: only dispositions and the mask of this thread change, before any other thread or handler exists; the
+    // set is initialised by sigemptyset.
+    unsafe {
+        for signal in (1..=31).filter(|signal| !kept.contains(signal)) {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
 }
 
