@@ -449,7 +449,7 @@ const BROKEN: &[(&str, &str)] = &[
     ("systemctl stop redis-server", "redis-not-answering"),
     ("redis-cli CONFIG SET requirepass x", "redis-not-answering"),
     ("mv /opt/quantum/data /opt/quantum/data.away", "place-missing"),
-    ("chown root:root /opt/quantum/data; chmod 0755 /opt/quantum/data", "start-directory-unwritable"),
+    ("chown root:root /opt/quantum/data; chmod 0755 /opt/quantum/data", "place-owner-wrong"),
 ];
 
 const MENDED: &str = "redis-cli -a x CONFIG SET requirepass '' >/dev/null 2>&1 || true; systemctl reset-failed; systemctl start redis-server
