@@ -258,14 +258,15 @@ impl Host {
         let text = reviewed.collect::<Vec<_>>().join("\n") + FIFTH;
         self.machine.write("/etc/golden/golden.toml", text, 0o644, "root:root");
         self.sh("chmod 0755 /etc/golden");
+        // What it requires must be there before it starts.
+        self.listen("accept");
         self.sh("cd /etc/quantum; sed 's/^SERVICE_NAME=.*/SERVICE_NAME=reporter/' rl-agent.env >reporter.env
                  chown root:qt reporter.env; chmod 0640 reporter.env
                  cd /etc/systemd/system
                  sed 's|RL Agent|Reporter|; s|/rl-agent.env|/reporter.env|; s|=quantum-rl-agent$|=quantum-reporter|
-                      s|^ExecStart=.*|ExecStart=/opt/quantum/venvs/backend/bin/python -m http.server|' \
+                      s|--preflight-only rl-agent|--preflight-only reporter|; s|^ExecStart=.*|ExecStart=/opt/quantum/venvs/backend/bin/python -m http.server|' \
                      quantum-rl-agent.service >quantum-reporter.service
                  systemctl daemon-reload; systemctl -q enable --now quantum-reporter");
-        self.listen("accept");
     }
 
     /// Somebody listens where the fifth service gets its data from.

@@ -118,6 +118,7 @@ fn written_files() -> Vec<(&'static str, ShellReading)> {
         ("  A=1\n", same()),
         ("# c\n\nA=1\n", same()),
         ("# c \\\nA=1\n", same()),
+        ("A=1 # c\\\nA=2\n", differs("2")),
         ("A='a b'\n", same()),
         ("A=\"a b\"\n", same()),
         ("A=\"a\\$b\\\"c\\\\\"\n", same()),

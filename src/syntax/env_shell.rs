@@ -6,7 +6,7 @@
 //! claims about bash and dash both; where the two disagree, the reading is [`ShellReading::Breaks`].
 //! Grammar: POSIX.1-2017, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6 (expansions), 2.9.1.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,25 @@ pub fn shell_readings(bytes: &[u8], file: &EnvFile) -> Vec<ShellReading> {
     for assignment in &shell.assignments {
         by_place.insert((assignment.line, assignment.name.as_str()), &assignment.value);
     }
-    let reading = |variable: &Variable| match by_place.get(&(variable.line, &variable.name)) {
+    // A line that systemd takes for the rest of a value, such as one after a comment with a backslash at its end, may
+    // be an assignment to a shell; then the last one counts.
+    let own: HashSet<(u32, &str)> =
+        file.variables.iter().map(|variable| (variable.line, &*variable.name)).collect();
+    let mut hidden: HashMap<&str, Vec<&Assignment>> = HashMap::new();
+    for assignment in
+        shell.assignments.iter().filter(|found| !own.contains(&(found.line, found.name.as_str())))
+    {
+        hidden.entry(assignment.name.as_str()).or_default().push(assignment);
+    }
+    let later = |variable: &Variable| {
+        let hidden = hidden.get(&*variable.name)?;
+        let again =
+            file.variables.iter().filter(|other| other.name == variable.name && other.line > variable.line);
+        let until = again.map(|other| other.line).min().unwrap_or(u32::MAX);
+        hidden.iter().rfind(|found| (variable.line..until).contains(&found.line)).map(|found| &found.value)
+    };
+    let first = |variable: &Variable| by_place.get(&(variable.line, &*variable.name)).copied();
+    let reading = |variable: &Variable| match first(variable).map(|value| later(variable).unwrap_or(value)) {
         Some(Ok(value)) if *value == variable.value => ShellReading::Same,
         Some(Ok(value)) => ShellReading::Differs { shell: value.clone() },
         Some(Err(why)) => ShellReading::Breaks { why: why.clone() },

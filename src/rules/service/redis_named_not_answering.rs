@@ -53,12 +53,13 @@ fn check(view: &ServiceView) -> Ruling {
                 Ok(reply) | Err(reply) => reply.clone(),
             },
         };
+        let mend = mend(view, unit, &at, host, address);
         findings.push(
             Finding::new(format!("is told to use {named}, which does not answer"), at, host.at.clone())
                 .key(&*required.value)
                 .expected("PONG")
                 .observed(observed)
-                .mend(format!("a person must decide: {} names {}, the contract {}", host.value, named, address.value)),
+                .mend(mend),
         );
     }
     match asked {
@@ -71,4 +72,23 @@ fn check(view: &ServiceView) -> Ruling {
 fn answers(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
     let DependencyFacts::Redis { answer, .. } = view.dependency(Need::Servers, name)? else { return Ok(false) };
     Ok(matches!(answer, Observed::Found(answer) if answer.ping.as_deref() == Ok("PONG")))
+}
+
+/// Names the contract's own host where the env file names another.
+fn mend(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    at: &Location,
+    host: &Stated<String>,
+    address: &Stated<String>,
+) -> String {
+    let own = address.value.rsplit_once(':').map_or(address.value.as_str(), |(own, _)| own);
+    let own = own.trim_start_matches('[').trim_end_matches(']');
+    match at.line {
+        Some(line) if !unit.files().any(|file| *file == at.path) => {
+            let written = format!("{}={own}", host.value);
+            view.and_take_up(crate::rules::mend::replace_line(&at.path, line.get(), &written))
+        }
+        _ => format!("a person must name {own} in {at}"),
+    }
 }
