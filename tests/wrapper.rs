@@ -880,6 +880,15 @@ fn on_a_terminal(host: &Host) {
             on_pty("ready", "\\x03", &format!("trap : INT; golden -q {verb} on-int sleep=15; echo code $?"));
         assert!(said.contains("code 6"), "{verb}: {said}");
     }
+    // In the background it runs on, without what is typed.
+    for verb in ["job probe", "job --as-unit probe"] {
+        let said = on_pty(
+            "no such words",
+            "",
+            &format!("set -m; golden -q {verb} echo code=3 & wait $!; echo code $?"),
+        );
+        assert!(said.contains("code 3"), "{verb}: {said}");
+    }
     // The user itself keeps its terminal.
     let said = on_pty(
         "no such words",

@@ -143,9 +143,12 @@ fn detach(command: &mut Command) -> Result<Vec<Receiver<()>>, Refusal> {
         command.stderr(writer);
         output.push(told(pass_on(reader, std::io::stderr(), |_| {})));
     }
-    // SAFETY: the closure makes one system call and touches no memory of the parent.
+    // SAFETY: the closure makes two system calls and touches no memory of the parent.
     unsafe {
-        command.pre_exec(|| rustix::process::setsid().map(|_| ()).map_err(std::io::Error::from));
+        command.pre_exec(|| {
+            libc::signal(libc::SIGTTIN, libc::SIG_DFL);
+            rustix::process::setsid().map(|_| ()).map_err(std::io::Error::from)
+        });
     }
     Ok(output)
 }
@@ -155,8 +158,14 @@ pub(super) fn pipe() -> Result<(PipeReader, PipeWriter), Refusal> {
     std::io::pipe().map_err(|error| Refusal::new(format!("no pipe can be had: {error}")))
 }
 
-/// A pipe with what somebody types from now on.
+/// A pipe with what somebody types from now on; closed where golden runs in the background and may not ask.
+#[expect(unsafe_code, reason = "no safe binding of signal(2)")]
 pub(super) fn typed() -> Result<OwnedFd, Refusal> {
+    // SAFETY: one disposition of this process changes; no handler is installed for it. Ignored, a read in the
+    // background fails instead of stopping golden.
+    unsafe {
+        libc::signal(libc::SIGTTIN, libc::SIG_IGN);
+    }
     let (reader, writer) = pipe()?;
     // Ends with golden: a read of a terminal cannot be called off.
     let _ = pass_on(std::io::stdin(), writer, |_| {});
