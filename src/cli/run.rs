@@ -109,7 +109,7 @@ fn carry_out(
         return Err(Failure::new(format!("the contract has no service {service}")));
     };
     process::default_signals();
-    let caller = journal_name_of_caller();
+    let caller = name_of_caller();
     let accounts = identity::accounts()?;
     let identity = identity::named(&accounts, &service.user.value)?;
     let is_root = identity::admits(&identity, &accounts)?;
@@ -224,7 +224,12 @@ impl Ready<'_> {
         if !as_unit::checked(&self.words_of_preflight(job))? {
             return Ok(ExitCode::from(NOT_STARTED));
         }
-        let facts = preflight::look(&system, &self.contract);
+        // What is executed is what was judged: the look of the other process is over.
+        let preflight::Preflight { report, facts, .. } = preflight::check(&system, &self.contract);
+        if report.verdict() != Verdict::Compliant {
+            return Err(Failure::new(format!("{}: it changed while it was checked", self.service.name))
+                .hint("try again"));
+        }
         let environment = self.environment(how, &facts)?;
         let start = self.command(job, arguments, &environment, &facts)?;
         let unit_name = self.service.unit.value.as_str();
@@ -357,7 +362,7 @@ fn umask(service: &Service, facts: &HostFacts) -> u32 {
 }
 
 /// Who stands behind the call: the account, and through sudo the person.
-fn journal_name_of_caller() -> String {
+fn name_of_caller() -> String {
     let uid = rustix::process::getuid().as_raw();
     match std::env::var("SUDO_USER") {
         Ok(person) if uid == 0 => format!("uid {uid}, sudo of {}", person.escape_debug()),

@@ -53,11 +53,6 @@ pub struct Preflight {
     pub topics: Vec<Topic>,
 }
 
-/// Looks at what the checks need, and judges nothing.
-pub fn look(system: &dyn System, contract: &Contract) -> HostFacts {
-    gather(system, contract, selection(contract).needs(contract))
-}
-
 /// Looks at the host and judges it by a narrowed contract.
 pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
     let selection = selection(contract);
