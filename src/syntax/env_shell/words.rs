@@ -22,12 +22,18 @@ impl<'a> Shell<'a> {
         Some(c)
     }
 
+    /// Outside single quotes and comments a backslash at the end of a line is gone before words are looked for.
+    fn join_lines(&mut self) {
+        while self.rest().starts_with("\\\n") {
+            self.bump();
+            self.bump();
+        }
+    }
+
     fn skip_blanks_and_comment(&mut self) {
         loop {
-            if self.rest().starts_with("\\\n") {
-                self.bump();
-                self.bump();
-            } else if matches!(self.peek(), Some(' ' | '\t')) {
+            self.join_lines();
+            if matches!(self.peek(), Some(' ' | '\t')) {
                 self.bump();
             } else {
                 break;
@@ -111,7 +117,8 @@ impl<'a> Shell<'a> {
         if c == '=' && !in_value && !word.quoted && word.unknown.is_none() && is_valid_name(&word.text) {
             word.name_length = Some(word.text.len());
         }
-        if c == '~' && in_value && self.text[..self.at].ends_with(['=', ':']) {
+        let before = self.text[..self.at].trim_end_matches("\\\n");
+        if c == '~' && in_value && before.ends_with(['=', ':']) {
             word.unknown = Some("the shell puts a home directory for `~`".to_owned());
         }
         word.text.push(c);
@@ -176,6 +183,7 @@ impl<'a> Shell<'a> {
     fn dollar(&mut self, word: &mut Word, in_quotes: bool) -> Result<(), String> {
         self.bump();
         word.quoted = true;
+        self.join_lines();
         match self.peek() {
             Some('{') => self.braces(word),
             Some('(') => {
@@ -184,11 +192,8 @@ impl<'a> Shell<'a> {
                 Ok(())
             }
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                let rest = self.rest();
-                let length =
-                    rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-                self.at += length;
-                self.insert(word, &rest[..length]);
+                let name = self.name();
+                self.insert(word, &name);
                 Ok(())
             }
             Some(c @ ('0'..='9' | '$' | '?' | '!' | '#' | '@' | '*' | '-')) => {
@@ -201,13 +206,22 @@ impl<'a> Shell<'a> {
                 Err("a quote after `$`, which bash and dash read differently".to_owned())
             }
             Some('[') => Err("`$[`, which bash and dash read differently".to_owned()),
-            // `$` and a continued line: the name stands on the next one.
-            Some('\\') => Err("a backslash after `$`".to_owned()),
             _ => {
                 word.text.push('$');
                 Ok(())
             }
         }
+    }
+
+    /// The name that stands here; it may go on behind the end of a line.
+    fn name(&mut self) -> String {
+        let mut name = String::new();
+        while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+            name.push(c);
+            self.bump();
+            self.join_lines();
+        }
+        name
     }
 
     fn braces(&mut self, word: &mut Word) -> Result<(), String> {
