@@ -17,24 +17,48 @@ const PARAMETERS: &[&str] = &["appendonly", "bind", "protected-mode", "port"];
 /// Where Debian and most others keep it, when Redis itself does not say.
 const USUAL_CONFIG: &str = "/etc/redis/redis.conf";
 
+/// What each dependency's server answered, by the dependency's name.
+pub(super) type Answers = BTreeMap<Arc<str>, Observed<RedisAnswer>>;
+
+/// Asks the servers of the contract, which needs nothing that is known of a host already.
+pub(super) fn ask(worker: &Worker<'_>) -> Answers {
+    let dependencies = worker.ground.contract.dependencies.values();
+    let answers = dependencies.filter_map(|dependency| match &dependency.kind {
+        DependencyKind::Redis { address, password, .. } => {
+            let password = password.as_ref().map(|(file, key)| (&*file.value, &*key.value));
+            Some((dependency.name.clone(), ask_redis(worker, &address.value, password)))
+        }
+        _ => None,
+    });
+    answers.collect()
+}
+
 /// Looks at every dependency.
-pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> BTreeMap<Arc<str>, DependencyFacts> {
+pub(super) fn gather(
+    worker: &Worker<'_>,
+    mut answers: Answers,
+    pad: &mut Pad,
+) -> BTreeMap<Arc<str>, DependencyFacts> {
     let wanted = [Need::Servers, Need::ServerFiles, Need::Databases].iter().any(|need| worker.needs(*need));
     if !wanted {
         return BTreeMap::new();
     }
     let dependencies = worker.ground.contract.dependencies.values();
-    dependencies.map(|dependency| (dependency.name.clone(), look(worker, dependency, pad))).collect()
+    let looked = dependencies.map(|dependency| {
+        let answer = answers.remove(&dependency.name).unwrap_or(Observed::Absent);
+        (dependency.name.clone(), look(worker, dependency, answer, pad))
+    });
+    looked.collect()
 }
 
-fn look(worker: &Worker<'_>, dependency: &Dependency, pad: &mut Pad) -> DependencyFacts {
+fn look(
+    worker: &Worker<'_>,
+    dependency: &Dependency,
+    answer: Observed<RedisAnswer>,
+    pad: &mut Pad,
+) -> DependencyFacts {
     match &dependency.kind {
-        DependencyKind::Redis { address, password, .. } => {
-            let answer = ask_redis(
-                worker,
-                &address.value,
-                password.as_ref().map(|(file, key)| (&*file.value, &*key.value)),
-            );
+        DependencyKind::Redis { address, .. } => {
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
             let config_file = config_file(&answer);
             let written = match worker.needs(Need::ServerFiles) {

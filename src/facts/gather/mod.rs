@@ -1,7 +1,8 @@
 //! Fills the facts through the door to the world: what the rules need, no more, each thing once.
 //!
 //! One gatherer a family. Services are independent of each other, so they are gathered on all processors;
-//! each worker has its own [`Pad`] of observations, and the pads are laid together at the end.
+//! each worker has its own [`Pad`] of observations, and the pads are laid together at the end. While
+//! systemd answers, the rest of the host is looked at.
 
 mod accounts;
 mod dependencies;
@@ -15,10 +16,13 @@ mod units;
 mod venvs;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::unit::OWN_PROGRAMS;
-use super::{EnvFileFacts, HostFacts, Need, Needs, ProgramFacts, SCHEMA, UnitFacts, VenvFacts};
+use super::{
+    EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, SCHEMA, SudoersFiles,
+    UnitFacts, VenvFacts,
+};
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
 use crate::syntax::version::SystemdVersion;
@@ -54,29 +58,32 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     };
     let accounts = accounts::accounts(system);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
-    let index = units::Index::read(system, &walker, needs);
-    let ground = Ground { system, contract, needs, version, index: &index, accounts: &accounts };
+    let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
     let worker = Worker { ground: &ground, walker };
-    let mut pad = gather_services(&worker);
-
-    if needs.has(Need::Units) {
-        units::gather_others(&worker, &mut pad);
-        for path in OWN_PROGRAMS {
-            pad.look(&worker, path);
+    let bus = system.ask().filter(|_| needs.has(Need::Bus));
+    let (mut pad, host) = std::thread::scope(|scope| {
+        // systemd takes its time to answer; without it a second thread costs what it saves.
+        let host = bus.map(|_| scope.spawn(|| HostPart::gather(&Worker::new(&ground))));
+        let mut pad = gather_services(&worker);
+        if needs.has(Need::Units) {
+            units::gather_others(&worker, &mut pad);
+            for path in OWN_PROGRAMS {
+                pad.look(&worker, path);
+            }
         }
-    }
-    let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
-    let states = std::thread::scope(|scope| {
-        // systemd answers while files are read.
-        let ask = system.ask().filter(|_| needs.has(Need::Bus));
-        let asked = ask.map(|ask| scope.spawn(|| units::ask_systemd(ask, &names)));
-        gather_host(&worker, &mut facts, &mut pad);
-        asked.map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        if let Some(ask) = bus {
+            let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
+            let states = units::ask_systemd(ask, &names);
+            units::take_states(&worker, states, &mut pad, &mut facts.processes);
+        }
+        let host = host.map(|host| host.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        (pad, host.unwrap_or_else(|| HostPart::gather(&worker)))
     });
-    if let Some(states) = states {
-        units::take_states(&worker, states, &mut pad, &mut facts.processes);
-    }
-    facts.dependencies = dependencies::gather(&worker, &mut pad);
+    pad.take(host.pad);
+    facts.sudoers = host.sudoers;
+    facts.logs = host.logs;
+    facts.repository = host.repository;
+    facts.dependencies = dependencies::gather(&worker, host.answers, &mut pad);
     facts.named_servers = dependencies::named(&worker, &pad);
     facts.contract_files = places::contract_files(&worker);
 
@@ -91,31 +98,50 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts
 }
 
-/// What of the host is no unit and no service.
-fn gather_host(worker: &Worker<'_>, facts: &mut HostFacts, pad: &mut Pad) {
-    if worker.needs(Need::Sudo) {
-        facts.sudoers = accounts::sudoers(worker);
-    }
-    if worker.needs(Need::Places) {
-        places::gather(worker, pad);
-    }
-    if worker.needs(Need::Logs) {
-        facts.logs = Some(logs::gather(worker, pad));
-    }
-    if [Need::Repository, Need::Clones, Need::Sources].iter().any(|need| worker.needs(*need)) {
-        facts.repository = repository::gather(worker, pad);
+/// What of the host is no unit and no service: looked at, and its servers asked, while those are.
+struct HostPart {
+    pad: Pad,
+    sudoers: Observed<SudoersFiles>,
+    logs: Option<LogFacts>,
+    repository: Option<RepositoryFacts>,
+    answers: dependencies::Answers,
+}
+
+impl HostPart {
+    fn gather(worker: &Worker<'_>) -> Self {
+        let mut pad = Pad::default();
+        let answers = dependencies::ask(worker);
+        let sudoers = match worker.needs(Need::Sudo) {
+            true => accounts::sudoers(worker),
+            false => Observed::Absent,
+        };
+        if worker.needs(Need::Places) {
+            places::gather(worker, &mut pad);
+        }
+        let logs = worker.needs(Need::Logs).then(|| logs::gather(worker, &mut pad));
+        let repository = match [Need::Repository, Need::Clones, Need::Sources] {
+            any if any.iter().any(|need| worker.needs(*need)) => repository::gather(worker, &mut pad),
+            _ => None,
+        };
+        Self { pad, sudoers, logs, repository, answers }
     }
 }
 
 /// What every gatherer stands on.
-#[derive(Clone, Copy)]
 struct Ground<'a> {
     system: &'a (dyn System + 'a),
     contract: &'a Contract,
     needs: Needs,
     version: SystemdVersion,
-    index: &'a units::Index,
+    index: OnceLock<units::Index>,
     accounts: &'a Observed<crate::syntax::accounts::Accounts>,
+}
+
+impl Ground<'_> {
+    /// The unit directories, listed by whoever needs them first.
+    fn index(&self) -> &units::Index {
+        self.index.get_or_init(|| units::Index::read(self.system, &Walker::new(self.system), self.needs))
+    }
 }
 
 /// One worker: the common ground and a walker of its own.

@@ -303,7 +303,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
     if !worker.needs(Need::Fragments) || pad.units.contains_key(name) {
         return;
     }
-    let index = worker.ground.index;
+    let index = worker.ground.index();
     let effective = match index.unread.first() {
         Some(why) => Observed::Unreadable(format!("a unit directory could not be listed: {why}")),
         None => effective(worker, name).map(Arc::new),
@@ -329,7 +329,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
 
 /// The paths of all drop-in directories of a unit with these names.
 fn drop_in_directories(worker: &Worker<'_>, names: &[String]) -> Vec<Arc<str>> {
-    let index = worker.ground.index;
+    let index = worker.ground.index();
     let names: Vec<UnitName> = names.iter().filter_map(|name| UnitName::parse(name).ok()).collect();
     let mut found = Vec::new();
     for name in search::drop_in_directories(&names).into_iter().flatten() {
@@ -358,7 +358,7 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let Ok(unit_name) = UnitName::parse(name) else {
         return Observed::Unreadable(format!("{name:?} is no unit name"));
     };
-    let index = worker.ground.index;
+    let index = worker.ground.index();
     let Some((own, path)) = index.resolve(&unit_name) else {
         return Observed::Found(EffectiveUnit::not_found(&unit_name));
     };
@@ -457,7 +457,7 @@ fn drop_ins(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<UnitFile>, St
 }
 
 fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>, String> {
-    let index = worker.ground.index;
+    let index = worker.ground.index();
     let mut listed = Vec::new();
     for (group, directories) in search::drop_in_directories(names).into_iter().enumerate() {
         for directory_name in directories {
@@ -481,7 +481,7 @@ fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>,
 
 /// The real path of a drop-in directory, if it is one.
 fn drop_in_directory(worker: &Worker<'_>, rank: usize, name: &str) -> Result<Option<String>, String> {
-    let index = worker.ground.index;
+    let index = worker.ground.index();
     let path = format!("{}/{name}", index.directories[rank].1);
     let lookup = worker.walker.lookup(&path);
     let Some(step) = lookup.node().map_err(|undecided| undecided.why)? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Files below a root directory. The kernel is asked with openat2(2) and RESOLVE_IN_ROOT, so that even a
 //! tree that changes under our feet cannot lead a look out of its root, and with NO_MAGICLINKS, so that
-//! `/proc` cannot either.
+//! `/proc` cannot either. There is nothing out of the running host's own root: what only looks at a node there
+//! is a single call.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat2, readlinkat, statat,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, lstat, openat2, readlinkat, statat,
 };
 use rustix::io::{Errno, read, retry_on_intr};
 
@@ -108,6 +109,12 @@ const SMALLEST_READ: usize = 4096;
 
 impl Look for DiskSystem {
     fn node(&self, path: &str) -> Observed<(Meta, Option<Arc<str>>)> {
+        if self.live.is_some() {
+            match lstat(path).map(|stat| meta(&stat)) {
+                Ok(Meta { kind: NodeKind::Link, .. }) => {}
+                found => return observe(found.map(|meta| (meta, None))),
+            }
+        }
         observe(self.open_node(path, OFlags::PATH).and_then(|fd| {
             let meta = meta(&fstat(&fd)?);
             let target = match meta.kind {
@@ -132,7 +139,7 @@ impl Look for DiskSystem {
         let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
         observe(opened.and_then(|fd| {
             let mut names = Vec::new();
-            for entry in rustix::fs::Dir::read_from(&fd)? {
+            for entry in rustix::fs::Dir::new(fd)? {
                 let name = entry?.file_name().to_string_lossy().into_owned();
                 if name != "." && name != ".." {
                     names.push(name);
@@ -147,22 +154,24 @@ impl Look for DiskSystem {
         let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
         observe(opened.and_then(|fd| {
             let mut entries = Vec::new();
-            for entry in rustix::fs::Dir::read_from(&fd)? {
+            let mut directory = rustix::fs::Dir::new(fd)?;
+            while let Some(entry) = directory.read() {
                 let entry = entry?;
+                let fd = directory.fd()?;
                 let name = entry.file_name().to_string_lossy();
                 if name == "." || name == ".." {
                     continue;
                 }
                 // Some file systems do not keep the type in the directory.
                 let kind = match entry.file_type() {
-                    FileType::Unknown => match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                    FileType::Unknown => match statat(fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                         Ok(stat) => meta(&stat).kind,
                         Err(_) => NodeKind::Special,
                     },
                     known => kind(known),
                 };
                 let target = match kind {
-                    NodeKind::Link => readlinkat(&fd, entry.file_name(), Vec::new()).ok(),
+                    NodeKind::Link => readlinkat(fd, entry.file_name(), Vec::new()).ok(),
                     _ => None,
                 };
                 let target = target.map(|target| target.to_string_lossy().into());
