@@ -14,6 +14,7 @@ pub mod demand;
 mod document;
 mod error;
 mod placeholder;
+pub mod provision;
 mod read;
 mod reader;
 mod safety;
@@ -30,6 +31,7 @@ mod words;
 
 pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
 pub use error::ContractError;
+pub use provision::{Health, Provision, ServiceProvision};
 pub use safety::{Gate, Rollback, Safety, Scoreboard, Telemetry};
 pub use service::{CommandDemand, EnvFileDemand, Job, JobProgram, Kind, Service};
 pub use types::*;

@@ -25,7 +25,7 @@ macro_rules! tables {
 tables! {
     ROOT "the contract" [
         "schema" "extends" "contract" "changes" "layout" "identity" "runtime" "venvs" "env" "repository"
-        "unit" "kinds" "dependencies" "services" "jobs" "safety" "checklist" "rules" "waivers"
+        "unit" "kinds" "dependencies" "provision" "services" "jobs" "safety" "checklist" "rules" "waivers"
     ]
     CONTRACT "contract" ["name" "version" "effective" "next_review" "authority"]
     CHANGE "changes" ["version" "date" "text"]
@@ -52,8 +52,14 @@ tables! {
     PASSWORD "password" ["file" "key"]
     SERVICE "services.*" [
         "title" "kind" "timer" "user" "group" "venv" "command" "exact" "env_files"
-        "working_directory" "requires" "after" "writes" "unit" "variables"
+        "working_directory" "requires" "after" "writes" "unit" "variables" "provision"
     ]
+    PROVISION "provision" [
+        "packages" "home" "golden" "interpreter" "wheelhouse" "requirements" "branch" "audit" "variables" "unit"
+    ]
+    SERVICE_PROVISION "services.*.provision" ["rendered" "start" "schedule" "variables" "unit" "health"]
+    WRITTEN "provision.unit" ["Unit" "Service" "Install"]
+    HEALTH "health" ["active_for" "tcp" "http"]
     ENV_FILE "env_files" ["path" "secret" "owner" "group" "mode" "overrides"]
     JOB "jobs.*" [
         "service" "script" "built_in" "replaces" "needs" "single_flight" "time_limit" "make_target"

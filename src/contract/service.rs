@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{SettingDemand, VariableDemand};
+use super::{ServiceProvision, SettingDemand, VariableDemand};
 use crate::model::{Location, Stated};
 
 /// What sort of thing a service is. The kind decides which rules concern it and which demands it starts
@@ -68,8 +68,36 @@ pub struct Service {
     pub variables: Vec<Arc<VariableDemand>>,
     /// Directories it must be able to write.
     pub writes: Vec<Stated<String>>,
+    /// What is written for it where a demand leaves a choice.
+    pub provision: Arc<ServiceProvision>,
     /// Where it begins in the contract.
     pub at: Location,
+}
+
+impl Service {
+    /// The path of a program of the contract: a relative one lies in the venv.
+    pub fn program(&self, program: &str) -> String {
+        match &self.venv {
+            Some(venv) if !program.contains('/') => format!("{}/bin/{program}", venv.value),
+            Some(venv) if !program.starts_with('/') => format!("{}/{program}", venv.value),
+            _ => program.to_owned(),
+        }
+    }
+
+    /// A command of the contract as an Exec line has it.
+    pub fn exec_line(&self, command: &CommandDemand) -> String {
+        let Some((program, arguments)) = command.words.split_first() else { return String::new() };
+        let program = self.program(program);
+        let words = std::iter::once(program.as_str()).chain(arguments.iter().map(String::as_str));
+        words.map(exec_word).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word as an Exec line must write it (systemd.service(5), *Command lines*).
+fn exec_word(word: &str) -> String {
+    let text = word.replace('\\', r"\\").replace('%', "%%").replace('$', "$$").replace('"', "\\\"");
+    let plain = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "'\";".contains(c));
+    if plain { text } else { format!("\"{text}\"") }
 }
 
 /// What ExecStart must run. A relative first word lives in the venv's `bin/`.

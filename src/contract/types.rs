@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::{Job, Safety, Service};
+use super::{Job, Provision, Safety, Service};
 use crate::model::{Location, Section, Severity, Stated, Subject};
 
 /// A validated contract. Nothing in it contradicts itself.
@@ -41,6 +41,8 @@ pub struct Contract {
     pub forbidden: Vec<Forbidden>,
     /// Section E by name.
     pub dependencies: BTreeMap<Arc<str>, Dependency>,
+    /// What is written where a demand leaves a choice.
+    pub provision: Provision,
     /// Every service in the order of the file.
     pub services: Vec<Service>,
     /// Every job in the order of the file.

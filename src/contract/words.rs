@@ -62,6 +62,15 @@ pub(super) fn account(text: &str) -> Result<String, Wrong> {
     wrong(format!("{text:?} is no name of a user or group"), "write the account's name, such as \"www-data\"")
 }
 
+/// A package of Debian (deb-control(5)).
+pub(super) fn package(text: &str) -> Result<String, Wrong> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    if text.len() >= 2 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    wrong(format!("{text:?} is no name of a package"), "write such as \"redis-server\"")
+}
+
 /// A variable of an environment.
 pub(super) fn variable(text: &str) -> Result<String, Wrong> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

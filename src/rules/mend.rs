@@ -64,30 +64,6 @@ fn is_drop_in(path: &str) -> bool {
     path.rsplit('/').nth(1).is_some_and(|directory| directory.ends_with(".d"))
 }
 
-/// The path of a program of the contract: a relative one lies in the service's venv.
-pub fn program_path(program: &str, service: &Service) -> String {
-    match &service.venv {
-        Some(venv) if !program.contains('/') => format!("{}/bin/{program}", venv.value),
-        Some(venv) if !program.starts_with('/') => format!("{}/{program}", venv.value),
-        _ => program.to_owned(),
-    }
-}
-
-/// The demanded command as a line of a unit.
-pub fn command_line(demanded: &CommandDemand, service: &Service) -> String {
-    let Some((program, arguments)) = demanded.words.split_first() else { return String::new() };
-    let program = program_path(program, service);
-    let words = std::iter::once(program.as_str()).chain(arguments.iter().map(String::as_str));
-    words.map(exec_word).collect::<Vec<_>>().join(" ")
-}
-
-/// A word as an Exec line must write it.
-fn exec_word(word: &str) -> String {
-    let text = word.replace('\\', r"\\").replace('%', "%%").replace('$', "$$").replace('"', "\\\"");
-    let plain = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "'\";".contains(c));
-    if plain { text } else { format!("\"{text}\"") }
-}
-
 impl ServiceView<'_> {
     /// What makes systemd and, for a service that runs, the process take up what is written.
     pub fn take_up(&self) -> String {
@@ -199,7 +175,7 @@ impl ServiceView<'_> {
         demanded: &CommandDemand,
         setting: Option<&Setting>,
     ) -> String {
-        let line = command_line(demanded, self.service);
+        let line = self.service.exec_line(demanded);
         match setting {
             None => self.mend_by_adding(unit, "Service", &[format!("ExecStart={line}")]),
             Some(setting) if unit.assignments("Service", "ExecStart").count() == 1 => {

@@ -4,6 +4,7 @@
 //! root and a host in memory; and [`Ask`] for what only a running host answers. (Changing a host is a third
 //! leaf that belongs to plans alone.)
 
+pub mod act;
 pub mod manifest;
 pub mod memory;
 pub mod os;

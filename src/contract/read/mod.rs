@@ -8,6 +8,7 @@ mod forbidden;
 mod jobs;
 mod places;
 mod policies;
+mod provision;
 mod safety;
 mod services;
 mod variables;
@@ -42,6 +43,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.repository = policies::repository(cx, root, &contract.layout);
     contract.forbidden = forbidden::forbidden(cx, root);
     contract.dependencies = dependencies::dependencies(cx, root);
+    contract.provision = provision::provision(cx, root, &contract.venvs);
     contract.services = services::services(cx, root, &contract);
     contract.jobs = jobs::jobs(cx, root, &contract);
     contract.safety = safety::safety(cx, root, &contract);
@@ -76,6 +78,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         venvs: Default::default(),
         forbidden: Vec::new(),
         dependencies: Default::default(),
+        provision: super::Provision::nothing(&at),
         services: Vec::new(),
         jobs: Vec::new(),
         waivers: Vec::new(),

@@ -10,8 +10,8 @@ use super::{Cx, Fields, name};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Node, Value};
 use crate::contract::{
-    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Kind, Service, SettingDemand, VariableDemand,
-    schema, words,
+    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Kind, Service, ServiceProvision, SettingDemand,
+    VariableDemand, schema, words,
 };
 use crate::model::{Severity, Stated};
 
@@ -68,7 +68,7 @@ pub(super) fn services<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>, contract: &Co
     }
     let units: HashMap<&str, &str> =
         drafts.iter().map(|draft| (draft.name.as_ref(), draft.unit.value.as_str())).collect();
-    let around = Around { contract, kinds: &kinds, units: &units };
+    let around = Around { contract, kinds: &kinds, units: &units, nothing: Arc::default() };
     drafts.iter().map(|draft| around.service(cx, draft)).collect()
 }
 
@@ -143,6 +143,8 @@ struct Around<'c> {
     contract: &'c Contract,
     kinds: &'c BTreeMap<Kind, KindLayer>,
     units: &'c HashMap<&'c str, &'c str>,
+    /// Shared by the services that provision nothing of their own.
+    nothing: Arc<ServiceProvision>,
 }
 
 impl Around<'_> {
@@ -174,7 +176,8 @@ impl Around<'_> {
             user: account_of(cx, "user", |layer| layer.user.as_ref(), &identity.user),
             group: account_of(cx, "group", |layer| layer.group.as_ref(), &identity.group),
             venv: self.venv(cx, draft),
-            command: command(cx, draft),
+            command: command(cx, draft, fields, "command"),
+            provision: provision(cx, draft, &self.nothing),
             working_directory: working_directory(&settings),
             writes: fields.list(cx, "writes", |cx, item, key| path_of(cx, item, key, &words)),
             variables: self.variables(cx, draft, &env_files),
@@ -370,27 +373,45 @@ fn timer<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
     is_timed.then(|| named.unwrap_or_else(namesake))
 }
 
+/// `[services.NAME.provision]`
+fn provision<'a>(
+    cx: &mut Cx<'a>,
+    draft: &Draft<'_, 'a>,
+    nothing: &Arc<ServiceProvision>,
+) -> Arc<ServiceProvision> {
+    let Some(entry) = draft.fields.get("provision") else { return nothing.clone() };
+    let keys = &schema::SERVICE_PROVISION;
+    let Some(fields) = cx.fields(&entry.node, entry.at, &draft.name, keys) else { return nothing.clone() };
+    let start = command(cx, draft, &fields, "start");
+    Arc::new(ServiceProvision { start, ..super::provision::of_service(cx, &fields) })
+}
+
 /// `command = ["program", "argument"]`
-fn command<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<CommandDemand> {
-    let fields = &draft.fields;
-    let exact = fields.opt(cx, "exact", Cx::boolean);
-    let Some(entry) = fields.get("command") else {
+fn command<'a>(
+    cx: &mut Cx<'a>,
+    draft: &Draft<'_, 'a>,
+    fields: &Fields<'_, 'a>,
+    key: &'static str,
+) -> Option<CommandDemand> {
+    let is_demand = key == "command";
+    let exact = if is_demand { fields.opt(cx, "exact", Cx::boolean) } else { None };
+    let Some(entry) = fields.get(key) else {
         if let Some(exact) = exact {
             cx.error_at(&exact.at, "`exact` without a `command` means nothing", "add the command");
         }
         return None;
     };
-    let words = fields.list(cx, "command", |cx, item, key| match &item.value {
+    let words = fields.list(cx, key, |cx, item, key| match &item.value {
         Value::Text(text) if text.is_empty() => Some(String::new()),
         _ => service_text(cx, item, key).map(|text| fill(&text.value, &draft.words()).into_owned()),
     });
     let Some(program) = words.first() else {
         if matches!(&entry.node.value, Value::List(items) if items.is_empty()) {
-            cx.error(entry.node.span, "`command` is empty", "name the program, then its arguments");
+            cx.error(entry.node.span, format!("`{key}` is empty"), "name the program, then its arguments");
         }
         return None;
     };
-    let at_home = fields.get("venv").is_some();
+    let at_home = draft.fields.get("venv").is_some();
     if program.is_empty() || program.contains('/') && !program.starts_with('/') {
         let message = format!("{program:?} cannot be a program");
         cx.error(entry.node.span, message, "write the name of a program of the venv, or a whole path");

@@ -1,7 +1,7 @@
 //! `ExecStart=` against the contract's command.
 
 use crate::facts::start::{Started, base_name, commands, is_python, simplified};
-use crate::rules::mend::{command_line, program_path};
+
 use crate::rules::prelude::*;
 use crate::syntax::command_line::Command;
 
@@ -58,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
     if right >= 1 && (right == started.len() || !demanded.exact) {
         return Ok(Outcome::Pass);
     }
-    let expected = command_line(demanded, view.service);
+    let expected = view.service.exec_line(demanded);
     let offending: Option<&Started> =
         started.iter().rfind(|started| !runs(&started.command, demanded, view.service));
     let location = offending.map_or_else(|| unit.location(), |started| started.setting.at.clone());
@@ -75,7 +75,7 @@ fn check(view: &ServiceView) -> Ruling {
 fn runs(command: &Command, demanded: &CommandDemand, service: &Service) -> bool {
     let Some((program, arguments)) = demanded.words.split_first() else { return true };
     let found = simplified(&command.program);
-    let wanted = program_path(program, service);
+    let wanted = service.program(program);
     let directory = |path: &str| path.rsplit_once('/').map(|(directory, _)| directory.to_owned());
     let both_python = is_python(base_name(&wanted)) && is_python(base_name(&found));
     let same = found == wanted

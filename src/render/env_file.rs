@@ -1,0 +1,157 @@
+//! Env files. Values of secrets are never written: their names are, as comments, so that a person sees what is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Artefact, Gap, HostFile, What, header, rendered};
+use crate::contract::{Contract, EnvFileDemand, Service, VariableDemand, VariableForm};
+use crate::model::Severity;
+use crate::syntax::glob;
+
+/// What belongs into one file.
+struct File<'c> {
+    demand: &'c EnvFileDemand,
+    /// Services that read it.
+    readers: Vec<&'c Service>,
+    /// Variable to its value.
+    values: BTreeMap<String, String>,
+    /// Variables that only a person can fill in.
+    secrets: BTreeSet<String>,
+}
+
+/// Every env file of the contract, in the order in which services name them.
+pub(super) fn artefacts(contract: &Contract, gaps: &mut Vec<Gap>) -> Vec<Artefact> {
+    let mut files: Vec<File<'_>> = Vec::new();
+    for service in rendered(contract) {
+        for demand in &service.env_files {
+            match files.iter_mut().find(|file| file.demand.path == demand.path) {
+                Some(file) => file.readers.push(service),
+                None => files.push(File {
+                    demand,
+                    readers: vec![service],
+                    values: BTreeMap::new(),
+                    secrets: BTreeSet::new(),
+                }),
+            }
+        }
+    }
+    for service in rendered(contract).filter(|service| !service.env_files.is_empty()) {
+        for (name, value) in values(contract, service, gaps) {
+            place(contract, service, &mut files, &name, value);
+        }
+    }
+    files.into_iter().map(|file| artefact(contract, file)).collect()
+}
+
+/// The variables of a service; `None` for what only a person can fill in.
+fn values(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> BTreeMap<String, Option<String>> {
+    let provision = &contract.provision;
+    let mut values = BTreeMap::new();
+    for name in provision.variables(service) {
+        values.insert(name.to_string(), provision.variable(service, name));
+    }
+    for demand in &service.variables {
+        let name = demand.name.as_ref();
+        if let Some(value) = of_demand(demand, values.get(name).cloned().flatten()) {
+            values.insert(name.to_owned(), Some(value));
+        } else if demand.form == VariableForm::Absent {
+            values.remove(name);
+        } else if is_secret(contract, name) {
+            values.insert(name.to_owned(), None);
+        } else if demand.severity == Severity::Must {
+            gaps.push(Gap {
+                at: demand.at.clone(),
+                message: format!("{name} of {} must be set, and nothing says to what", service.name),
+                way_out: format!("add `{name} = \"…\"` to [provision.variables]"),
+            });
+        }
+    }
+    values
+}
+
+fn of_demand(demand: &VariableDemand, own: Option<String>) -> Option<String> {
+    match &demand.form {
+        VariableForm::Equals(value) => Some(value.clone()),
+        VariableForm::OneOf(values) => own.or_else(|| values.first().cloned()),
+        VariableForm::Integer { min, .. } => own.or_else(|| (*min != i64::MIN).then(|| min.to_string())),
+        VariableForm::Path { under } => own.or_else(|| under.clone()),
+        VariableForm::Present => own,
+        VariableForm::Absent => None,
+    }
+}
+
+fn is_secret(contract: &Contract, name: &str) -> bool {
+    contract.env.secret_names.value.iter().any(|pattern| glob::matches(pattern, name))
+}
+
+/// Puts a variable into the first file in which every reader has the same value: what is common goes into the shared
+/// file, what is a service's own into its own. A secret belongs into a secret file alone.
+fn place(contract: &Contract, service: &Service, files: &mut [File<'_>], name: &str, value: Option<String>) {
+    let agreed = |file: &File<'_>| {
+        file.readers.iter().all(|reader| {
+            let other = match contract.provision.variable(reader, name) {
+                Some(own) => Some(own),
+                None => {
+                    let demand = reader.variables.iter().find(|demand| *demand.name == *name);
+                    demand.and_then(|demand| of_demand(demand, None))
+                }
+            };
+            reader.name == service.name || other == value
+        })
+    };
+    let of_service = |file: &File<'_>| service.env_files.iter().any(|own| own.path == file.demand.path);
+    let fits = |file: &File<'_>| of_service(file) && file.demand.secret == value.is_none();
+    let mut fitting = files.iter().enumerate().filter(|(_, file)| fits(file));
+    let index = fitting.clone().find(|(_, file)| agreed(file)).or_else(|| fitting.next_back());
+    let Some(index) = index.map(|(index, _)| index) else { return };
+    match value {
+        Some(value) => {
+            files[index].values.insert(name.to_owned(), value);
+        }
+        None => {
+            files[index].secrets.insert(name.to_owned());
+        }
+    }
+}
+
+fn artefact(contract: &Contract, file: File<'_>) -> Artefact {
+    let demand = file.demand;
+    let readers: Vec<&str> = file.readers.iter().map(|service| service.name.as_ref()).collect();
+    let what = format!("Environment of {}, read by systemd and never by a shell", readers.join(", "));
+    let mut text = header(contract, &what);
+    if !demand.secret {
+        text.push_str("# No secrets here.\n");
+    }
+    for (name, value) in &file.values {
+        text.push_str(&format!("{name}={}\n", written(value)));
+    }
+    for name in &file.secrets {
+        text.push_str(&format!("# {name}= is due: a person must write its value here\n"));
+    }
+    let name = demand.path.rsplit('/').next().unwrap_or(&demand.path);
+    let policy = &contract.env;
+    Artefact {
+        what: What::Env,
+        in_repository: Some(format!("systemd/env/{name}.example")),
+        on_host: Some(HostFile {
+            path: demand.path.clone(),
+            owner: demand.owner.clone().unwrap_or_else(|| policy.owner.value.clone()),
+            group: demand.group.clone().unwrap_or_else(|| policy.group.value.clone()),
+        }),
+        mode: demand.mode.unwrap_or(policy.mode.value),
+        content: text,
+    }
+}
+
+/// A value as systemd and a shell both read it: bare where nothing in it means anything, else in single quotes; one
+/// with a single quote in it in double quotes.
+pub(crate) fn written(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if value.chars().all(plain) {
+        return value.to_owned();
+    }
+    if !value.contains('\'') {
+        return format!("'{value}'");
+    }
+    let escape = |c: char| if "\"\\$`".contains(c) { format!("\\{c}") } else { c.to_string() };
+    format!("\"{}\"", value.chars().map(escape).collect::<String>())
+}

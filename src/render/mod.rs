@@ -1,0 +1,143 @@
+//! Artefacts from the contract: what lies on a host and in a governed repository because the contract says so, and
+//! is written by nobody's hand. Pure: a contract goes in, texts with their places come out.
+//!
+//! A demand that leaves no choice is written as it stands; where it leaves one, `[provision]` decides. What neither
+//! decides is a [`Gap`]: it is named, with the key that fills it, and nothing is rendered in its place.
+
+mod env_file;
+mod host;
+mod repository;
+mod unit;
+
+use std::sync::Arc;
+
+use crate::contract::{Contract, Service};
+use crate::model::Location;
+
+/// A file that the contract makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artefact {
+    /// Its name in a selection: `units`, `env`, `makefile` …
+    pub what: What,
+    /// Where it lies in a governed repository, relative to it.
+    pub in_repository: Option<String>,
+    /// Where it lies on a host.
+    pub on_host: Option<HostFile>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its whole text.
+    pub content: String,
+}
+
+/// A file of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFile {
+    /// Absolute.
+    pub path: String,
+    /// Its owner by name.
+    pub owner: String,
+    /// Its group by name.
+    pub group: String,
+}
+
+/// Sorts of artefacts, as a selection names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Unit files of services and of their timers.
+    Units,
+    /// Env files; values of secrets never.
+    Env,
+    /// sysusers.d(5), tmpfiles.d(5) and logrotate(8).
+    Host,
+    /// The daily audit: a timer and its service.
+    Audit,
+    /// The Makefile, whose targets call jobs through the wrapper.
+    Makefile,
+    /// `ops/run.sh`, or however the contract calls it.
+    Wrapper,
+}
+
+impl What {
+    /// Every sort with its word.
+    pub const ALL: [(&'static str, What); 6] = [
+        ("units", What::Units),
+        ("env", What::Env),
+        ("host", What::Host),
+        ("audit", What::Audit),
+        ("makefile", What::Makefile),
+        ("wrapper", What::Wrapper),
+    ];
+}
+
+/// Something that neither a demand nor `[provision]` decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The line that leaves it open.
+    pub at: Location,
+    /// What is open.
+    pub message: String,
+    /// The key that fills it.
+    pub way_out: String,
+}
+
+/// Everything that a contract makes, in the order in which a host needs it; or all of its gaps.
+pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
+    let mut all = vec![];
+    let mut gaps = Vec::new();
+    all.extend(host::artefacts(contract));
+    all.extend(env_file::artefacts(contract, &mut gaps));
+    for service in rendered(contract) {
+        all.extend(unit::artefacts(contract, service, &mut gaps));
+    }
+    all.extend(host::audit(contract));
+    all.extend(repository::artefacts(contract));
+    if gaps.is_empty() { Ok(all) } else { Err(gaps) }
+}
+
+/// Services whose units golden writes.
+pub fn rendered(contract: &Contract) -> impl Iterator<Item = &Service> {
+    contract.services.iter().filter(|service| {
+        service.kind.value != crate::contract::Kind::Draft && !service.provision.kept_elsewhere
+    })
+}
+
+/// The first lines of everything that is rendered; `#` begins a comment in all of it.
+fn header(contract: &Contract, what: &str) -> String {
+    format!(
+        "# {what}\n# Written by `golden render` from the contract {} {}; change that, not this file.\n",
+        contract.name.value, contract.version.value,
+    )
+}
+
+/// The name under which the system's own files go: that of its contract, as a file name.
+fn system_name(contract: &Contract) -> Arc<str> {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '-' };
+    contract.name.value.chars().map(safe).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built_in() -> Contract {
+        Contract::built_in()
+    }
+
+    #[test]
+    fn the_built_in_contract_leaves_no_gap() {
+        let all = artefacts(&built_in()).unwrap();
+        let paths: Vec<&str> =
+            all.iter().filter_map(|one| Some(one.on_host.as_ref()?.path.as_str())).collect();
+        for wanted in [
+            "/etc/systemd/system/quantum-ai-engine.service",
+            "/etc/quantum/backend.env",
+            "/etc/sysusers.d/quantum.conf",
+        ] {
+            assert!(paths.contains(&wanted), "{wanted} not in {paths:?}");
+        }
+        for one in &all {
+            assert!(one.content.ends_with('\n') && !one.content.contains("\n\n\n"), "{one:?}");
+            assert!(!one.content.lines().any(|line| line.ends_with(' ')), "{}", one.content);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Unit files: what is demanded of the effective unit, written down.
+
+use std::collections::BTreeMap;
+
+use super::{Artefact, Gap, HostFile, What, header};
+use crate::contract::{Contract, Form, Kind, Service, SettingDemand};
+use crate::model::Severity;
+
+/// The order in which people expect settings; others follow by name.
+const ORDER: &[&str] = &[
+    "Description",
+    "Documentation",
+    "After",
+    "Before",
+    "Wants",
+    "Requires",
+    "BindsTo",
+    "PartOf",
+    "StartLimitIntervalSec",
+    "StartLimitBurst",
+    "Type",
+    "User",
+    "Group",
+    "WorkingDirectory",
+    "EnvironmentFile",
+    "ExecStartPre",
+    "ExecStart",
+    "Restart",
+    "RestartSec",
+    "RemainAfterExit",
+    "StandardOutput",
+    "StandardError",
+    "SyslogIdentifier",
+    "NoNewPrivileges",
+    "PrivateTmp",
+    "ProtectSystem",
+    "ProtectHome",
+    "ReadWritePaths",
+    "MemoryMax",
+    "CPUQuota",
+    "WantedBy",
+];
+
+/// Settings whose value is a list of words, so that demanded and written words are laid together.
+const LISTS: &[&str] = &["After", "Before", "Wants", "Requires", "BindsTo", "WantedBy", "ReadWritePaths"];
+
+/// The unit of a service, and its timer.
+pub(super) fn artefacts(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> Vec<Artefact> {
+    let mut all = vec![artefact(&service.unit.value, unit(contract, service, gaps))];
+    if let Some(timer) = &service.timer {
+        match &service.provision.schedule {
+            Some(schedule) => {
+                all.push(artefact(&timer.value, timer_text(contract, service, &schedule.value)))
+            }
+            None => gaps.push(Gap {
+                at: service.at.clone(),
+                message: format!("nothing says when {} starts {}", timer.value, service.name),
+                way_out: format!("add `schedule = \"daily\"` to [services.{}.provision]", service.name),
+            }),
+        }
+    }
+    all
+}
+
+fn artefact(name: &str, content: String) -> Artefact {
+    Artefact {
+        what: What::Units,
+        in_repository: Some(format!("systemd/units/{name}")),
+        on_host: Some(HostFile {
+            path: format!("/etc/systemd/system/{name}"),
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+        }),
+        mode: 0o644,
+        content,
+    }
+}
+
+fn title(service: &Service) -> &str {
+    service.title.as_deref().unwrap_or(&service.name)
+}
+
+fn timer_text(contract: &Contract, service: &Service, schedule: &str) -> String {
+    format!(
+        "{}\n[Unit]\nDescription={}\n\n[Timer]\nOnCalendar={schedule}\nPersistent=yes\nUnit={}\n\n[Install]\nWantedBy=timers.target\n",
+        header(contract, &format!("When {} runs", title(service))),
+        title(service),
+        service.unit.value,
+    )
+}
+
+/// The text of a service's unit.
+pub(super) fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> String {
+    let mut sections: [(&str, Vec<(String, String)>); 3] =
+        [("Unit", Vec::new()), ("Service", Vec::new()), ("Install", Vec::new())];
+    for (section, lines) in &mut sections {
+        let mut values = demanded(contract, service, section, gaps);
+        match *section {
+            "Unit" => order(service, &mut values),
+            "Service" => own(contract, service, &mut values, gaps),
+            _ => wanted(service, &mut values),
+        }
+        lines.extend(
+            values
+                .into_iter()
+                .flat_map(|(key, values)| values.into_iter().map(move |value| (key.clone(), value))),
+        );
+        let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+        lines.sort_by_key(|(key, _)| place(key));
+    }
+    let mut text = header(contract, &format!("{}: {}", service.unit.value, title(service)));
+    for (section, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
+        text.push_str(&format!("\n[{section}]\n"));
+        for (key, value) in lines {
+            text.push_str(&format!("{key}={value}\n"));
+        }
+    }
+    text
+}
+
+/// Settings by name, each with its lines.
+type Lines = BTreeMap<String, Vec<String>>;
+
+/// What the demands of a section and `[provision]` decide.
+fn demanded(contract: &Contract, service: &Service, section: &str, gaps: &mut Vec<Gap>) -> Lines {
+    let provision = &contract.provision;
+    let mut by_key: BTreeMap<&str, Vec<&SettingDemand>> = BTreeMap::new();
+    for demand in service.settings.iter().filter(|demand| demand.section == section) {
+        by_key.entry(&demand.key).or_default().push(demand);
+    }
+    let provisioned = provision.settings(service).filter(|(of, _)| **of == *section);
+    for (_, key) in provisioned {
+        by_key.entry(key).or_default();
+    }
+    let mut lines = Lines::new();
+    for (key, demands) in by_key {
+        let own = provision.setting(service, section, key);
+        match choose(key, &demands, own, service) {
+            Ok(value) => lines.extend(value.map(|value| (key.to_owned(), vec![value]))),
+            Err(demand) => gaps.push(Gap {
+                at: demand.at.clone(),
+                message: format!("{key}= of {} must be set, and nothing says to what", service.unit.value),
+                way_out: format!("add `{key} = \"…\"` to [provision.unit.{section}]"),
+            }),
+        }
+    }
+    lines
+}
+
+/// The value of one setting; the demand that leaves it open where nobody decides.
+fn choose<'d>(
+    key: &str,
+    demands: &[&'d SettingDemand],
+    own: Option<String>,
+    service: &Service,
+) -> Result<Option<String>, &'d SettingDemand> {
+    let mut words: Vec<String> = Vec::new();
+    let mut add = |more: &mut dyn Iterator<Item = &str>| {
+        for word in more {
+            if !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
+        }
+    };
+    for demand in demands {
+        match &demand.form {
+            Form::Equals(value) => return Ok(Some(value.clone())),
+            Form::OneOf(values) if own.is_none() => return Ok(values.first().cloned()),
+            Form::Absent => return Ok(None),
+            Form::Contains(demanded) => add(&mut demanded.iter().map(String::as_str)),
+            Form::OneOf(_) | Form::Present => {}
+        }
+    }
+    if let Some(own) = own {
+        if !LISTS.contains(&key) {
+            return Ok(Some(own));
+        }
+        add(&mut own.split_whitespace());
+    }
+    if key == "ReadWritePaths" {
+        add(&mut service.writes.iter().map(|path| path.value.as_str()));
+    }
+    if !words.is_empty() {
+        return Ok(Some(words.join(" ")));
+    }
+    match demands.iter().find(|demand| demand.severity == Severity::Must) {
+        // `After=` and its kin are filled from what the service requires; ExecStart and User have keys of their own.
+        Some(demand) if demand.form == Form::Present && !LISTS.contains(&key) => Err(demand),
+        _ => Ok(None),
+    }
+}
+
+/// Adds words to a setting of words.
+fn add_words<'w>(lines: &mut Lines, key: &str, words: impl Iterator<Item = &'w str>) {
+    let line = lines.remove(key).unwrap_or_default().join(" ");
+    let mut all: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    for word in words {
+        if !all.iter().any(|known| known == word) {
+            all.push(word.to_owned());
+        }
+    }
+    if !all.is_empty() {
+        lines.insert(key.to_owned(), vec![all.join(" ")]);
+    }
+}
+
+/// What the service starts after and is bound to.
+fn order(service: &Service, lines: &mut Lines) {
+    add_words(lines, "After", service.after_units.iter().map(|unit| unit.value.as_str()));
+    add_words(lines, "BindsTo", service.binds_to.iter().map(|unit| unit.value.as_str()));
+}
+
+/// A bound unit is also wanted by what it is bound to, which brings it back after a crash of that.
+fn wanted(service: &Service, lines: &mut Lines) {
+    if service.kind.value.runs() {
+        add_words(lines, "WantedBy", service.binds_to.iter().map(|unit| unit.value.as_str()));
+    }
+}
+
+/// What of `[Service]` has keys of its own in the contract.
+fn own(contract: &Contract, service: &Service, lines: &mut Lines, gaps: &mut Vec<Gap>) {
+    let mut set = |key: &str, values: Vec<String>| {
+        lines.insert(key.to_owned(), values);
+    };
+    set("User", vec![service.user.value.clone()]);
+    set("Group", vec![service.group.value.clone()]);
+    if !service.env_files.is_empty() {
+        set("EnvironmentFile", service.env_files.iter().map(|file| file.path.clone()).collect());
+    }
+    match service.provision.start.as_ref().or(service.command.as_ref()) {
+        Some(command) => set("ExecStart", vec![service.exec_line(command)]),
+        None => gaps.push(Gap {
+            at: service.at.clone(),
+            message: format!("nothing says what {} starts", service.name),
+            way_out: format!(
+                "add `start = [\"program\", \"argument\"]` to [services.{}.provision]",
+                service.name
+            ),
+        }),
+    }
+    if service.kind.value.runs() && !service.requires.is_empty() {
+        let golden = &contract.provision.golden.value;
+        set("ExecStartPre", vec![format!("{golden} --quiet run --preflight-only {}", service.name)]);
+    }
+    if matches!(service.kind.value, Kind::TimerJob | Kind::Job) {
+        lines.entry("Type".to_owned()).or_insert_with(|| vec!["oneshot".to_owned()]);
+    }
+}

@@ -1,0 +1,218 @@
+//! The third leaf of the door: what changes a host. Plans alone use it.
+//!
+//! A file is replaced whole or not at all: written beside its place, synced, given its owner and mode, renamed, and
+//! its directory synced. A program is started by its arguments, never through a shell unless it is one, with an empty
+//! environment but for what is stated, and has a time to end in.
+#![expect(clippy::disallowed_methods, reason = "this is the one place that changes a host")]
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Owner and group by number, and permission bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// The root below which things are changed.
+#[derive(Clone, Debug)]
+pub struct Act {
+    root: PathBuf,
+}
+
+/// A program with its arguments, and who it runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// User and group, where it is not the caller's.
+    pub identity: Option<(u32, u32)>,
+    /// Variables beside PATH and LANG.
+    pub environment: Vec<(String, String)>,
+    /// Seconds it may take.
+    pub limit: u64,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code; none when a signal or the time limit ended it.
+    pub code: Option<i32>,
+    /// What it said, both streams, at most [`MOST_OUTPUT`] from its end.
+    pub said: String,
+    /// It took too long and was killed.
+    pub too_long: bool,
+}
+
+/// Bytes of a program's talk that are kept.
+const MOST_OUTPUT: usize = 16 * 1024;
+
+/// Where programs of the distribution lie.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Act {
+    /// The host this process runs on.
+    pub fn live() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+
+    /// Everything below another root. Programs still run on this host.
+    pub fn below(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The real place of an absolute path.
+    pub fn place(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// Replaces a file, or makes it.
+    pub fn write(&self, path: &str, bytes: &[u8], rights: Rights) -> io::Result<()> {
+        let place = self.place(path);
+        let directory = place.parent().unwrap_or(Path::new("/"));
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = directory.join(format!(".{name}.golden-{}", std::process::id()));
+        let written = write_beside(&beside, bytes, rights).and_then(|()| fs::rename(&beside, &place));
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written.and_then(|()| sync_directory(directory))
+    }
+
+    /// Makes a directory that is not there; its parents must be.
+    pub fn make_directory(&self, path: &str, rights: Rights) -> io::Result<()> {
+        let place = self.place(path);
+        match fs::create_dir(&place) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.set_rights(path, rights)
+    }
+
+    /// Gives a file or directory its owner and mode; a link keeps its mode.
+    pub fn set_rights(&self, path: &str, rights: Rights) -> io::Result<()> {
+        let place = self.place(path);
+        std::os::unix::fs::lchown(&place, Some(rights.uid), Some(rights.gid))?;
+        // chown(2) takes set-id bits away, so the mode comes last.
+        match fs::symlink_metadata(&place)?.file_type().is_symlink() {
+            true => Ok(()),
+            false => fs::set_permissions(&place, Permissions::from_mode(rights.mode)),
+        }
+    }
+
+    /// Makes a link, in place of whatever file or link is there.
+    pub fn link(&self, path: &str, target: &str, uid: u32, gid: u32) -> io::Result<()> {
+        self.remove(path)?;
+        std::os::unix::fs::symlink(target, self.place(path))?;
+        std::os::unix::fs::lchown(self.place(path), Some(uid), Some(gid))
+    }
+
+    /// Removes a file, a link or a whole directory; what is not there is gone already.
+    pub fn remove(&self, path: &str) -> io::Result<()> {
+        let place = self.place(path);
+        let removed = match fs::symlink_metadata(&place) {
+            Ok(meta) if meta.is_dir() => fs::remove_dir_all(&place),
+            Ok(_) => fs::remove_file(&place),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Moves something on one file system.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.place(from), self.place(to))
+    }
+
+    /// Sets the time of the last change of contents.
+    pub fn set_modified(&self, path: &str, seconds: i64, nanoseconds: i64) -> io::Result<()> {
+        let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+        let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::utimensat(rustix::fs::CWD, self.place(path), &times, flags).map_err(io::Error::from)
+    }
+
+    /// Runs a program to its end. `line` hears each line that it says, while it says it.
+    pub fn run(&self, call: &Call, line: &mut dyn FnMut(&str)) -> io::Result<Ended> {
+        let Some((program, arguments)) = call.words.split_first() else {
+            return Err(io::Error::other("no program"));
+        };
+        let (reader, writer) = io::pipe()?;
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").current_dir("/");
+        command.envs(call.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+        if let Some((uid, gid)) = call.identity {
+            command.uid(uid).gid(gid);
+        }
+        let mut child = command.spawn()?;
+        // Its ends of the pipe are held by the command, too.
+        drop(command);
+        let (said, too_long) = listen(reader, call.limit, line);
+        if too_long && let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let status = child.wait()?;
+        Ok(Ended { code: status.code().filter(|_| !too_long), said, too_long })
+    }
+}
+
+fn write_beside(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    fchown(&file, Some(rights.uid), Some(rights.gid))?;
+    file.set_permissions(Permissions::from_mode(rights.mode))?;
+    file.sync_all()
+}
+
+/// A rename is only sure to last once its directory is on the disk.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Hears a program until it closes its output; true when it took longer than `limit` seconds.
+fn listen(mut reader: io::PipeReader, limit: u64, line: &mut dyn FnMut(&str)) -> (String, bool) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let end = Instant::now() + Duration::from_secs(limit);
+    let (mut said, mut open) = (Vec::new(), Vec::new());
+    let mut buffer = [0; 4096];
+    loop {
+        let rest = end.saturating_duration_since(Instant::now());
+        let wait = Timespec {
+            tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: rest.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&wait)) {
+            Ok(0) => return (String::from_utf8_lossy(&said).into_owned(), true),
+            Err(rustix::io::Errno::INTR) => continue,
+            _ => {}
+        }
+        let got = match reader.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(got) => &buffer[..got],
+        };
+        said.extend_from_slice(got);
+        if said.len() > MOST_OUTPUT {
+            said.drain(..said.len() - MOST_OUTPUT);
+        }
+        open.extend_from_slice(got);
+        while let Some(at) = open.iter().position(|byte| *byte == b'\n') {
+            let text: Vec<u8> = open.drain(..=at).collect();
+            line(String::from_utf8_lossy(&text).trim_end());
+        }
+    }
+    (String::from_utf8_lossy(&said).into_owned(), false)
+}
