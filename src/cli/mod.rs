@@ -12,6 +12,8 @@ mod explain;
 mod facts;
 mod find;
 mod output;
+mod plan;
+mod render;
 mod run;
 
 use std::ffi::OsString;
@@ -92,6 +94,12 @@ enum Verb {
     Run(run::RunArgs),
     /// Run a job of the contract the same way.
     Job(run::JobArgs),
+    /// Write what the contract makes into a governed repository: units, env files, Makefile, wrapper …
+    Render(render::RenderArgs),
+    /// Show what must be done so that this host is as its contract says. Changes nothing.
+    Plan(plan::PlanArgs),
+    /// Do it: backed up, verified, undone when a step fails.
+    Apply(plan::ApplyArgs),
     /// Check or show the contract.
     #[command(subcommand)]
     Contract(contract::ContractVerb),
@@ -126,6 +134,9 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Facts(args) => facts::run(&cli.global, args),
         Verb::Run(args) => run::run(&cli.global, args),
         Verb::Job(args) => run::job(&cli.global, args),
+        Verb::Render(args) => render::run(&cli.global, args),
+        Verb::Plan(args) => plan::plan(&cli.global, args),
+        Verb::Apply(args) => plan::apply(&cli.global, args),
         Verb::Contract(verb) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::words;
 use crate::model::{Location, Severity};
 
 /// A demand on one setting of an effective unit.
@@ -73,4 +74,29 @@ pub enum VariableForm {
     Present,
     /// Not set at all.
     Absent,
+}
+
+impl VariableForm {
+    /// Whether a value is one that is demanded. Paths are compared as the kernel would: `/a//b/` is `/a/b`.
+    pub fn accepts(&self, value: &str) -> bool {
+        match self {
+            VariableForm::Equals(demanded) => value == demanded || is_same_path(demanded, value),
+            VariableForm::OneOf(allowed) => allowed.iter().any(|one| one == value),
+            VariableForm::Path { under } => {
+                value.starts_with('/')
+                    && !value.split('/').any(|part| part == "..")
+                    && under.as_ref().is_none_or(|directory| words::lies_under(value, directory))
+            }
+            VariableForm::Integer { min, max } => {
+                value.parse::<i64>().is_ok_and(|number| (*min..=*max).contains(&number))
+            }
+            VariableForm::Present => true,
+            VariableForm::Absent => false,
+        }
+    }
+}
+
+fn is_same_path(demanded: &str, value: &str) -> bool {
+    let (demanded, value) = (words::path(demanded), words::path(value));
+    demanded.is_ok() && demanded.ok() == value.ok()
 }

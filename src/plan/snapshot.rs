@@ -49,6 +49,8 @@ pub enum Before {
     Directory(Owned, BTreeMap<String, Before>),
     /// A directory of which only owner and mode may change.
     Shallow(Owned),
+    /// No directory; one that was made is removed while nothing is in it.
+    NoDirectory,
 }
 
 /// The bytes of files by their digest, in a directory that only root may enter.
@@ -98,7 +100,8 @@ impl Store {
     pub fn take_shallow(&self, act: &Act, path: &str) -> io::Result<Before> {
         match fs::symlink_metadata(act.place(path)) {
             Ok(meta) if meta.is_dir() => Ok(Before::Shallow(Owned::of(&meta))),
-            _ => self.take(act, path),
+            Ok(_) => self.take(act, path),
+            Err(_) => Ok(Before::NoDirectory),
         }
     }
 
@@ -137,6 +140,7 @@ impl Store {
         }
         match before {
             Before::Absent => act.remove(path),
+            Before::NoDirectory => act.remove_empty(path),
             Before::File(owned, digest) => {
                 if fs::symlink_metadata(act.place(path)).is_ok_and(|meta| meta.is_dir()) {
                     act.remove(path)?;
@@ -182,10 +186,12 @@ impl Store {
     }
 
     fn is_as_before(&self, place: &Path, before: &Before) -> bool {
-        let Ok(meta) = fs::symlink_metadata(place) else { return *before == Before::Absent };
+        let Ok(meta) = fs::symlink_metadata(place) else {
+            return matches!(before, Before::Absent | Before::NoDirectory);
+        };
         let owned = Owned::of(&meta);
         match before {
-            Before::Absent => false,
+            Before::Absent | Before::NoDirectory => false,
             Before::File(was, digest) => {
                 *was == owned && meta.is_file() && fs::read(place).ok() == self.bytes(digest).ok()
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Artefact, Gap, HostFile, What, header, rendered};
 use crate::contract::{Contract, EnvFileDemand, Service, VariableDemand, VariableForm};
 use crate::model::Severity;
-use crate::syntax::glob;
+use crate::syntax::secret_shape::glob_matches;
 
 /// What belongs into one file.
 struct File<'c> {
@@ -80,7 +80,7 @@ fn of_demand(demand: &VariableDemand, own: Option<String>) -> Option<String> {
 }
 
 fn is_secret(contract: &Contract, name: &str) -> bool {
-    contract.env.secret_names.value.iter().any(|pattern| glob::matches(pattern, name))
+    contract.env.secret_names.value.iter().any(|pattern| glob_matches(pattern, name))
 }
 
 /// Puts a variable into the first file in which every reader has the same value: what is common goes into the shared
@@ -118,11 +118,11 @@ fn artefact(contract: &Contract, file: File<'_>) -> Artefact {
     let readers: Vec<&str> = file.readers.iter().map(|service| service.name.as_ref()).collect();
     let what = format!("Environment of {}, read by systemd and never by a shell", readers.join(", "));
     let mut text = header(contract, &what);
-    if !demand.secret {
-        text.push_str("# No secrets here.\n");
-    }
+    text.push_str("# Further variables may be added, and stay.");
+    text.push_str(if demand.secret { "\n" } else { " No secrets here.\n" });
     for (name, value) in &file.values {
-        text.push_str(&format!("{name}={}\n", written(value)));
+        text.push_str(&super::env_line(name, value));
+        text.push('\n');
     }
     for name in &file.secrets {
         text.push_str(&format!("# {name}= is due: a person must write its value here\n"));
@@ -144,7 +144,7 @@ fn artefact(contract: &Contract, file: File<'_>) -> Artefact {
 
 /// A value as systemd and a shell both read it: bare where nothing in it means anything, else in single quotes; one
 /// with a single quote in it in double quotes.
-pub(crate) fn written(value: &str) -> String {
+pub(super) fn written(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
     if value.chars().all(plain) {
         return value.to_owned();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Artefact, HostFile, What, header, system_name};
-use crate::contract::Contract;
+use crate::contract::{Contract, Place};
 
 /// The name of the place that is the fallback of the journal.
 const LOGS: &str = "logs";
@@ -95,7 +95,8 @@ fn directories(contract: &Contract) -> String {
     let root = |mode| Directory { mode, owner: "root".to_owned(), group: "root".to_owned() };
     let mut all: BTreeMap<String, Directory> = BTreeMap::new();
     let repository = contract.repository.as_ref().map(|policy| policy.path.value.as_str());
-    for place in contract.layout.values().filter(|place| Some(place.path.value.as_str()) != repository) {
+    let is_made = |place: &&Place| place.required && Some(place.path.value.as_str()) != repository;
+    for place in contract.layout.values().filter(is_made) {
         let name = |stated: &Option<crate::model::Stated<String>>| {
             stated.as_ref().map_or_else(|| "root".to_owned(), |name| name.value.clone())
         };
@@ -107,12 +108,7 @@ fn directories(contract: &Contract) -> String {
                 None => "root".to_owned(),
             },
         };
-        let mut directory = of();
-        if place.name.as_ref() == LOGS && place.owner.is_none() {
-            directory.owner.clone_from(&identity.user.value);
-            directory.group.clone_from(&identity.group.value);
-        }
-        all.insert(place.path.value.clone(), directory);
+        all.insert(place.path.value.clone(), of());
         for held in &place.holds {
             all.insert(format!("{}/{}", place.path.value, held.value), of());
         }
@@ -158,9 +154,13 @@ fn missing_parents<'p>(paths: impl Iterator<Item = &'p String> + Clone) -> Vec<S
     found.into_iter().filter(|path| !known.contains(path)).collect()
 }
 
+/// The name of a unit of the daily audit.
+pub(super) fn audit_unit(contract: &Contract, suffix: &str) -> String {
+    format!("golden-audit-{}.{suffix}", system_name(contract))
+}
+
 /// The audit of every day, by a timer.
 pub(super) fn audit(contract: &Contract) -> Vec<Artefact> {
-    let name = system_name(contract);
     let golden = &contract.provision.golden.value;
     let service = format!(
         "{}\n[Unit]\nDescription=Audit of the contract {}\n\n[Service]\nType=oneshot\nExecStart={golden} audit --quiet --color never\nStandardOutput=journal\nStandardError=journal\nSyslogIdentifier=golden-audit\n",
@@ -175,12 +175,15 @@ pub(super) fn audit(contract: &Contract) -> Vec<Artefact> {
     );
     [("service", service), ("timer", timer)]
         .into_iter()
-        .map(|(suffix, content)| Artefact {
-            what: What::Audit,
-            in_repository: Some(format!("systemd/units/golden-audit-{name}.{suffix}")),
-            on_host: Some(root_file(format!("/etc/systemd/system/golden-audit-{name}.{suffix}"))),
-            mode: 0o644,
-            content,
+        .map(|(suffix, content)| {
+            let name = audit_unit(contract, suffix);
+            Artefact {
+                what: What::Audit,
+                in_repository: Some(format!("systemd/units/{name}")),
+                on_host: Some(root_file(format!("/etc/systemd/system/{name}"))),
+                mode: 0o644,
+                content,
+            }
         })
         .collect()
 }

@@ -101,10 +101,23 @@ pub fn rendered(contract: &Contract) -> impl Iterator<Item = &Service> {
     })
 }
 
+/// The timer of the daily audit.
+pub fn audit_timer(contract: &Contract) -> String {
+    host::audit_unit(contract, "timer")
+}
+
+/// A line of an env file that systemd and a shell read alike.
+pub fn env_line(name: &str, value: &str) -> String {
+    format!("{name}={}", env_file::written(value))
+}
+
+/// What every rendered file holds: who wrote it.
+pub const MARK: &str = "Written by `golden render`";
+
 /// The first lines of everything that is rendered; `#` begins a comment in all of it.
 fn header(contract: &Contract, what: &str) -> String {
     format!(
-        "# {what}\n# Written by `golden render` from the contract {} {}; change that, not this file.\n",
+        "# {what}\n# {MARK} from the contract {} {}; change that, not this file.\n",
         contract.name.value, contract.version.value,
     )
 }

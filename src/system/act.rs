@@ -131,6 +131,54 @@ impl Act {
         }
     }
 
+    /// Removes a directory that nothing is in; another one stays.
+    pub fn remove_empty(&self, path: &str) -> io::Result<()> {
+        match fs::remove_dir(self.place(path)) {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Gives everything below a directory to an owner; links are not followed.
+    pub fn own_tree(&self, path: &str, uid: u32, gid: u32) -> io::Result<()> {
+        fn walk(place: &Path, uid: u32, gid: u32) -> io::Result<()> {
+            std::os::unix::fs::lchown(place, Some(uid), Some(gid))?;
+            if fs::symlink_metadata(place)?.is_dir() {
+                for entry in fs::read_dir(place)? {
+                    walk(&entry?.path(), uid, gid)?;
+                }
+            }
+            Ok(())
+        }
+        walk(&self.place(path), uid, gid)
+    }
+
+    /// Makes the directories on the way to a path that are not there, root's and open to all.
+    pub fn make_way(&self, path: &str) -> io::Result<()> {
+        match self.place(path).parent() {
+            Some(parent) => fs::create_dir_all(parent),
+            None => Ok(()),
+        }
+    }
+
+    /// The topmost directory on the way to a path that is not there.
+    pub fn missing_parent(&self, path: &str) -> Option<String> {
+        let mut missing = None;
+        let mut rest = path;
+        while let Some((parent, _)) = rest.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+            if self.place(parent).exists() {
+                break;
+            }
+            missing = Some(parent.to_owned());
+            rest = parent;
+        }
+        missing
+    }
+
     /// Moves something on one file system.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.place(from), self.place(to))

@@ -47,7 +47,7 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
             _ => Outcome::not_applicable("it is not set, which is another rule's word"),
         });
     };
-    if meets(&demand.form, &layer.value) {
+    if demand.form.accepts(&layer.value) {
         return Ok(Outcome::Pass);
     }
     let secret = crate::facts::secrets::is_secret(view.contract, &demand.name, &layer.value);
@@ -58,26 +58,4 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
         .overrode(if secret { Vec::new() } else { shadowed(&demand.name, &layers) })
         .mend(mend_variable(view, demand, Some(layer)))
         .into())
-}
-
-fn meets(form: &VariableForm, value: &str) -> bool {
-    match form {
-        VariableForm::Equals(demanded) => value == demanded || is_same_path(demanded, value),
-        VariableForm::OneOf(allowed) => allowed.iter().any(|one| one == value),
-        VariableForm::Path { under } => {
-            value.starts_with('/')
-                && !value.split('/').any(|part| part == "..")
-                && under.as_ref().is_none_or(|directory| crate::rules::files::is_under(value, directory))
-        }
-        VariableForm::Integer { min, max } => value.parse::<i64>().is_ok_and(|number| (*min..=*max).contains(&number)),
-        VariableForm::Present => true,
-        VariableForm::Absent => false,
-    }
-}
-
-/// A path with a final slash is the same path.
-fn is_same_path(demanded: &str, value: &str) -> bool {
-    demanded.starts_with('/')
-        && value.starts_with('/')
-        && crate::syntax::value::normalize(demanded) == crate::syntax::value::normalize(value)
 }

@@ -10,3 +10,4 @@ mod sqlite;
 
 pub use disk::DiskSystem;
 pub use live::LiveHost;
+pub use sqlite::empty_database;

@@ -78,3 +78,19 @@ fn check(path: &Path, options: &str) -> rusqlite::Result<String> {
 fn percent_encoded(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
+
+/// The bytes of a database without tables, in WAL mode, so that a reader never waits for a writer.
+pub fn empty_database() -> Result<Vec<u8>, String> {
+    // Pages are only written once something was; what is made and dropped again leaves a database without tables.
+    let mut connection = Connection::open_in_memory().map_err(|error| error.to_string())?;
+    connection
+        .execute_batch("CREATE TABLE made (by_golden); DROP TABLE made; VACUUM;")
+        .map_err(|error| error.to_string())?;
+    let data = connection.serialize(rusqlite::MAIN_DB).map_err(|error| error.to_string())?;
+    let mut bytes = data.to_vec();
+    // File format write and read version of the header (SQLite's file format, 1.3.1): 2 is WAL.
+    if let Some(versions) = bytes.get_mut(18..20) {
+        versions.fill(2);
+    }
+    Ok(bytes)
+}
