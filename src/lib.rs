@@ -11,6 +11,7 @@ pub mod facts;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod rehearse;
 pub mod render;
 pub mod report;
 pub mod rules;

@@ -13,6 +13,7 @@ mod facts;
 mod find;
 mod output;
 mod plan;
+mod rehearse;
 mod render;
 mod run;
 
@@ -100,6 +101,8 @@ enum Verb {
     Plan(plan::PlanArgs),
     /// Do it: backed up, verified, undone when a step fails.
     Apply(plan::ApplyArgs),
+    /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
+    Rehearse(rehearse::RehearseArgs),
     /// Check or show the contract.
     #[command(subcommand)]
     Contract(contract::ContractVerb),
@@ -137,6 +140,7 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Render(args) => render::run(&cli.global, args),
         Verb::Plan(args) => plan::plan(&cli.global, args),
         Verb::Apply(args) => plan::apply(&cli.global, args),
+        Verb::Rehearse(args) => rehearse::run(&cli.global, args),
         Verb::Contract(verb) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {

@@ -15,6 +15,7 @@ pub(super) fn contradictions(cx: &mut Cx<'_>, contract: &Contract, known_rules: 
     circles(cx, contract);
     env_files(cx, contract);
     jobs(cx, contract);
+    provision(cx, contract);
     rules(cx, contract, known_rules);
     for service in &contract.services {
         sandbox(cx, contract, service);
@@ -298,6 +299,27 @@ fn protect_home(cx: &mut Cx<'_>, contract: &Contract, service: &Service, demand:
                 message,
                 format!("demand `ReadWritePaths = {{ contains = [{path:?}] }}`"),
             );
+        }
+    }
+}
+
+/// What is written must not contradict what is demanded.
+fn provision(cx: &mut Cx<'_>, contract: &Contract) {
+    for name in &contract.provision.rehearse {
+        if !contract.jobs.iter().any(|job| *job.name == *name.value) {
+            let message = format!("there is no job {:?} to rehearse", name.value);
+            cx.error_at(&name.at, message, "name a job of `[jobs]`");
+        }
+    }
+    for service in &contract.services {
+        let (Some(start), Some(command)) = (&service.provision.start, &service.command) else { continue };
+        let is_demanded = match command.exact {
+            true => start.words == command.words,
+            false => start.words.starts_with(&command.words),
+        };
+        if !is_demanded {
+            let message = format!("{} is started by another command than is demanded", service.name);
+            cx.error_at(&start.at, message, format!("begin it with {}", command.words.join(" ")));
         }
     }
 }

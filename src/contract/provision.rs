@@ -20,6 +20,8 @@ pub type SettingKey = (Arc<str>, Arc<str>);
 pub struct Provision {
     /// Packages of the distribution that must be installed.
     pub packages: Vec<Stated<String>>,
+    /// Jobs that a rehearsal runs.
+    pub rehearse: Vec<Stated<String>>,
     /// The home directory of the contract's user; `None` leaves it to sysusers.d(5).
     pub home: Option<Stated<String>>,
     /// The program itself, as units call it.
@@ -89,6 +91,7 @@ impl Provision {
         let usual = |text: &str| Stated::new(text.to_owned(), at.clone());
         Self {
             packages: Vec::new(),
+            rehearse: Vec::new(),
             home: None,
             golden: usual("/usr/local/bin/golden"),
             interpreter: usual("/usr/bin/python3"),

@@ -21,6 +21,7 @@ pub(super) fn provision<'a>(
     let Some(entry) = root.get("provision") else { return provision };
     let Some(fields) = cx.fields(&entry.node, entry.at, "", &schema::PROVISION) else { return provision };
     provision.packages = fields.list(cx, "packages", |cx, item, key| cx.word(item, key, words::package));
+    provision.rehearse = fields.list(cx, "rehearse", Cx::text);
     provision.home = fields.opt(cx, "home", path_value);
     if let Some(golden) = fields.opt(cx, "golden", path_value) {
         provision.golden = golden;

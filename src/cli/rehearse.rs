@@ -1,0 +1,172 @@
+//! `golden rehearse`: the clean-slate test on a throwaway machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::{Failure, Global, find, output};
+use crate::contract::Contract;
+use crate::rehearse::{Act, Machine, NoMachine, Rehearsal, STORE, play};
+use crate::system::act::{self, Call, Rights};
+
+/// What is rehearsed and where.
+#[derive(Args, Debug)]
+pub(super) struct RehearseArgs {
+    /// The release of Debian: bookworm (systemd 252) or trixie (systemd 257).
+    #[arg(long, default_value = "bookworm")]
+    suite: String,
+    /// A working copy whose committed state is cloned in the machine; otherwise the contract's own repository here.
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
+    /// Wheels for the venvs; the machine has no network.
+    #[arg(long, value_name = "DIR")]
+    wheelhouse: Option<PathBuf>,
+    /// Delete everything that was made, and do it again.
+    #[arg(long)]
+    twice: bool,
+    /// Let the machine go on under this name; otherwise it is gone at the end.
+    #[arg(long, value_name = "NAME")]
+    keep: Option<String>,
+    /// Only apply and audit: no jobs, nothing dies.
+    #[arg(long)]
+    calm: bool,
+}
+
+/// Where things lie in the machine.
+const SOURCE: &str = "/mnt/source/repository.git";
+const WHEELS: &str = "/mnt/wheelhouse";
+
+/// Carries the verb out.
+pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::new("a throwaway machine needs root").hint("sudo golden rehearse"));
+    }
+    let found = find::contract(global)?;
+    let mut contract = found.contract;
+    super::render::rendered(&contract)?;
+    if args.calm {
+        contract.provision.rehearse.clear();
+    }
+    let text = (!contract.source.built_in).then_some(found.text.as_str());
+    let began = Instant::now();
+    output::print(&format!(
+        "golden rehearse · contract {} {} · Debian {}\n\n",
+        contract.name.value, contract.version.value, args.suite
+    ))?;
+    let mut machine = laid(&contract, args, text).map_err(no_machine)?;
+    let mut heard = Heard { failed: None };
+    heard.hear(&Act {
+        title: "a machine with the distribution alone".into(),
+        took: began.elapsed(),
+        failed: None,
+    });
+    let boot = Instant::now();
+    machine.boot(&mut |_| {}).map_err(no_machine)?;
+    heard.hear(&Act { title: "it boots".into(), took: boot.elapsed(), failed: None });
+    let wheelhouse = args.wheelhouse.as_ref().map(|_| WHEELS);
+    let rehearsal = Rehearsal { contract: &contract, twice: args.twice, wheelhouse, calm: args.calm };
+    let played = play(&machine, &rehearsal, &mut |act| heard.hear(act));
+    if let Some(name) = &args.keep {
+        machine.keep();
+        output::complain(&format!("the machine goes on as {name}"));
+    }
+    let (count, seconds) = (played.len() + 2, began.elapsed().as_secs());
+    match heard.failed {
+        None => output::print_and(&format!("\n{count} acts passed in {seconds} s\n"), ExitCode::SUCCESS),
+        Some(why) => {
+            output::complain(&why);
+            output::print_and(&format!("\nact {count} failed after {seconds} s\n"), ExitCode::from(1))
+        }
+    }
+}
+
+/// Prints the protocol while it is played.
+struct Heard {
+    failed: Option<String>,
+}
+
+impl Heard {
+    fn hear(&mut self, act: &Act) {
+        let mark = if act.failed.is_some() { "✗" } else { "✓" };
+        let line = format!("  {mark} {:<68} {:>6.1} s\n", act.title, act.took.as_secs_f64());
+        let _ = output::print(&line);
+        self.failed.clone_from(&act.failed);
+    }
+}
+
+fn no_machine(NoMachine(why): NoMachine) -> Failure {
+    Failure::new(format!("there is no machine to rehearse on\n{why}"))
+}
+
+fn failed(what: String) -> impl FnOnce(std::io::Error) -> NoMachine {
+    move |error| NoMachine(format!("{what}: {error}"))
+}
+
+/// A machine with the distribution, this program, a clone's source and wheels on it, and nothing else.
+fn laid(contract: &Contract, args: &RehearseArgs, text: Option<&str>) -> Result<Machine, NoMachine> {
+    let store = std::env::var("GOLDEN_MACHINES").unwrap_or_else(|_| STORE.to_owned());
+    let packages: Vec<String> = contract.provision.packages.iter().map(|name| name.value.clone()).collect();
+    let name = args.keep.clone().unwrap_or_else(|| format!("rehearsal-{}", std::process::id()));
+    let mut said = |line: &str| output::talk(&format!("        {line}\n"));
+    let (machine, root) = Machine::prepare(&store, &name, &args.suite, &packages, &mut said)?;
+    let inside = act::Act::below(std::path::Path::new(&root));
+    let own = |mode| Rights { uid: 0, gid: 0, mode };
+    let program =
+        std::env::current_exe().and_then(std::fs::read).map_err(failed("this program".to_owned()))?;
+    let golden = contract.provision.golden.value.as_str();
+    inside.make_way(golden)?;
+    inside.write(golden, &program, own(0o755)).map_err(failed(golden.to_owned()))?;
+    if let Some(text) = text {
+        inside.make_way("/etc/golden/golden.toml")?;
+        inside.write("/etc/golden/golden.toml", text.as_bytes(), own(0o644))?;
+    }
+    if let Some(wheelhouse) = &args.wheelhouse {
+        for entry in std::fs::read_dir(wheelhouse).map_err(failed(wheelhouse.display().to_string()))? {
+            let entry = entry?;
+            let path = format!("{WHEELS}/{}", entry.file_name().to_string_lossy());
+            inside.make_way(&path)?;
+            inside.write(&path, &std::fs::read(entry.path())?, own(0o644))?;
+        }
+    }
+    source(contract, args, &inside)?;
+    Ok(machine)
+}
+
+/// The committed state of the working copy, to be cloned in the machine under the contract's own remote.
+fn source(contract: &Contract, args: &RehearseArgs, inside: &act::Act) -> Result<(), NoMachine> {
+    use std::os::unix::fs::MetadataExt;
+    let Some(policy) = &contract.repository else { return Ok(()) };
+    let Some(remote) = &policy.remote else { return Ok(()) };
+    let from = match &args.source {
+        Some(directory) => directory
+            .canonicalize()
+            .map_err(|error| NoMachine(format!("{}: {error}", directory.display())))?,
+        None => PathBuf::from(&policy.path.value),
+    };
+    // git reads the configuration of the copy, so it is the owner of the copy who runs it, into a directory of its own.
+    let meta = std::fs::metadata(&from).map_err(|error| {
+        NoMachine(format!(
+            "{}: {error}\n  name a working copy of the repository: --source DIR",
+            from.display()
+        ))
+    })?;
+    inside.make_way(SOURCE)?;
+    inside.make_directory(SOURCE, Rights { uid: meta.uid(), gid: meta.gid(), mode: 0o755 })?;
+    let place = inside.place(SOURCE);
+    let words = ["git", "-c", "safe.directory=*", "clone", "--quiet", "--bare", "--no-local", "--"];
+    let words = words
+        .iter()
+        .map(|word| (*word).to_owned())
+        .chain([from.to_string_lossy().into_owned(), place.to_string_lossy().into_owned()]);
+    let identity = Some((meta.uid(), meta.gid()));
+    let call = Call { words: words.collect(), identity, environment: Vec::new(), limit: 600 };
+    let ended = act::Act::live().run(&call, &mut |_| {})?;
+    if ended.code != Some(0) {
+        return Err(NoMachine(format!("{} cannot be cloned: {}", from.display(), ended.said.trim_end())));
+    }
+    let config = format!("[safe]\n\tdirectory = *\n[url \"{SOURCE}\"]\n\tinsteadOf = {}\n", remote.value);
+    inside.write("/etc/gitconfig", config.as_bytes(), Rights { uid: 0, gid: 0, mode: 0o644 })?;
+    Ok(())
+}

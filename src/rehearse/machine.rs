@@ -1,0 +1,123 @@
+//! Throwaway machines: a Debian image, an overlay on top of it, and systemd-nspawn as the boot loader. The work is
+//! done by the script that the tests use too, which travels inside this program.
+
+use std::io;
+
+use crate::system::act::{Act, Call, Ended, Rights};
+
+/// The script.
+const SCRIPT: &str = include_str!("../../tools/machine");
+
+/// Where images and machines lie unless somebody says otherwise.
+pub const STORE: &str = "/var/cache/golden/machines";
+
+/// Seconds for an image, which is loaded from a mirror, and for anything in a machine.
+const PATIENCE: u64 = 1800;
+
+/// Why there is no machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoMachine(pub String);
+
+impl From<io::Error> for NoMachine {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A machine, which ends when this value does.
+#[derive(Debug)]
+pub struct Machine {
+    act: Act,
+    script: String,
+    store: String,
+    name: String,
+    /// It outlives this value.
+    kept: bool,
+}
+
+impl Machine {
+    /// Lays the files of a machine with these packages; `put` may change them before it boots.
+    pub fn prepare(
+        store: &str,
+        name: &str,
+        suite: &str,
+        packages: &[String],
+        talk: &mut dyn FnMut(&str),
+    ) -> Result<(Self, String), NoMachine> {
+        let act = Act::live();
+        let script = format!("{store}/machine");
+        act.make_way(&script)?;
+        let own = Rights { uid: 0, gid: 0, mode: 0o700 };
+        act.write(&script, SCRIPT.as_bytes(), own)?;
+        let mut machine = Self { act, script, store: store.to_owned(), name: name.to_owned(), kept: true };
+        // Machines whose golden was killed.
+        let _ = machine.call(&["gc"], talk);
+        let image = machine.call(&["image", &format!("with:{}", packages.join(",")), suite], talk)?;
+        let _ = machine.call(&["down", name], talk);
+        let root = machine.call(&["prepare", name, &image], talk)?;
+        machine.kept = false;
+        Ok((machine, root))
+    }
+
+    /// Boots it.
+    pub fn boot(&self, talk: &mut dyn FnMut(&str)) -> Result<(), NoMachine> {
+        let owner = std::process::id().to_string();
+        match self.kept {
+            true => self.call(&["up", &self.name], talk),
+            false => self.call(&["up", &self.name, "--owner", &owner], talk),
+        }
+        .map(drop)
+    }
+
+    /// Lets it outlive this value.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Reboots it and waits until it is up.
+    pub fn reboot(&self) -> Result<(), String> {
+        self.call(&["reboot", &self.name], &mut |_| {}).map(drop).map_err(|NoMachine(why)| why)
+    }
+
+    /// Runs a program in it as root.
+    pub fn run(&self, words: &[&str]) -> io::Result<Ended> {
+        self.script(&[&["exec", &self.name, "--"][..], words].concat(), &mut |_| {})
+    }
+
+    /// Runs a program in it and wants a certain exit code; what it said otherwise.
+    pub fn expect(&self, words: &[&str], code: i32) -> Result<(), String> {
+        let ended = self.run(words).map_err(|error| error.to_string())?;
+        if ended.code == Some(code) {
+            return Ok(());
+        }
+        let shown = match ended.code {
+            Some(other) => format!("ended with {other}, not {code}"),
+            None => "was killed".to_owned(),
+        };
+        Err(format!("{} {shown}\n{}", words.join(" "), ended.said.trim_end()))
+    }
+
+    fn script(&self, words: &[&str], talk: &mut dyn FnMut(&str)) -> io::Result<Ended> {
+        let words = std::iter::once(self.script.as_str()).chain(words.iter().copied()).map(str::to_owned);
+        let environment = vec![("GOLDEN_MACHINES".to_owned(), self.store.clone())];
+        self.act.run(&Call { words: words.collect(), identity: None, environment, limit: PATIENCE }, talk)
+    }
+
+    /// The last line that the script prints.
+    fn call(&self, words: &[&str], talk: &mut dyn FnMut(&str)) -> Result<String, NoMachine> {
+        let ended = self.script(words, talk)?;
+        let last = ended.said.trim_end().lines().next_back().unwrap_or_default();
+        match ended.code {
+            Some(0) => Ok(last.to_owned()),
+            _ => Err(NoMachine(format!("machine {}: {}", words.join(" "), ended.said.trim_end()))),
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = self.script(&["down", &self.name], &mut |_| {});
+        }
+    }
+}
