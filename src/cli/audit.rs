@@ -95,24 +95,31 @@ fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) 
 
 /// A name that selects nothing is an error: an empty audit must not look like a clean one.
 fn selection(contract: &Contract, args: &AuditArgs) -> Result<Selection, Failure> {
-    for name in &args.service {
+    chosen(contract, &args.section, &args.service, &args.rule)
+}
+
+/// The same for any verb that judges.
+pub(super) fn chosen(
+    contract: &Contract,
+    sections: &[Section],
+    services: &[String],
+    rules: &[String],
+) -> Result<Selection, Failure> {
+    for name in services {
         if !contract.services.iter().any(|service| service.name.as_ref() == name) {
             let known: Vec<&str> = contract.services.iter().map(|service| service.name.as_ref()).collect();
             return Err(Failure::new(format!("the contract has no service {name:?}")).hint(known.join(", ")));
         }
     }
-    for id in &args.rule {
+    for id in rules {
         if Rule::find(id).is_none() {
             return Err(
                 Failure::new(format!("there is no rule {id:?}")).hint("golden explain   lists all rules")
             );
         }
     }
-    let selection = Selection {
-        sections: args.section.clone(),
-        services: args.service.clone(),
-        rules: args.rule.clone(),
-    };
+    let selection =
+        Selection { sections: sections.to_vec(), services: services.to_vec(), rules: rules.to_vec() };
     if selection.rules(contract).next().is_none() {
         let sections: std::collections::BTreeSet<Section> =
             RULES.iter().map(|rule| rule.info.section).collect();

@@ -101,6 +101,8 @@ enum Verb {
     Plan(plan::PlanArgs),
     /// Do it: backed up, verified, undone when a step fails.
     Apply(plan::ApplyArgs),
+    /// Mend what an audit finds, as far as a machine can: backed up, verified, undone when a step fails.
+    Fix(plan::FixArgs),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
     Rehearse(rehearse::RehearseArgs),
     /// Check or show the contract.
@@ -140,6 +142,7 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Render(args) => render::run(&cli.global, args),
         Verb::Plan(args) => plan::plan(&cli.global, args),
         Verb::Apply(args) => plan::apply(&cli.global, args),
+        Verb::Fix(args) => plan::fix(&cli.global, args),
         Verb::Rehearse(args) => rehearse::run(&cli.global, args),
         Verb::Contract(verb) => contract::run(&cli.global, verb),
     };

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Failure, Global, find, output};
+use crate::audit::audit;
 use crate::contract::Contract;
+use crate::model::Report;
 use crate::model::{Location, Stated};
 use crate::plan::apply::{self, Alone, Listener, Order};
-use crate::plan::{Hindrance, Plan, Trouble};
+use crate::plan::{Applied, Hindrance, Plan, Trouble, fix};
 use crate::report::human::Style;
 use crate::system::DiskSystem;
 use crate::system::act::Act;
@@ -37,6 +39,23 @@ pub(super) struct ApplyArgs {
     /// Where wheels lie, in place of the contract's `wheelhouse`.
     #[arg(long, value_name = "DIR")]
     wheelhouse: Option<String>,
+}
+
+/// What is mended.
+#[derive(Args, Debug)]
+pub(super) struct FixArgs {
+    /// Only findings of this rule (repeatable).
+    #[arg(long, value_name = "ID")]
+    rule: Vec<String>,
+    /// Only findings of this service (repeatable).
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Violations alone, no warnings.
+    #[arg(long)]
+    must: bool,
+    /// Change nothing: show what would be done.
+    #[arg(long)]
+    check: bool,
 }
 
 /// Refused or undone.
@@ -137,19 +156,24 @@ impl Listener for Said {
     }
 }
 
-/// Only root changes a host.
-fn as_root(verb: &str) -> Result<(), Failure> {
-    match rustix::process::geteuid().is_root() {
-        true => Ok(()),
-        false => Err(Failure::new(format!("`golden {verb}` changes this host, which only root may"))
-            .hint(format!("sudo golden {verb}"))),
-    }
-}
-
 /// Who asked: the person behind sudo(8), else the user of this process.
 fn caller() -> String {
     let by_sudo = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
     by_sudo.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "root".to_owned())
+}
+
+/// Takes the host for this process alone, and brings an interrupted plan back first; a code where it cannot.
+fn take_host(verb: &str, act: &Act, said: &mut Said) -> Result<Alone, ExitCode> {
+    if !rustix::process::geteuid().is_root() {
+        let failure = Failure::new(format!("`golden {verb}` changes this host, which only root may"));
+        output::complain(&failure.hint(format!("sudo golden {verb}")).to_string());
+        return Err(ExitCode::from(REFUSED));
+    }
+    let alone = Alone::take(act).map_err(|trouble| troubled(&trouble))?;
+    for id in apply::recover(act, &alone, said).map_err(|trouble| troubled(&trouble))? {
+        output::complain(&format!("the plan {id} was interrupted; what it had done is undone"));
+    }
+    Ok(alone)
 }
 
 /// `golden apply`
@@ -157,33 +181,14 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
     if args.check {
         return plan(global, &PlanArgs { list: false, wheelhouse: args.wheelhouse.clone() });
     }
-    as_root("apply")?;
-    let act = Act::live();
-    let alone = match Alone::take(&act) {
+    let (act, mut said) = (Act::live(), Said { quiet: global.quiet, verbose: global.verbose });
+    let alone = match take_host("apply", &act, &mut said) {
         Ok(alone) => alone,
-        Err(trouble) => return troubled(&trouble),
+        Err(code) => return Ok(code),
     };
-    let mut said = Said { quiet: global.quiet, verbose: global.verbose };
-    match apply::recover(&act, &alone, &mut said) {
-        Ok(undone) => {
-            for id in undone {
-                output::complain(&format!("the plan {id} was interrupted; what it had done is undone"));
-            }
-        }
-        Err(trouble) => return troubled(&trouble),
-    }
     let by = caller();
     if let Some(id) = &args.undo {
-        let digest = find::contract(global)?.contract.source.digest;
-        let order = Order { verb: "undo", contract: &digest, by: &by };
-        let id = (!id.is_empty()).then_some(id.as_str());
-        return match apply::undo_plan(&act, &order, id, &alone, &mut said) {
-            Ok((id, left)) => {
-                name_left(&left);
-                output::print_and(&format!("the plan {id} is undone\n"), ExitCode::SUCCESS)
-            }
-            Err(trouble) => troubled(&trouble),
-        };
+        return undo(global, (!id.is_empty()).then_some(id.as_str()), &act, &alone, &mut said);
     }
     let made = make(global, args.wheelhouse.as_ref())?;
     if made.plan.steps.is_empty() {
@@ -191,14 +196,108 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
     }
     let order = Order { verb: "apply", contract: &made.contract.source.digest, by: &by };
     match apply::apply(&act, &made.system, &made.plan, &order, &alone, &mut said) {
-        Ok(applied) => output::print_and(
-            &format!(
-                "{} steps taken. To take them back: golden apply --undo {}\n",
-                applied.steps, applied.id
-            ),
-            ExitCode::SUCCESS,
-        ),
-        Err(trouble) => troubled(&trouble),
+        Ok(applied) => output::print_and(&taken(&applied), ExitCode::SUCCESS),
+        Err(trouble) => Ok(troubled(&trouble)),
+    }
+}
+
+fn taken(applied: &Applied) -> String {
+    format!("{} steps taken. To take them back: golden apply --undo {}\n", applied.steps, applied.id)
+}
+
+fn undo(
+    global: &Global,
+    id: Option<&str>,
+    act: &Act,
+    alone: &Alone,
+    said: &mut Said,
+) -> Result<ExitCode, Failure> {
+    let digest = find::contract(global)?.contract.source.digest;
+    let order = Order { verb: "undo", contract: &digest, by: &caller() };
+    match apply::undo_plan(act, &order, id, alone, said) {
+        Ok((id, left)) => {
+            name_left(&left);
+            output::print_and(&format!("the plan {id} is undone\n"), ExitCode::SUCCESS)
+        }
+        Err(trouble) => Ok(troubled(&trouble)),
+    }
+}
+
+/// `golden fix`
+pub(super) fn fix(global: &Global, args: &FixArgs) -> Result<ExitCode, Failure> {
+    let contract = find::contract(global)?.contract;
+    let (act, mut said) = (Act::live(), Said { quiet: global.quiet, verbose: global.verbose });
+    // Even a look waits until nobody changes the host.
+    let alone = match args.check {
+        true => None,
+        false => match take_host("fix", &act, &mut said) {
+            Ok(alone) => Some(alone),
+            Err(code) => return Ok(code),
+        },
+    };
+    let (report, _) = look(&contract, args)?;
+    let fixes = fix::plan(&contract, &fix::findings(&report, !args.must));
+    if fixes.plan.steps.is_empty() {
+        name_persons(&fixes.left);
+        let nothing =
+            if fixes.left.is_empty() { "nothing to mend\n" } else { "nothing that a machine can mend\n" };
+        return output::print_and(nothing, ExitCode::from(u8::from(!fixes.left.is_empty())));
+    }
+    match alone {
+        Some(alone) => mend(&contract, args, &Hold { act, alone }, &mut said),
+        None => {
+            for step in &fixes.plan.steps {
+                output::print(&format!("{}\n    {}\n", step.why, step.title()))?;
+            }
+            name_persons(&fixes.left);
+            Ok(ExitCode::from(CHANGES))
+        }
+    }
+}
+
+/// The host, held by this process.
+struct Hold {
+    act: Act,
+    alone: Alone,
+}
+
+/// Mends and looks again, as long as that helps: what hid behind a finding is told by the next look.
+fn mend(contract: &Contract, args: &FixArgs, hold: &Hold, said: &mut Said) -> Result<ExitCode, Failure> {
+    const PASSES: usize = 4;
+    let order = Order { verb: "fix", contract: &contract.source.digest, by: &caller() };
+    let mut before = Plan::default();
+    for _ in 0..PASSES {
+        let (report, system) = look(contract, args)?;
+        let findings = fix::findings(&report, !args.must);
+        let fixes = fix::plan(contract, &findings);
+        if fixes.plan.steps.is_empty() || fixes.plan == before {
+            for result in &findings {
+                output::talk(&format!("left    {} ({})\n", result.rule.id, result.subject));
+            }
+            return Ok(ExitCode::from(u8::from(!findings.is_empty())));
+        }
+        match apply::apply(&hold.act, &system, &fixes.plan, &order, &hold.alone, said) {
+            Ok(applied) => output::print(&taken(&applied))?,
+            Err(trouble) => return Ok(troubled(&trouble)),
+        }
+        before = fixes.plan;
+    }
+    output::complain("new findings came up each time; look at them: golden audit");
+    Ok(ExitCode::from(REFUSED))
+}
+
+/// An audit of what is to be mended.
+fn look(contract: &Contract, args: &FixArgs) -> Result<(Report, DiskSystem), Failure> {
+    let system = DiskSystem::live()
+        .map_err(|error| Failure::new(format!("this host cannot be looked at: {error}")))?;
+    let selection = super::audit::chosen(contract, &[], &args.service, &args.rule)?;
+    let facts = crate::facts::gather::gather(&system, contract, selection.needs(contract));
+    Ok((audit(contract, &facts, &selection, false), system))
+}
+
+fn name_persons(left: &[(String, String)]) {
+    for (name, what) in left {
+        output::talk(&format!("left    {name}: {what}\n"));
     }
 }
 
@@ -208,7 +307,7 @@ fn name_left(left: &[String]) {
     }
 }
 
-fn troubled(trouble: &Trouble) -> Result<ExitCode, Failure> {
+fn troubled(trouble: &Trouble) -> ExitCode {
     match trouble {
         Trouble::Refused(why) => output::complain(why),
         Trouble::Undone { step, failed, left } => {
@@ -219,5 +318,5 @@ fn troubled(trouble: &Trouble) -> Result<ExitCode, Failure> {
             output::complain(&format!("could not {step}: {}\n  what went before it is undone", failed.why));
         }
     }
-    Ok(ExitCode::from(REFUSED))
+    ExitCode::from(REFUSED)
 }

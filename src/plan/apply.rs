@@ -136,8 +136,11 @@ pub fn apply(
             return Err(Trouble::Undone { step: step.title(), failed, left });
         }
     }
-    kept.journal.progress = Progress::Done;
-    let ended = kept.save().and_then(|()| note_by(act, &kept, order, "done", &[]));
+    // The ledger first: after a crash between the two, the next call undoes it all and says so behind this entry.
+    let ended = note_by(act, &kept, order, "done", &[]).and_then(|()| {
+        kept.journal.progress = Progress::Done;
+        kept.save()
+    });
     ended.map_err(|error| {
         Trouble::Refused(format!("all steps were taken, but it could not be written down: {error}"))
     })?;
@@ -236,7 +239,11 @@ fn restore(act: &Act, store: &Store, record: &Record, finished: bool) -> Vec<Str
     if record.lasting && (finished || record.paths.is_empty()) {
         return vec![format!("{}: what it made stays", record.title)];
     }
-    let back = |(path, before): &(String, Before)| match store.restore(act, path, before) {
+    let restored = |path: &str, before: &Before| {
+        act.remove_leftover(path)?;
+        store.restore(act, path, before)
+    };
+    let back = |(path, before): &(String, Before)| match restored(path, before) {
         Err(error) => Some(format!("{path} could not be brought back: {error}")),
         Ok(()) if *before == Before::NoDirectory && act.place(path).exists() => {
             Some(format!("{path} stays: something lies in it"))

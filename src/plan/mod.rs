@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod build;
 mod diff;
+pub mod fix;
 mod journal;
 pub mod ledger;
 mod perform;

@@ -345,6 +345,10 @@ fn state(ask: &dyn Ask, unit: &str) -> Result<State, Failed> {
     let Some(state) = states.get(unit) else { return Err(failed(format!("systemd knows no {unit}"))) };
     Ok(match state.active_state.as_str() {
         "active" => State::Active(state.restarts),
+        // It has ended by itself, and systemd waits before it tries again (RestartSec=).
+        "activating" if state.sub_state.starts_with("auto-restart") => {
+            State::Failed(format!("{unit} ends as soon as it starts: {}", state.result))
+        }
         "failed" => State::Failed(format!("{unit} has failed: {}", state.result)),
         _ => State::Otherwise(format!("{} ({})", state.active_state, state.sub_state)),
     })

@@ -78,15 +78,31 @@ impl Act {
 
     /// Replaces a file, or makes it.
     pub fn write(&self, path: &str, bytes: &[u8], rights: Rights) -> io::Result<()> {
-        let place = self.place(path);
+        let (place, beside) = (self.place(path), self.beside(path));
         let directory = place.parent().unwrap_or(Path::new("/"));
-        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let beside = directory.join(format!(".{name}.golden-{}", std::process::id()));
         let written = write_beside(&beside, bytes, rights).and_then(|()| fs::rename(&beside, &place));
         if written.is_err() {
             let _ = fs::remove_file(&beside);
         }
         written.and_then(|()| sync_directory(directory))
+    }
+
+    /// Where a file is written before it takes its place. The name is always the same, so that what a crash left there
+    /// is found again.
+    fn beside(&self, path: &str) -> PathBuf {
+        let place = self.place(path);
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        place.with_file_name(format!(".{name}.golden-new"))
+    }
+
+    /// Removes what a write that was killed has left beside its place.
+    pub fn remove_leftover(&self, path: &str) -> io::Result<()> {
+        match fs::remove_file(self.beside(path)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Makes a directory that is not there; its parents must be.

@@ -1,0 +1,295 @@
+//! Plans on a booted machine: applied, applied again, undone byte for byte, killed at every write, refused, and what
+//! findings become. The rehearsal from the bare distribution is `tests/rehearsal.rs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
+
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/machine.rs"]
+mod machine;
+
+use std::process::Output;
+use std::time::Instant;
+
+use example::text;
+use machine::Machine;
+
+#[test]
+fn plans_on_a_booted_machine() {
+    if let Err(why) = machine::machines_available() {
+        println!("skipped: {why}");
+        return;
+    }
+    let machine = example::boot("bookworm");
+    example::wait(&machine);
+    let host = Host { machine };
+    let only = std::env::var("GOLDEN_PLAN").unwrap_or_default();
+    for (name, case) in CASES.iter().filter(|(name, _)| only.split(',').any(|word| name.contains(word))) {
+        let start = Instant::now();
+        println!("plan: {name}");
+        case(&host);
+        println!("           {:.1} s", start.elapsed().as_secs_f32());
+    }
+}
+
+type Case = fn(&Host);
+
+/// Each begins where the one before it ended.
+const CASES: &[(&str, Case)] = &[
+    ("nobody but root changes a host", only_root),
+    ("a plan changes nothing", a_plan_changes_nothing),
+    ("applied, and again, and undone", applied_and_undone),
+    ("killed at every write", killed_at_every_write),
+    ("a step that fails undoes what went before", a_failing_step),
+    ("one at a time", one_at_a_time),
+    ("a file that changed after the plan", changed_meanwhile),
+    ("an env file is a person's too", env_files),
+    ("a mask is a person's decision", a_mask),
+    ("no place to write", no_place_to_write),
+    ("findings are mended, and the mends undone", fixed_and_undone),
+];
+
+struct Host {
+    machine: Machine,
+}
+
+impl Host {
+    fn shell(&self, script: &str) -> String {
+        let output = self.run(script);
+        assert!(output.status.success(), "{script}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn run(&self, script: &str) -> Output {
+        self.machine.sh(script)
+    }
+
+    /// Exit code and everything said.
+    fn golden(&self, words: &str) -> (i32, String) {
+        let output = self.run(&format!("golden {words}"));
+        (output.status.code().unwrap_or(-1), text(&output.stdout) + &text(&output.stderr))
+    }
+
+    fn expect(&self, words: &str, code: i32) -> String {
+        let (ended, said) = self.golden(words);
+        assert_eq!(ended, code, "golden {words}: {said}");
+        said
+    }
+
+    /// Everything that a plan may write, byte for byte: kind, owner, mode, size, link text, content.
+    fn state(&self) -> String {
+        self.shell(
+            "cd /; find etc opt/quantum/secrets opt/quantum/venvs home/qt/quantum_trader -xdev \
+             ! -path '*/__pycache__*' ! -path '*/.git/*' ! -path 'etc/.pwd.lock' \
+             ! -path 'etc/*shadow*' -printf '%y %p %U:%G %#m %l\\n' | sort; \
+             find etc home/qt/quantum_trader/Makefile -xdev -type f ! -path 'etc/*shadow*' -exec sha256sum {} + | sort -k2; \
+             systemctl is-active quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server; \
+             systemctl is-enabled quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server",
+        )
+    }
+}
+
+fn assert_same(before: &str, after: &str, what: &str) {
+    let missing: Vec<&str> =
+        before.lines().filter(|line| !after.lines().any(|other| other == *line)).collect();
+    let new: Vec<&str> = after.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
+    assert!(missing.is_empty() && new.is_empty(), "{what}\nwas: {missing:#?}\nis: {new:#?}");
+}
+
+fn only_root(host: &Host) {
+    for verb in ["apply", "fix", "apply --undo"] {
+        let output = host.run(&format!("runuser -u qt -- golden {verb}"));
+        assert_eq!(output.status.code(), Some(1), "{verb}");
+        assert!(text(&output.stderr).contains("sudo golden"), "{}", text(&output.stderr));
+    }
+}
+
+fn a_plan_changes_nothing(host: &Host) {
+    let before = host.state();
+    let said = host.expect("plan --color never", 1);
+    // The demo's units say `yes` where the contract's are rendered with `true`.
+    assert!(
+        said.contains("\n-NoNewPrivileges=yes\n") && said.contains("\n+NoNewPrivileges=true\n"),
+        "{said}"
+    );
+    assert!(said.contains("change /etc/systemd/system/quantum-backend.service"), "{said}");
+    assert_eq!(host.expect("apply --check --color never", 1), said);
+    assert_same(&before, &host.state(), "a plan has changed something");
+    host.shell("! test -e /var/lib/golden");
+}
+
+fn applied_and_undone(host: &Host) {
+    let before = host.state();
+    host.expect("apply", 0);
+    host.expect("audit --quiet", 0);
+    let applied = host.state();
+    assert!(host.expect("plan", 0).contains("nothing to do"));
+    assert!(host.expect("apply", 0).contains("nothing to do"));
+    assert_same(&applied, &host.state(), "a second apply has changed something");
+    assert!(host.expect("apply --undo", 0).contains("is undone"));
+    assert_same(&before, &host.state(), "the undo has left something");
+    let said = host.expect("apply --undo", 1);
+    assert!(said.contains("no plan that could be undone"), "{said}");
+    host.expect("apply --quiet", 0);
+    host.expect("audit --quiet", 0);
+    // Every line of the ledger follows the one before it.
+    let ledger = host.shell("cat /var/lib/golden/ledger.jsonl");
+    assert_eq!(golden::plan::ledger::verify(&ledger), Ok(3));
+}
+
+/// Something for a plan to do: a file to write, one with another owner, two units that must restart. Services can
+/// start as it is, so that an undo can bring them back.
+const DISORDER: &str = "rm -f /etc/logrotate.d/quantum; chown qt /etc/tmpfiles.d/quantum.conf; \
+     sed -i s/CPUQuota=100%/CPUQuota=50%/ /etc/systemd/system/quantum-rl-agent.service; \
+     sed -i s/MemoryMax=1G/MemoryMax=2G/ /etc/systemd/system/quantum-execution.service; systemctl daemon-reload";
+
+fn killed_at_every_write(host: &Host) {
+    host.shell(DISORDER);
+    let before = host.state();
+    let mut kills = 0;
+    // Every rename, and some of the syncs around them: each round waits for services that restart.
+    for (call, stride) in [("rename", 1), ("fsync", 9)] {
+        for number in (1..).step_by(stride) {
+            let killed = host.run(&format!(
+                "strace -f -qq -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number} golden --quiet apply"
+            ));
+            if killed.status.success() {
+                // There are no more writes: this one went through, and is taken back for the next round.
+                assert!(number > 10, "only {number} calls of {call}");
+                host.expect("apply --undo", 0);
+                assert_same(&before, &host.state(), "the undo after a whole apply");
+                break;
+            }
+            kills += 1;
+            // The next call says what it found and brings the old state back, whether or not it has more to do.
+            host.golden("apply --undo nothing");
+            if host.golden("plan --list").0 == 0 {
+                // Killed when all was done: the new state is whole, and can be undone like any other.
+                host.expect("apply --undo", 0);
+            }
+            assert_same(&before, &host.state(), &format!("killed at {call} {number}"));
+        }
+    }
+    println!("           killed {kills} times, the old state came back each time");
+    host.expect("apply --quiet", 0);
+    host.expect("audit --quiet", 0);
+    let ledger = host.shell("cat /var/lib/golden/ledger.jsonl");
+    golden::plan::ledger::verify(&ledger).unwrap();
+}
+
+fn a_failing_step(host: &Host) {
+    host.shell(
+        "mkdir -p /etc/golden; printf 'schema = 1\\nextends = \"quantum\"\\n[contract]\\nname = \"quantum\"\\nversion = \"1.0.1\"\\n\
+         [services.rl-agent.provision]\\nstart = [\"python\", \"-c\", \"raise SystemExit(3)\"]\\n' >/root/broken.toml",
+    );
+    let before = host.state();
+    let said = host.expect("--contract /root/broken.toml apply", 1);
+    assert!(said.contains("quantum-rl-agent.service") && said.contains("is undone"), "{said}");
+    assert_same(&before, &host.state(), "a failed apply has left something");
+    host.shell("rm /root/broken.toml; rmdir /etc/golden 2>/dev/null || true");
+    host.expect("audit --quiet", 0);
+}
+
+fn one_at_a_time(host: &Host) {
+    let said = host.shell("flock /run/golden/apply.lock -c 'golden apply; echo $?' 2>&1");
+    assert!(said.contains("another golden is changing this host") && said.ends_with("1\n"), "{said}");
+}
+
+fn changed_meanwhile(host: &Host) {
+    // While the plan of a venv's service waits for its health, somebody edits the next file; the plan notices.
+    host.shell(DISORDER);
+    let said = host.shell(
+        "(golden apply 2>&1; echo code $?) >/tmp/said & \
+         for try in $(seq 400); do grep -q '\\[1/' /tmp/said 2>/dev/null && break; sleep 0.005; done; \
+         echo '# mine' >>/etc/systemd/system/quantum-rl-agent.service; wait; cat /tmp/said",
+    );
+    // Whoever was faster: either the edit was seen and nothing is half-done, or it came after the write.
+    let undone = said.contains("has changed since the plan was made") && said.ends_with("code 1\n");
+    assert!(undone || said.ends_with("code 0\n"), "{said}");
+    host.expect("apply --quiet", 0);
+    host.expect("audit --quiet", 0);
+}
+
+fn env_files(host: &Host) {
+    host.shell(
+        "printf 'STRIPE_MODE=test\\n' >>/etc/quantum/backend.env; sed -i s/LOG_LEVEL=INFO/LOG_LEVEL=DEBUG/ /etc/quantum/backend.env; \
+         sed -i /SHADOW_MODE/d /etc/quantum/backend.env",
+    );
+    host.expect("apply --quiet", 0);
+    let file = host.shell("cat /etc/quantum/backend.env");
+    assert!(file.contains("STRIPE_MODE=test\n") && file.contains("LOG_LEVEL=DEBUG\n"), "{file}");
+    assert!(file.contains("SHADOW_MODE=enabled\n"), "{file}");
+}
+
+fn a_mask(host: &Host) {
+    host.shell("systemctl stop quantum-rl-agent; mv /etc/systemd/system/quantum-rl-agent.service /root/; systemctl mask quantum-rl-agent");
+    let said = host.expect("apply", 2);
+    assert!(said.contains("/dev/null"), "{said}");
+    host.shell(
+        "rm /etc/systemd/system/quantum-rl-agent.service; mv /root/quantum-rl-agent.service /etc/systemd/system/; \
+         systemctl daemon-reload; systemctl start quantum-rl-agent",
+    );
+    host.expect("apply --quiet", 0);
+}
+
+fn no_place_to_write(host: &Host) {
+    host.shell(DISORDER);
+    let before = host.state();
+    for (what, begin, end) in [
+        (
+            "a full disk",
+            "mount -t tmpfs -o size=4k tmpfs /var/lib/golden/plans",
+            "umount /var/lib/golden/plans",
+        ),
+        ("a read-only /etc", "mount --bind /etc /etc; mount -o remount,ro,bind /etc", "umount /etc"),
+    ] {
+        host.shell(begin);
+        let (code, said) = host.golden("apply");
+        host.shell(end);
+        assert_eq!(code, 1, "{what}: {said}");
+        assert!(said.contains("No space left") || said.contains("Read-only"), "{what}: {said}");
+        assert_same(&before, &host.state(), what);
+    }
+    host.expect("apply --quiet", 0);
+}
+
+fn fixed_and_undone(host: &Host) {
+    host.shell(
+        "mkdir -p /etc/systemd/system/quantum-ai-engine.service.d; \
+         printf '[Service]\\nUser=root\\n' >/etc/systemd/system/quantum-ai-engine.service.d/override.conf; \
+         systemctl daemon-reload; chmod 0666 /etc/quantum/execution.env; rmdir /opt/quantum/data/backups; \
+         groupadd --system docker; gpasswd -a qt docker >/dev/null; \
+         echo 'WORKERS=5 # one a core' >>/etc/quantum/backend.env",
+    );
+    let broken = host.state();
+    host.expect("audit --quiet", 1);
+    let said = host.expect("fix --check", 1);
+    for rule in [
+        "unit-runs-as-root",
+        "env-file-mode-wrong",
+        "place-missing",
+        "account-may-become-root",
+        "env-value-mangled",
+    ] {
+        assert!(said.contains(rule), "{rule}: {said}");
+    }
+    assert_same(&broken, &host.state(), "a look at the fixes has changed something");
+    host.expect("fix", 0);
+    host.expect("audit --quiet", 0);
+    assert!(host.expect("fix", 0).contains("nothing to mend"));
+    host.expect("apply --undo", 0);
+    // As broken as it was, so that its services may not start.
+    let paths = |state: &str| -> String {
+        state.lines().filter(|line| line.contains('/')).collect::<Vec<_>>().join("\n")
+    };
+    assert_same(&paths(&broken), &paths(&host.state()), "the undo of a fix has left something");
+    host.expect("fix --quiet", 0);
+    host.shell("groupdel docker; rmdir /etc/systemd/system/quantum-ai-engine.service.d 2>/dev/null || true; sed -i /WORKERS/d /etc/quantum/backend.env; systemctl restart quantum-backend");
+    host.expect("audit --quiet", 0);
+}
