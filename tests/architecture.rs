@@ -28,8 +28,17 @@ const TABLE: &[(&str, &[&str])] = &[
     // From syntax only the word that a rule has looked at a value nobody knows.
     ("audit", &["policy", "rules", "facts", "contract", "syntax", "model"]),
     ("report", &["model"]),
+    ("render", &["contract", "syntax", "model"]),
+    ("plan", &["render", "contract", "syntax", "model", "system"]),
+    ("rehearse", &["render", "contract", "system"]),
     ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "system"]),
-    ("cli", &["audit", "contract", "facts", "model", "policy", "report", "rules", "run", "syntax", "system"]),
+    (
+        "cli",
+        &[
+            "audit", "contract", "facts", "model", "policy", "plan", "rehearse", "render", "report", "rules",
+            "run", "syntax", "system",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
