@@ -62,8 +62,7 @@ fn judge(
     block: &Block,
     now: i64,
 ) -> Result<Person, (String, String)> {
-    let signature =
-        block.signature.as_ref().map_err(|why| ("nobody knows whose".to_owned(), why.clone()))?;
+    let signature = block.signature.as_ref().map_err(|why| ("nobody knows whose".to_owned(), why.clone()))?;
     let key = ssh_signature::fingerprint(signature);
     let of_key = || allowed.signers.iter().filter(|signer| signer.key.key_data() == signature.public_key());
     let Some(first) = of_key().next() else {
@@ -72,7 +71,8 @@ fn judge(
     // Only keys that are known are calculated with: a stranger's may be made to cost hours.
     let who = || format!("{} {key}", first.principals.join(","));
     let message = source.signed_message();
-    ssh_signature::verify(signature, &first.key, NAMESPACE, message.as_bytes()).map_err(|why| (who(), why))?;
+    ssh_signature::verify(signature, &first.key, NAMESPACE, message.as_bytes())
+        .map_err(|why| (who(), why))?;
     let mut names: Vec<String> = Vec::new();
     let mut at = None;
     let mut reasons = Vec::new();
@@ -97,7 +97,9 @@ fn count(people: &mut Vec<Person>, mut person: Person) {
     for other in same.into_iter().rev() {
         let (names, keys) = (person.names, person.keys);
         person = other;
-        person.names.extend(names.into_iter().filter(|name| !person.names.contains(name)).collect::<Vec<_>>());
+        person
+            .names
+            .extend(names.into_iter().filter(|name| !person.names.contains(name)).collect::<Vec<_>>());
         person.keys.extend(keys.into_iter().filter(|key| !person.keys.contains(key)).collect::<Vec<_>>());
     }
     people.push(person);
@@ -150,20 +152,18 @@ mod tests {
     fn each_person_counts_once() {
         let signers = line("a@x", "", 1) + &line("b@x", "", 2) + &line("a@x", "", 3) + &line("c,d", "", 4);
         let by = |seeds: &[u8]| seeds.iter().map(|seed| signed(&source(), *seed)).collect::<String>();
-        for (seeds, people) in [
-            (&[1][..], 1),
-            (&[1, 1], 1),
-            (&[1, 3], 1),
-            (&[1, 2], 2),
-            (&[3, 2, 1, 4], 3),
-            (&[9], 0),
-            (&[], 0),
-        ] {
+        for (seeds, people) in
+            [(&[1][..], 1), (&[1, 1], 1), (&[1, 3], 1), (&[1, 2], 2), (&[3, 2, 1, 4], 3), (&[9], 0), (&[], 0)]
+        {
             assert_eq!(weighed(&by(seeds), &signers).people.len(), people, "{seeds:?}");
         }
         let bridge = line("a", "", 1) + &line("b", "", 2) + &line("a,b", "", 3);
         let all = weighed(&by(&[1, 2, 3]), &bridge);
-        assert_eq!((all.people.len(), all.people[0].keys.len()), (1, 3), "a third line says they are one: {all:?}");
+        assert_eq!(
+            (all.people.len(), all.people[0].keys.len()),
+            (1, 3),
+            "a third line says they are one: {all:?}"
+        );
         let twice = weighed(&by(&[1]), &(line("a", "", 1) + &line("b", "", 1)));
         assert_eq!(twice.people.len(), 1, "one key, two names: one person");
     }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_good_signature_counts_beside_broken_ones() {
         let one = signed(&source(), 1);
-        let text = format!("hello\n{}{one}", &one[..one.len() / 2]);
+        let text = format!("hello\n{}\n{one}", &one[..one.len() / 2]);
         let weighed = weighed(&text, &line("a@x", "", 1));
         assert_eq!((weighed.people.len(), weighed.refused.len()), (1, 2), "{weighed:?}");
         assert_eq!(weighed.people[0].at.to_string(), "/signers:1");
@@ -230,6 +230,10 @@ mod tests {
         assert_eq!(open((7, 0o755), (0, 0o644), None).as_deref(), Some("/d"));
         assert_eq!(open((0, 0o755), (7, 0o644), None).as_deref(), Some("/d/f"));
         assert_eq!(open((7, 0o700), (7, 0o600), Some(7)), None);
-        assert_eq!(open((0, 0o755), (0, 0o1664), None).as_deref(), Some("/d/f"), "sticky means nothing on a file");
+        assert_eq!(
+            open((0, 0o755), (0, 0o1664), None).as_deref(),
+            Some("/d/f"),
+            "sticky means nothing on a file"
+        );
     }
 }

@@ -274,7 +274,23 @@ fn what_cannot_be_read_is_undecided() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The same for the files that approve a contract, which only a contract with an approval has.
 #[test]
-fn zz_print() {
-    eprintln!("KEY {}", key(TESTER).public_key().to_openssh().unwrap());
+fn an_approval_that_cannot_be_read_is_undecided() {
+    let page = crate::rules::host::contract_not_approved::RULE.info.id;
+    let good = blocks(Rule::find(page).unwrap()).into_iter().find(|block| block.kind == "good").unwrap().text;
+    let huge = "x".repeat(300 << 10);
+    for change in [
+        "unreadable /etc/golden/golden.toml.sig permission denied".to_owned(),
+        "unreadable /etc/golden/allowed_signers permission denied".to_owned(),
+        "remove /etc/golden/golden.toml".to_owned(),
+        format!("file /etc/golden/golden.toml.sig root:root 0644\n| {huge}"),
+        "data /etc/golden/golden.toml.sig root:root 0644\n| \\xff\\xfe".to_owned(),
+    ] {
+        let (mut host, contract) = stage(&good).unwrap();
+        manifest::apply(&mut host, &change).unwrap();
+        let results = judge(&host, &contract, &[page]);
+        let undecided = results.iter().all(|result| matches!(result.said, Said::Undecided(_)));
+        assert!(!results.is_empty() && undecided, "{:.80}: {:?}", change, results[0].said);
+    }
 }

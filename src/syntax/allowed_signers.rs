@@ -81,7 +81,8 @@ impl Signer {
 
 impl Moment {
     fn passed(&self, words: &str, unclear: bool, at: &Location) -> String {
-        let zone = if unclear { ", in a time zone that it does not say: write a Z after the time" } else { "" };
+        let zone =
+            if unclear { ", in a time zone that it does not say: write a Z after the time" } else { "" };
         format!("{at} {words} {}{zone}", self.written)
     }
 }
@@ -170,9 +171,11 @@ fn take(signer: &mut Signer, option: &str) -> Result<(), String> {
     let wanted = || value.ok_or_else(|| format!("{name} needs a value in quotation marks"));
     let again = match name.to_ascii_lowercase().as_str() {
         "cert-authority" => {
-            return Err("it trusts whoever an authority certifies; people are counted by keys of their own: \
+            return Err(
+                "it trusts whoever an authority certifies; people are counted by keys of their own: \
                         give each a line"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         "namespaces" => {
             let patterns = wanted()?.split(',').map(|pattern| pattern.trim().to_owned()).collect();
@@ -210,8 +213,7 @@ fn moment(written: &str) -> Result<Moment, String> {
 mod tests {
     use super::*;
 
-    const KEY: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gIuwuMT0jRfVnD0LP5f0dXEUxBPgDyoQ6b6YQQFyc";
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gIuwuMT0jRfVnD0LP5f0dXEUxBPgDyoQ6b6YQQFyc";
 
     fn one(line: &str) -> Result<Signer, String> {
         let mut file = read(&format!("# head\n\n{line}\n"), "/signers");
@@ -255,7 +257,7 @@ mod tests {
             (format!("a@x valid-after=\"20261301\" {KEY}"), "no time"),
             (format!("a@x valid-after=\"20270101Z\",valid-before=\"20260101Z\" {KEY}"), "before it begins"),
             (format!("a@x namespaces=\"a\",namespaces=\"b\" {KEY}"), "twice"),
-            (format!("a@x {}", KEY.replace("AAAAC3", "AAAA")), "no option"),
+            (format!("a@x {}", KEY.replace("AAAAC3", "AAAA")), "cannot be read"),
             (format!(", {KEY}"), "nobody"),
         ] {
             let why = one(&line).expect_err(&line);
@@ -270,19 +272,29 @@ mod tests {
         assert!(holds("valid-before=\"20261231Z\"", noon - 43_200).is_ok(), "the second itself still holds");
         assert!(holds("valid-before=\"20261231Z\"", noon - 43_199).is_err());
         assert!(holds("valid-after=\"202612311200Z\"", noon).is_ok());
-        assert!(holds("valid-after=\"202612311200Z\"", noon - 1).unwrap_err().contains("before 202612311200Z"));
+        assert!(
+            holds("valid-after=\"202612311200Z\"", noon - 1).unwrap_err().contains("before 202612311200Z")
+        );
         assert!(holds("valid-before=\"202612311200\"", noon - AHEAD).is_ok());
         let unclear = holds("valid-before=\"202612311200\"", noon - AHEAD + 1).unwrap_err();
         assert!(unclear.contains("write a Z"), "{unclear}");
-        assert!(!holds("valid-before=\"202612311200\"", noon + BEHIND + 1).unwrap_err().contains("write a Z"));
+        assert!(
+            !holds("valid-before=\"202612311200\"", noon + BEHIND + 1).unwrap_err().contains("write a Z")
+        );
         assert!(holds("valid-after=\"202612311200\"", noon + BEHIND).is_ok());
         assert!(holds("valid-after=\"202612311200\"", noon).is_err());
     }
 
     #[test]
     fn namespaces_are_patterns() {
-        let permits = |list: &str| permits(&list.split(',').map(str::to_owned).collect::<Vec<_>>(), "golden-contract");
+        let permits =
+            |list: &str| permits(&list.split(',').map(str::to_owned).collect::<Vec<_>>(), "golden-contract");
         assert!(permits("golden-contract") && permits("file,golden-?ontract") && permits("*"));
-        assert!(!permits("file") && !permits("*,!golden-contract") && !permits("[g]olden-contract") && !permits(""));
+        assert!(
+            !permits("file")
+                && !permits("*,!golden-contract")
+                && !permits("[g]olden-contract")
+                && !permits("")
+        );
     }
 }

@@ -111,7 +111,8 @@ mod tests {
         let one = signed(1, "n", "m");
         let cut: String = one.lines().take(3).collect::<Vec<_>>().join("\n");
         let said = |text: &str| {
-            let words = |block: Block| format!("{}: {}", block.line, block.signature.err().unwrap_or_default());
+            let words =
+                |block: Block| format!("{}: {}", block.line, block.signature.err().unwrap_or_default());
             blocks(text).into_iter().map(words).collect::<Vec<_>>().join("\n")
         };
         assert!(said(&cut).starts_with("1: it is cut off"), "{}", said(&cut));

@@ -18,7 +18,8 @@ pub(super) fn approval<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<App
         None => unstated(1, &at),
         Some(count) if (1..=MOST).contains(&count.value) => Stated::new(count.value as u32, count.at),
         Some(count) => {
-            let way_out = format!("write how many people must sign, from 1 to {MOST}; no approval: no `[approval]`");
+            let way_out =
+                format!("write how many people must sign, from 1 to {MOST}; no approval: no `[approval]`");
             cx.error_at(&count.at, format!("`required` is {}", count.value), way_out);
             unstated(1, &count.at)
         }

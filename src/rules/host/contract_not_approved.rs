@@ -16,7 +16,7 @@ rule! {
     /// contract [approval]
     /// contract signers = "/etc/golden/allowed_signers"
     /// file /etc/golden/allowed_signers root:root 0644
-    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEpsIY+7Vr6fb5gSOUzuJgXMW5l5pVhUjOQDsDw1jRYG
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
     /// ```
     /// ```bad
     /// contract [approval]
@@ -24,21 +24,21 @@ rule! {
     /// contract required = 2
     /// signed
     /// file /etc/golden/allowed_signers root:root 0644
-    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEpsIY+7Vr6fb5gSOUzuJgXMW5l5pVhUjOQDsDw1jRYG
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
     /// ```
     /// ```bad
     /// contract [approval]
     /// contract signers = "/etc/golden/allowed_signers"
     /// signed
     /// file /etc/golden/allowed_signers qt:qt 0644
-    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEpsIY+7Vr6fb5gSOUzuJgXMW5l5pVhUjOQDsDw1jRYG
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
     /// ```
     /// ```good
     /// contract [approval]
     /// contract signers = "/etc/golden/allowed_signers"
     /// signed
     /// file /etc/golden/allowed_signers root:root 0644
-    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEpsIY+7Vr6fb5gSOUzuJgXMW5l5pVhUjOQDsDw1jRYG
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
     /// ```
     /// ```good na
     /// contract # no approval is demanded
