@@ -1,4 +1,4 @@
-//! `golden contract check` and `golden contract show`.
+//! `golden contract`: `check` and `show` are here, the other verbs in files of their own.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Failure, Global, find, output};
+use super::{Failure, Global, approval, contract_diff, find, output};
 use crate::contract::{Contract, Kind};
 
 /// The verbs about the contract itself.
@@ -23,6 +23,12 @@ pub(super) enum ContractVerb {
         #[arg(long)]
         text: bool,
     },
+    /// Approve a contract: an SSH signature over its digest, beside it. ssh-keygen verifies it, too.
+    Sign(approval::SignArgs),
+    /// Say who has approved a contract: 0 approved, 1 not approved, 2 cannot tell.
+    Verify(approval::VerifyArgs),
+    /// Say which duties of hosts change from one contract to another: 0 none, 1 some, 2 bad contract.
+    Diff(contract_diff::DiffArgs),
 }
 
 /// Carries the verb out.
@@ -50,6 +56,9 @@ pub(super) fn run(global: &Global, verb: &ContractVerb) -> Result<ExitCode, Fail
             let shown = if *text { found.text } else { summary(&found.contract) };
             output::print_and(&shown, ExitCode::SUCCESS)
         }
+        ContractVerb::Sign(args) => approval::sign(global, args),
+        ContractVerb::Verify(args) => approval::verify(global, args),
+        ContractVerb::Diff(args) => contract_diff::run(args),
     }
 }
 
@@ -60,6 +69,10 @@ fn summary(contract: &Contract) -> String {
     );
     if let Some(review) = &contract.next_review {
         let _ = writeln!(text, "review by   {}", review.value);
+    }
+    if let Some(approval) = &contract.approval {
+        let (required, signers) = (approval.required.value, &approval.signers.value);
+        let _ = writeln!(text, "approval    {required} of those in {signers}");
     }
     let _ = writeln!(text, "\nplaces");
     for place in contract.layout.values() {

@@ -31,8 +31,21 @@ pub(super) fn contract(global: &Global) -> Result<FoundContract, Failure> {
             let text = Contract::built_in_text().to_owned();
             Ok(FoundContract { contract: Contract::built_in(), text })
         }
-        Some(path) => read(&path),
+        Some(path) => {
+            let mut found = read(&path)?;
+            found.contract.source.path = whole(&path)?.into();
+            Ok(found)
+        }
     }
+}
+
+/// A path from the root on, so that what lies beside the contract is found wherever one stands.
+pub(super) fn whole(path: &Path) -> Result<String, Failure> {
+    let whole = std::path::absolute(path).map_err(|error| cannot_read(path, &error))?;
+    let text = whole.to_str().map(str::to_owned);
+    text.ok_or_else(|| {
+        Failure::new(format!("{} is no path in UTF-8", path.display())).hint("give it another name")
+    })
 }
 
 /// The path of the contract in force; `None` for the built-in one.

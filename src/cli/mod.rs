@@ -5,8 +5,10 @@
     reason = "the command line reads contracts and facts, and the environment"
 )]
 
+mod approval;
 mod audit;
 mod contract;
+mod contract_diff;
 mod error;
 mod explain;
 mod facts;
@@ -105,7 +107,7 @@ enum Verb {
     Fix(plan::FixArgs),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
     Rehearse(rehearse::RehearseArgs),
-    /// Check or show the contract.
+    /// Check, show, sign or compare contracts.
     #[command(subcommand)]
     Contract(contract::ContractVerb),
 }

@@ -11,6 +11,7 @@
 mod builtin;
 mod check;
 pub mod demand;
+pub mod diff;
 mod document;
 mod error;
 mod placeholder;
@@ -30,6 +31,7 @@ mod validate;
 mod words;
 
 pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
+pub use diff::diff;
 pub use error::ContractError;
 pub use provision::{Health, Provision, ServiceProvision};
 pub use safety::{Gate, Rollback, Safety, Scoreboard, Telemetry};

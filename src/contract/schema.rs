@@ -26,7 +26,9 @@ tables! {
     ROOT "the contract" [
         "schema" "extends" "contract" "changes" "layout" "identity" "runtime" "venvs" "env" "repository"
         "unit" "kinds" "dependencies" "provision" "services" "jobs" "safety" "checklist" "rules" "waivers"
+        "approval"
     ]
+    APPROVAL "approval" ["signers" "required"]
     CONTRACT "contract" ["name" "version" "effective" "next_review" "authority"]
     CHANGE "changes" ["version" "date" "text"]
     PLACE "layout.*" [

@@ -23,6 +23,8 @@ pub struct Contract {
     pub next_review: Option<Stated<Date>>,
     /// Who may change it.
     pub authority: Option<Stated<String>>,
+    /// Section N: whose signatures a change needs; `None` where no approval is demanded.
+    pub approval: Option<Approval>,
     /// Section M, oldest first.
     pub changes: Vec<Change>,
     /// Section A: the places of the system by name.
@@ -85,6 +87,32 @@ pub struct Source {
     pub built_in: bool,
     /// sha256 of the bytes, in hex.
     pub digest: String,
+}
+
+impl Source {
+    /// The file in which the signatures of a contract lie: beside it.
+    pub fn signature_path(&self) -> String {
+        format!("{}.sig", self.path)
+    }
+
+    /// What is signed: the digest as one line of text, so that any tool can make and check a signature.
+    pub fn signed_message(&self) -> String {
+        format!("sha256:{}\n", self.digest)
+    }
+}
+
+/// The namespace of signatures over contracts: what was signed for anything else is no approval.
+pub const NAMESPACE: &str = "golden-contract";
+
+/// Section N: the signatures without which a contract is not approved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Approval {
+    /// The file of those who may approve, in the format of ssh-keygen(1), *ALLOWED SIGNERS*.
+    pub signers: Stated<String>,
+    /// How many different people must have signed.
+    pub required: Stated<u32>,
+    /// Where it begins in the contract.
+    pub at: Location,
 }
 
 /// An entry of section M.

@@ -96,6 +96,9 @@ pub struct HostFacts {
     pub logs: Option<LogFacts>,
     /// Digests of the contract's own files; absent when nobody looked.
     pub contract_files: Option<ContractFiles>,
+    /// What approves the contract; absent when nobody looked, and where no approval is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalFacts>,
 }
 
 /// What was observed of something services rely on.
@@ -131,4 +134,13 @@ pub struct ContractFiles {
     pub installed: Observed<String>,
     /// The file golden.toml of the governed repository.
     pub source: Observed<String>,
+}
+
+/// What approves the contract: texts as they were written. Who could write them is in the walks to their paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalFacts {
+    /// The signatures that lie beside the contract.
+    pub signatures: Observed<String>,
+    /// The file of those who may approve.
+    pub signers: Observed<String>,
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::environment::{self, Layer};
 use super::repository::{Search, WorkTree};
 use super::{
-    ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts,
-    RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
+    ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs,
+    ProgramFacts, RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, RedisAnswer, UnitState};
@@ -286,6 +286,12 @@ impl<'a> View<'a> {
             .contract_files
             .as_ref()
             .ok_or_else(|| not_looked_at("the contract's files"))
+    }
+
+    /// What approves the contract.
+    pub fn approval(&self) -> Result<&'a ApprovalFacts, Undecided> {
+        let approval = self.facts(Need::Contract)?.approval.as_ref();
+        approval.ok_or_else(|| not_looked_at("what approves the contract"))
     }
 }
 

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod declare;
+pub mod approval;
 pub mod compare;
 pub mod dependencies;
 pub mod env_files;
@@ -70,6 +71,7 @@ impl Rule {
 rules! {
     host {
         contract_differs_from_source
+        contract_not_approved
         contract_review_overdue
         database_invalid
         database_missing

@@ -3,7 +3,8 @@
 //! and looked at through the kernel, which must give the same report.
 //!
 //! A block is a manifest (see `system::manifest`). Its lines that begin with `contract ` are a contract that
-//! extends the built-in one; it stands on the host as /etc/golden/golden.toml. A block marked `good na` must
+//! extends the built-in one; it stands on the host as /etc/golden/golden.toml. A line `signed` puts a signature of
+//! the tests' own key beside it. A block marked `good na` must
 //! make the rule not applicable, any other `good` block must let it pass for at least one subject.
 #![expect(
     clippy::disallowed_methods,
@@ -20,7 +21,7 @@ use std::path::Path;
 
 use super::{RULES, Rule};
 use crate::audit::{Selection, audit};
-use crate::contract::Contract;
+use crate::contract::{Contract, NAMESPACE, Source};
 use crate::facts::gather::gather;
 use crate::model::{RuleResult, Said};
 use crate::system::{MemorySystem, System, manifest};
@@ -58,7 +59,8 @@ fn blocks(rule: &Rule) -> Vec<Block> {
 /// The host and the contract that a block makes.
 fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
     let (contract, changes): (Vec<&str>, Vec<&str>) =
-        block.lines().partition(|line| line.starts_with("contract "));
+        block.lines().filter(|line| *line != "signed").partition(|line| line.starts_with("contract "));
+    let is_signed = block.lines().any(|line| line == "signed");
     let mut host = MemorySystem::from_manifest(HOST)?;
     if contract.is_empty() {
         manifest::apply(&mut host, &changes.join("\n"))?;
@@ -72,7 +74,28 @@ fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
     manifest::apply(&mut host, &changes.join("\n"))?;
     let none = |_: &str| Err("nothing else is extended".to_owned());
     let parsed = Contract::parse(&text, INSTALLED, false, &none).map_err(|errors| format!("{errors:#?}"))?;
+    if is_signed {
+        let mut beside = format!("file {} root:root 0644\n", parsed.source.signature_path());
+        signed(&parsed.source, TESTER).lines().for_each(|line| beside.extend(["| ", line, "\n"]));
+        manifest::apply(&mut host, &beside)?;
+    }
     Ok((host, parsed))
+}
+
+/// The key that signs contracts of blocks.
+const TESTER: u8 = 7;
+
+/// A key for tests alone.
+pub(crate) fn key(seed: u8) -> ssh_key::PrivateKey {
+    let pair = ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]);
+    ssh_key::PrivateKey::new(ssh_key::private::KeypairData::from(pair), "").unwrap()
+}
+
+/// An armoured signature over a contract.
+pub(crate) fn signed(source: &Source, seed: u8) -> String {
+    let message = source.signed_message();
+    let signature = key(seed).sign(NAMESPACE, ssh_key::HashAlg::Sha512, message.as_bytes()).unwrap();
+    signature.to_pem(ssh_key::LineEnding::LF).unwrap()
 }
 
 fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
@@ -249,4 +272,25 @@ fn what_cannot_be_read_is_undecided() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same for the files that approve a contract, which only a contract with an approval has.
+#[test]
+fn an_approval_that_cannot_be_read_is_undecided() {
+    let page = crate::rules::host::contract_not_approved::RULE.info.id;
+    let good = blocks(Rule::find(page).unwrap()).into_iter().find(|block| block.kind == "good").unwrap().text;
+    let huge = "x".repeat(300 << 10);
+    for change in [
+        "unreadable /etc/golden/golden.toml.sig permission denied".to_owned(),
+        "unreadable /etc/golden/allowed_signers permission denied".to_owned(),
+        "remove /etc/golden/golden.toml".to_owned(),
+        format!("file /etc/golden/golden.toml.sig root:root 0644\n| {huge}"),
+        "data /etc/golden/golden.toml.sig root:root 0644\n| \\xff\\xfe".to_owned(),
+    ] {
+        let (mut host, contract) = stage(&good).unwrap();
+        manifest::apply(&mut host, &change).unwrap();
+        let results = judge(&host, &contract, &[page]);
+        let undecided = results.iter().all(|result| matches!(result.said, Said::Undecided(_)));
+        assert!(!results.is_empty() && undecided, "{:.80}: {:?}", change, results[0].said);
+    }
 }

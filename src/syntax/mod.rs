@@ -5,6 +5,7 @@
 //! to hear about.
 
 pub mod accounts;
+pub mod allowed_signers;
 pub mod command_line;
 pub mod crontab;
 pub mod effective;
@@ -26,6 +27,7 @@ pub mod shebang;
 pub mod shell_words;
 mod shell_wrappers;
 pub mod specifier;
+pub mod ssh_signature;
 pub mod sudoers;
 pub mod unit_file;
 pub mod unit_name;

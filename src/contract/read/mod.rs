@@ -2,6 +2,7 @@
 //! filled with something harmless, so that the rest can still be judged. The result is only used when
 //! there were no errors.
 
+mod approval;
 mod demands;
 mod dependencies;
 mod forbidden;
@@ -36,6 +37,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.identity = policies::identity(cx, root);
     contract.layout = places::layout(cx, root);
     contract.identity.must_not_write = policies::must_not_write(cx, root);
+    contract.approval = approval::approval(cx, root);
     contract.changes = tables(cx, root, "changes", &schema::CHANGE, change);
     contract.runtime = policies::runtime(cx, root);
     contract.venvs = places::venvs(cx, root);
@@ -65,6 +67,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         effective: None,
         next_review: None,
         authority: None,
+        approval: None,
         changes: Vec::new(),
         layout: Default::default(),
         identity: policies::nobody(&at),

@@ -5,6 +5,7 @@
 //! systemd answers, the rest of the host is looked at.
 
 mod accounts;
+mod approval;
 mod dependencies;
 mod environment;
 mod git;
@@ -55,6 +56,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         repository: None,
         logs: None,
         contract_files: None,
+        approval: None,
     };
     let accounts = accounts::accounts(system);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
@@ -86,6 +88,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts.dependencies = dependencies::gather(&worker, host.answers, &mut pad);
     facts.named_servers = dependencies::named(&worker, &pad);
     facts.contract_files = places::contract_files(&worker);
+    facts.approval = approval::gather(&worker, &mut pad);
 
     facts.accounts = accounts;
     facts.paths = pad.paths;
@@ -161,8 +164,13 @@ impl<'a> Worker<'a> {
 
     /// The bytes of a file, links followed inside the root.
     fn read(&self, lookup: &Lookup) -> Observed<Vec<u8>> {
+        self.read_up_to(lookup, crate::system::READ_LIMIT)
+    }
+
+    /// The same, and no more than so many bytes of it.
+    fn read_up_to(&self, lookup: &Lookup, limit: u64) -> Observed<Vec<u8>> {
         match (&lookup.end, lookup.real()) {
-            (End::Found, Some(real)) => self.ground.system.read(real, crate::system::READ_LIMIT),
+            (End::Found, Some(real)) => self.ground.system.read(real, limit),
             (End::Unreadable(path, why), _) => Observed::Unreadable(format!("{path}: {why}")),
             _ => Observed::Absent,
         }

@@ -1,0 +1,28 @@
+//! `[approval]`: whose signatures a contract needs.
+
+use super::places::path_value;
+use super::{Cx, Fields, unstated};
+use crate::contract::{Approval, schema};
+use crate::model::Stated;
+
+/// More people than ever sign one file; a larger number is a slip that would lock everybody out.
+const MOST: u64 = 32;
+
+/// `[approval]`
+pub(super) fn approval<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<Approval> {
+    let entry = root.get("approval")?;
+    let fields = cx.fields(&entry.node, entry.at, "", &schema::APPROVAL)?;
+    let at = cx.at(fields.at);
+    let signers = fields.need(cx, "signers", "\"/etc/golden/allowed_signers\"", path_value);
+    let required = match fields.opt(cx, "required", Cx::count) {
+        None => unstated(1, &at),
+        Some(count) if (1..=MOST).contains(&count.value) => Stated::new(count.value as u32, count.at),
+        Some(count) => {
+            let way_out =
+                format!("write how many people must sign, from 1 to {MOST}; no approval: no `[approval]`");
+            cx.error_at(&count.at, format!("`required` is {}", count.value), way_out);
+            unstated(1, &count.at)
+        }
+    };
+    Some(Approval { signers: signers?, required, at })
+}

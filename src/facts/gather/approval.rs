@@ -1,0 +1,30 @@
+//! What approves the contract: the signatures beside it and the file of those who may sign.
+
+use super::{Pad, Worker};
+use crate::facts::{ApprovalFacts, Need};
+use crate::model::Observed;
+
+/// Signatures are some hundred bytes each, and lines of signers too; a longer file is none of either.
+const LARGEST: usize = 256 << 10;
+
+/// Reads both files, where the contract demands approval.
+pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<ApprovalFacts> {
+    let contract = worker.ground.contract;
+    let demand = contract.approval.as_ref().filter(|_| worker.needs(Need::Contract))?;
+    let mut text = |path: &str| {
+        if !path.starts_with('/') {
+            return Observed::Unreadable(format!("{path} is no whole path: nobody knows where it lies"));
+        }
+        let lookup = pad.look(worker, path);
+        let bytes = worker.read_up_to(lookup, LARGEST as u64 + 1);
+        bytes.and_then(|bytes| match (bytes.len() > LARGEST, String::from_utf8(bytes)) {
+            (true, _) => Observed::Unreadable(format!("{path} holds more than {LARGEST} bytes")),
+            (false, Ok(text)) => Observed::Found(text),
+            (false, Err(_)) => Observed::Unreadable(format!("{path} is no text")),
+        })
+    };
+    let signers = text(&demand.signers.value);
+    let signatures = text(&contract.source.signature_path());
+    pad.look(worker, &contract.source.path);
+    Some(ApprovalFacts { signatures, signers })
+}

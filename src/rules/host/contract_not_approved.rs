@@ -1,0 +1,130 @@
+//! The contract is the one that was approved.
+
+use crate::rules::approval::{Weighed, weigh, writable_by_others};
+use crate::rules::prelude::*;
+
+rule! {
+    /// The contract in force is not approved.
+    ///
+    /// Where the contract has an `[approval]`, as many different people as it requires must have signed its
+    /// digest. The signatures lie beside it (`golden.toml.sig`) and are SSH signatures (ssh-keygen(1), `-Y sign`)
+    /// in the namespace `golden-contract`. Each counts only if the signers' file names its key, for this use and at
+    /// the moment of the look; that file, and every directory above it, must be writable by root alone.
+    /// Whoever shares a name there is one person.
+    ///
+    /// ```bad
+    /// contract [approval]
+    /// contract signers = "/etc/golden/allowed_signers"
+    /// file /etc/golden/allowed_signers root:root 0644
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
+    /// ```
+    /// ```bad
+    /// contract [approval]
+    /// contract signers = "/etc/golden/allowed_signers"
+    /// contract required = 2
+    /// signed
+    /// file /etc/golden/allowed_signers root:root 0644
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
+    /// ```
+    /// ```bad
+    /// contract [approval]
+    /// contract signers = "/etc/golden/allowed_signers"
+    /// signed
+    /// file /etc/golden/allowed_signers qt:qt 0644
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
+    /// ```
+    /// ```good
+    /// contract [approval]
+    /// contract signers = "/etc/golden/allowed_signers"
+    /// signed
+    /// file /etc/golden/allowed_signers root:root 0644
+    /// | tester@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs
+    /// ```
+    /// ```good na
+    /// contract # no approval is demanded
+    /// ```
+    id: "contract-not-approved",
+    section: N,
+    severity: Must,
+    needs: [Contract],
+    why: "a standard that anybody can change alone is nobody's standard",
+    check: Host(check),
+}
+
+fn check(view: &View) -> Ruling {
+    let Some(demand) = &view.contract.approval else {
+        return Ok(Outcome::not_applicable("the contract demands no approval"));
+    };
+    let source = &view.contract.source;
+    let facts = view.approval()?;
+    if view.path(Need::Contract, &source.path)?.node()?.is_none() {
+        return Err(Undecided::new(format!("{} is not on the host that was looked at", source.path)));
+    }
+    let signers = &demand.signers.value;
+    let lookup = view.path(Need::Contract, signers)?;
+    if let Some((step, why)) = writable_by_others(lookup, None) {
+        return Ok(untrusted(demand, step, &why));
+    }
+    let Some(allowed) = facts.signers.known()? else {
+        return Ok(nobody_may(demand));
+    };
+    let signatures = facts.signatures.known()?.map_or("", String::as_str);
+    let weighed = weigh(source, signatures, (allowed, signers), view.now());
+    if weighed.people.len() >= demand.required.value as usize {
+        return Ok(Outcome::Pass);
+    }
+    let text = quoted(&source.path);
+    Ok(Finding::new("the contract is not approved", missing_at(source, &weighed), demand.at.clone())
+        .expected(format!("signatures of {} of those in {signers}", people(demand.required.value as usize)))
+        .observed(observed(&weighed))
+        .mend(format!("a person must read {text} and answer for it: golden contract sign {text}"))
+        .into())
+}
+
+/// Whoever can write the file of signers approves whatever they like.
+fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
+    let path = quoted(&step.path);
+    let mend = match step.meta.kind {
+        NodeKind::Link => format!("a person must look where {path} leads, and replace it by a file of root's"),
+        _ => format!("chown root:root {path} && chmod go-w {path}  # after reading {}", demand.signers.value),
+    };
+    Finding::new("who may approve can be decided by others than root", Location::file(step.path.clone()), demand.signers.at.clone())
+        .expected(format!("{} and all above it writable by root alone", demand.signers.value))
+        .observed(format!("{} {why}", step.path))
+        .mend(mend)
+        .into()
+}
+
+fn nobody_may(demand: &Approval) -> Outcome {
+    let signers = &demand.signers.value;
+    Finding::new("nobody may approve the contract", Location::file(signers.as_str()), demand.signers.at.clone())
+        .expected("a file of those who may approve, as ssh-keygen(1) describes ALLOWED SIGNERS")
+        .observed("there is none")
+        .mend(format!("a person must name them in {signers}, a line each: alice@example.com ssh-ed25519 AAAA…"))
+        .into()
+}
+
+/// The signature that does not count, or the file that is missing.
+fn missing_at(source: &Source, weighed: &Weighed) -> Location {
+    weighed.refused.first().map_or_else(|| Location::file(source.signature_path()), |first| first.at.clone())
+}
+
+fn people(number: usize) -> String {
+    if number == 1 { "one person".to_owned() } else { format!("{number} different people") }
+}
+
+/// The longest list that a finding shows.
+const SHOWN: usize = 4;
+
+fn observed(weighed: &Weighed) -> String {
+    let approved = weighed.people.iter().map(|person| format!("approved by {}", person.names.join(",")));
+    let refused = weighed.refused.iter().map(|refused| format!("{}: {}", refused.who, refused.why));
+    let defects = weighed.defects.iter().map(|(at, why)| format!("{at}: {why}"));
+    let mut all: Vec<String> = approved.chain(refused).chain(defects).collect();
+    let left = all.len().saturating_sub(SHOWN);
+    all.truncate(SHOWN);
+    if left > 0 {
+        all.push(format!("and {left} more (golden contract verify)"));
+    }
+    if all.is_empty() { "no signature".to_owned() } else { all.join("; ") }
+}
