@@ -135,6 +135,13 @@ fn private_key(path: &Path, source: &Source) -> Result<PrivateKey, Failure> {
         return Err(Failure::new(format!("{shown} can be read by others: mode {:04o}", mode & 0o7777))
             .hint(format!("chmod 600 {shown}   and think about who has read it")));
     }
+    if key.algorithm().is_rsa() {
+        // The library puts the keys' primes together wrongly.
+        return Err(Failure::new(format!(
+            "{shown} is a key of RSA, with which golden verifies but does not sign"
+        ))
+        .hint(way_out(path, source)));
+    }
     if key.is_encrypted() {
         return Err(Failure::new(format!("{shown} has a passphrase, which golden never asks for"))
             .hint(way_out(path, source)));

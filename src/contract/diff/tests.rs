@@ -33,6 +33,7 @@ kind = "executable"
 title = "The API"
 command = ["/usr/bin/api"]
 env_files = ["/etc/shop/api.env"]
+requires = ["cache"]
 [services.web]
 kind = "executable"
 command = ["/usr/bin/web"]
