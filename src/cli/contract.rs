@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Failure, Global, approval, contract_diff, find, output};
-use crate::contract::{Contract, Kind};
+use crate::contract::Contract;
 
 /// The verbs about the contract itself.
 #[derive(Subcommand, Debug)]
@@ -84,7 +84,7 @@ fn summary(contract: &Contract) -> String {
             text,
             "   {:<20} {:<12} {:<36} user {:<10} {}",
             service.name,
-            kind(service.kind.value),
+            service.kind.value.word(),
             service.unit.value,
             service.user.value,
             service.at
@@ -107,14 +107,4 @@ fn summary(contract: &Contract) -> String {
         );
     }
     text
-}
-
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Python => "python",
-        Kind::Executable => "executable",
-        Kind::TimerJob => "timer-job",
-        Kind::Job => "job",
-        Kind::Draft => "draft",
-    }
 }

@@ -138,6 +138,11 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
 /// Reads and validates a contract file; a contract it extends is read relative to it.
 pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
     let text = super::read_text(path).map_err(|error| cannot_read(path, &error))?;
+    Ok(FoundContract { contract: parse(&text, path)?, text })
+}
+
+/// Validates a text as the contract that lies, or will lie, at a path.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Contract, Failure> {
     let shown = path.display().to_string();
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     // A chain of contracts is as trustworthy as its weakest file.
@@ -149,10 +154,8 @@ pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
         }
     };
     let rules: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
-    match Contract::parse_for_rules(&text, &shown, false, &load, &rules) {
-        Ok(contract) => Ok(FoundContract { contract, text }),
-        Err(errors) => Err(Failure::new(list(&errors, &text, &shown))),
-    }
+    Contract::parse_for_rules(text, &shown, false, &load, &rules)
+        .map_err(|errors| Failure::new(list(&errors, text, &shown)))
 }
 
 /// All errors of a contract at once.

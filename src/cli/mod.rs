@@ -9,15 +9,18 @@ mod approval;
 mod audit;
 mod contract;
 mod contract_diff;
+mod deploy;
 mod error;
 mod explain;
 mod facts;
 mod find;
+mod init;
 mod output;
 mod plan;
 mod rehearse;
 mod render;
 mod run;
+mod service;
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -58,7 +61,7 @@ struct Cli {
 }
 
 /// Options that every verb takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Global {
     /// The contract; otherwise GOLDEN_CONTRACT, golden.toml from here upwards, /etc/golden/golden.toml,
     /// or the one built in.
@@ -97,6 +100,11 @@ enum Verb {
     Run(run::RunArgs),
     /// Run a job of the contract the same way.
     Job(run::JobArgs),
+    /// Begin: a commented contract for a system of your own, and what it makes.
+    Init(init::InitArgs),
+    /// Add, list, show or remove services of the contract.
+    #[command(subcommand)]
+    Service(service::ServiceVerb),
     /// Write what the contract makes into a governed repository: units, env files, Makefile, wrapper …
     Render(render::RenderArgs),
     /// Show what must be done so that this host is as its contract says. Changes nothing.
@@ -105,6 +113,8 @@ enum Verb {
     Apply(plan::ApplyArgs),
     /// Mend what an audit finds, as far as a machine can: backed up, verified, undone when a step fails.
     Fix(plan::FixArgs),
+    /// Bring another commit to this host: audited before and after, taken back when anything fails.
+    Deploy(deploy::DeployArgs),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
     Rehearse(rehearse::RehearseArgs),
     /// Check, show, sign or compare contracts.
@@ -141,10 +151,13 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Facts(args) => facts::run(&cli.global, args),
         Verb::Run(args) => run::run(&cli.global, args),
         Verb::Job(args) => run::job(&cli.global, args),
+        Verb::Init(args) => init::run(&cli.global, args),
+        Verb::Service(verb) => service::run(&cli.global, verb),
         Verb::Render(args) => render::run(&cli.global, args),
         Verb::Plan(args) => plan::plan(&cli.global, args),
         Verb::Apply(args) => plan::apply(&cli.global, args),
         Verb::Fix(args) => plan::fix(&cli.global, args),
+        Verb::Deploy(args) => deploy::run(&cli.global, args),
         Verb::Rehearse(args) => rehearse::run(&cli.global, args),
         Verb::Contract(verb) => contract::run(&cli.global, verb),
     };

@@ -85,7 +85,7 @@ fn make(global: &Global, wheelhouse: Option<&String>) -> Result<Made, Failure> {
     Ok(Made { contract: found.contract, plan, system })
 }
 
-fn hindered(all: &[Hindrance]) -> Failure {
+pub(super) fn hindered(all: &[Hindrance]) -> Failure {
     let lines: Vec<String> = all.iter().map(|one| format!("{}\n    {}", one.what, one.way_out)).collect();
     Failure::new(format!("there can be no plan\n  {}", lines.join("\n  ")))
 }
@@ -133,9 +133,16 @@ fn colored(diff: &str, style: Style) -> String {
 }
 
 /// Says on stderr what is being done.
-struct Said {
+pub(super) struct Said {
     quiet: bool,
     verbose: bool,
+}
+
+impl Said {
+    /// As the options ask for it.
+    pub(super) fn new(global: &Global) -> Self {
+        Self { quiet: global.quiet, verbose: global.verbose }
+    }
 }
 
 impl Listener for Said {
@@ -157,13 +164,13 @@ impl Listener for Said {
 }
 
 /// Who asked: the person behind sudo(8), else the user of this process.
-fn caller() -> String {
+pub(super) fn caller() -> String {
     let by_sudo = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
     by_sudo.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "root".to_owned())
 }
 
 /// Takes the host for this process alone, and brings an interrupted plan back first; a code where it cannot.
-fn take_host(verb: &str, act: &Act, said: &mut Said) -> Result<Alone, ExitCode> {
+pub(super) fn take_host(verb: &str, act: &Act, said: &mut Said) -> Result<Alone, ExitCode> {
     if !rustix::process::geteuid().is_root() {
         let failure = Failure::new(format!("`golden {verb}` changes this host, which only root may"));
         output::complain(&failure.hint(format!("sudo golden {verb}")).to_string());
@@ -181,7 +188,7 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
     if args.check {
         return plan(global, &PlanArgs { list: false, wheelhouse: args.wheelhouse.clone() });
     }
-    let (act, mut said) = (Act::live(), Said { quiet: global.quiet, verbose: global.verbose });
+    let (act, mut said) = (Act::live(), Said::new(global));
     let alone = match take_host("apply", &act, &mut said) {
         Ok(alone) => alone,
         Err(code) => return Ok(code),
@@ -194,8 +201,8 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
     if made.plan.steps.is_empty() {
         return output::print_and(&shown(&made, false, output::style(global)), ExitCode::SUCCESS);
     }
-    let order = Order { verb: "apply", contract: &made.contract.source.digest, by: &by };
-    match apply::apply(&act, &made.system, &made.plan, &order, &alone, &mut said) {
+    let order = Order { verb: "apply", contract: &made.contract.source.digest, by: &by, said: &[] };
+    match apply::apply(&act, &made.system, &made.plan, &order, &alone, &mut said, &mut || Ok(())) {
         Ok(applied) => output::print_and(&taken(&applied), ExitCode::SUCCESS),
         Err(trouble) => Ok(troubled(&trouble)),
     }
@@ -213,7 +220,7 @@ fn undo(
     said: &mut Said,
 ) -> Result<ExitCode, Failure> {
     let digest = find::contract(global)?.contract.source.digest;
-    let order = Order { verb: "undo", contract: &digest, by: &caller() };
+    let order = Order { verb: "undo", contract: &digest, by: &caller(), said: &[] };
     match apply::undo_plan(act, &order, id, alone, said) {
         Ok((id, left)) => {
             name_left(&left);
@@ -226,7 +233,7 @@ fn undo(
 /// `golden fix`
 pub(super) fn fix(global: &Global, args: &FixArgs) -> Result<ExitCode, Failure> {
     let contract = find::contract(global)?.contract;
-    let (act, mut said) = (Act::live(), Said { quiet: global.quiet, verbose: global.verbose });
+    let (act, mut said) = (Act::live(), Said::new(global));
     // Even a look waits until nobody changes the host.
     let alone = match args.check {
         true => None,
@@ -264,7 +271,7 @@ struct Hold {
 /// Mends and looks again, as long as that helps: what hid behind a finding is told by the next look.
 fn mend(contract: &Contract, args: &FixArgs, hold: &Hold, said: &mut Said) -> Result<ExitCode, Failure> {
     const PASSES: usize = 4;
-    let order = Order { verb: "fix", contract: &contract.source.digest, by: &caller() };
+    let order = Order { verb: "fix", contract: &contract.source.digest, by: &caller(), said: &[] };
     let mut before = Plan::default();
     for _ in 0..PASSES {
         let (report, system) = look(contract, args)?;
@@ -276,7 +283,7 @@ fn mend(contract: &Contract, args: &FixArgs, hold: &Hold, said: &mut Said) -> Re
             }
             return Ok(ExitCode::from(u8::from(!findings.is_empty())));
         }
-        match apply::apply(&hold.act, &system, &fixes.plan, &order, &hold.alone, said) {
+        match apply::apply(&hold.act, &system, &fixes.plan, &order, &hold.alone, said, &mut || Ok(())) {
             Ok(applied) => output::print(&taken(&applied))?,
             Err(trouble) => return Ok(troubled(&trouble)),
         }
@@ -307,7 +314,7 @@ fn name_left(left: &[String]) {
     }
 }
 
-fn troubled(trouble: &Trouble) -> ExitCode {
+pub(super) fn troubled(trouble: &Trouble) -> ExitCode {
     match trouble {
         Trouble::Refused(why) => output::complain(why),
         Trouble::Undone { step, failed, left } => {

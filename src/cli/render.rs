@@ -1,5 +1,6 @@
 //! `golden render`: what the contract makes, written into a governed repository.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use similar::TextDiff;
 
 use super::{Failure, Global, find, output};
 use crate::contract::Contract;
-use crate::render::{Artefact, Gap, MARK, What, artefacts};
+use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts};
 use crate::system::act::{Act, Rights};
 
 /// What to render and where to.
@@ -28,6 +29,13 @@ pub(super) struct RenderArgs {
     replace: bool,
 }
 
+impl RenderArgs {
+    /// Everything, into a directory.
+    pub(super) fn everything(directory: &Path) -> Self {
+        Self { what: Vec::new(), out: Some(directory.to_owned()), check: false, replace: false }
+    }
+}
+
 /// A file of the repository and what is there now.
 struct Pending {
     path: PathBuf,
@@ -39,18 +47,24 @@ struct Pending {
 
 /// Carries the verb out.
 pub(super) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failure> {
-    let found = find::contract(global)?;
+    into(global, &find::contract(global)?.contract, args)
+}
+
+/// The same for a contract that somebody has found already.
+pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> Result<ExitCode, Failure> {
     let wanted = selection(&args.what)?;
-    let all = rendered(&found.contract)?;
+    let all = rendered(contract)?;
     let root = match &args.out {
         Some(directory) => directory.clone(),
-        None => repository(&found.contract)?,
+        None => repository(contract)?,
     };
+    // Of a selection nobody knows what is left over.
+    let orphans = if args.what.is_empty() { orphans(&root, contract, &all)? } else { Vec::new() };
     let chosen = all.into_iter().filter(|artefact| wanted.contains(&artefact.what));
     let pending: Vec<Pending> =
         chosen.filter_map(|artefact| pending(&root, artefact).transpose()).collect::<Result<_, _>>()?;
     if args.check {
-        return check(&pending);
+        return check(&root, &pending, &orphans);
     }
     let foreign: Vec<&str> = pending
         .iter()
@@ -77,10 +91,52 @@ pub(super) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failur
             ))?;
         }
     }
-    if pending.is_empty() && !global.quiet {
+    for orphan in &orphans {
+        let path = root.join(orphan);
+        std::fs::remove_file(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        if !global.quiet {
+            output::print(&format!("removed {orphan}\n"))?;
+        }
+    }
+    if pending.is_empty() && orphans.is_empty() && !global.quiet {
         output::print("everything is as the contract makes it\n")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Files of the contract's repository that are not as the contract makes them.
+pub(super) fn stale(contract: &Contract) -> Result<Vec<String>, Failure> {
+    let root = repository(contract)?;
+    let all = rendered(contract)?;
+    let orphans = orphans(&root, contract, &all)?;
+    let pending = all.into_iter().map(|artefact| pending(&root, artefact));
+    let pending: Vec<Option<Pending>> = pending.collect::<Result<_, _>>()?;
+    Ok(pending.into_iter().flatten().map(|one| one.shown).chain(orphans).collect())
+}
+
+/// Files that golden has written for this contract when it said something else, beside those it makes now.
+fn orphans(root: &Path, contract: &Contract, all: &[Artefact]) -> Result<Vec<String>, Failure> {
+    let made: BTreeSet<&str> = all.iter().filter_map(|artefact| artefact.in_repository.as_deref()).collect();
+    let parents = made.iter().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned()));
+    let folders: BTreeSet<String> = parents.chain([UNITS.to_owned(), ENV_FILES.to_owned()]).collect();
+    let own = format!("{MARK} from the contract {} ", contract.name.value);
+    let mut found = Vec::new();
+    for folder in folders {
+        let entries = match std::fs::read_dir(root.join(&folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Failure::new(format!("{folder}: {error}"))),
+        };
+        for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            let is_ours = || super::read_text(&entry.path()).is_ok_and(|text| text.contains(&own));
+            if !made.contains(name.as_str()) && is_ours() {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The artefacts of a contract, or its gaps as one failure.
@@ -152,7 +208,7 @@ fn pending(root: &Path, artefact: Artefact) -> Result<Option<Pending>, Failure> 
     Ok(Some(Pending { path, shown, artefact, now, mode_fits }))
 }
 
-fn check(pending: &[Pending]) -> Result<ExitCode, Failure> {
+fn check(root: &Path, pending: &[Pending], orphans: &[String]) -> Result<ExitCode, Failure> {
     for one in pending {
         let old = one.now.as_deref().unwrap_or("");
         let from = if one.now.is_some() { one.shown.as_str() } else { "/dev/null" };
@@ -162,7 +218,12 @@ fn check(pending: &[Pending]) -> Result<ExitCode, Failure> {
             output::print(&format!("mode of {} should be {:04o}\n", one.shown, one.artefact.mode))?;
         }
     }
-    match pending.len() {
+    for orphan in orphans {
+        let old = super::read_text(&root.join(orphan)).unwrap_or_default();
+        let diff = TextDiff::from_lines(old.as_str(), "");
+        output::print(&diff.unified_diff().header(orphan, "/dev/null").to_string())?;
+    }
+    match pending.len() + orphans.len() {
         0 => Ok(ExitCode::SUCCESS),
         stale => {
             output::complain(&format!(

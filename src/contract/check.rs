@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::reader::Cx;
 use super::words::lies_under;
 use super::{Contract, Form, JobProgram, Kind, Place, Service, SettingDemand};
+use crate::model::Location;
 
 /// Files an error for every contradiction.
 pub(super) fn contradictions(cx: &mut Cx<'_>, contract: &Contract, known_rules: &[&str]) {
@@ -248,6 +249,11 @@ fn sandbox(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
     if let Some(demand) = demands_on(service, "ProtectHome").next() {
         protect_home(cx, contract, service, demand);
     }
+    // What `writes` needs is opened where it is rendered, but nothing brings back what is hidden.
+    let written = contract.provision.stated_setting(service, "Service", "ProtectHome");
+    if let Some(written) = written.filter(|written| hides_home(&written.value)) {
+        home_hidden(cx, contract, service, (&written.at, "written"));
+    }
     let strict = |value: &String| value == "strict";
     let Some(demand) = demands_on(service, "ProtectSystem")
         .find(|demand| values(demand).is_some_and(|values| values.iter().all(strict)))
@@ -268,28 +274,38 @@ fn sandbox(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
     }
 }
 
+fn hides_home(value: &String) -> bool {
+    is_yes(value) || value == "tmpfs"
+}
+
+/// What ProtectHome is about.
+fn at_home(path: &&str) -> bool {
+    ["/home", "/root", "/run/user"].iter().any(|home| lies_under(path, home))
+}
+
+/// An error where a service needs something in what ProtectHome hides.
+fn home_hidden(cx: &mut Cx<'_>, contract: &Contract, service: &Service, (at, how): (&Location, &str)) {
+    let directory = service.working_directory.iter().map(|directory| directory.value.as_str());
+    let venv = service.venv.iter().map(|venv| venv.value.as_str());
+    let writes = service.writes.iter().map(|written| written.value.as_str());
+    let binds = ["BindPaths", "BindReadOnlyPaths"];
+    let hidden = directory.chain(venv).chain(writes).filter(at_home);
+    if let Some(path) = hidden.into_iter().find(|path| !opened(service, &binds, path)) {
+        let is_repository =
+            contract.repository.as_ref().is_some_and(|repository| lies_under(path, &repository.path.value));
+        let what = if is_repository { "the repository " } else { "" };
+        let message = format!("the {how} ProtectHome hides {what}{path} from {}", service.name);
+        cx.error_at(at, message, "\"read-only\", or demand `BindPaths = { contains = [\"…\"] }`");
+    }
+}
+
 fn protect_home(cx: &mut Cx<'_>, contract: &Contract, service: &Service, demand: &SettingDemand) {
-    let hides = |value: &String| is_yes(value) || value == "tmpfs";
     let reads_only = |value: &String| value == "read-only";
     let all = |test: &dyn Fn(&String) -> bool| values(demand).is_some_and(|values| values.iter().all(test));
-    let homes = ["/home", "/root", "/run/user"];
-    let at_home = |path: &&str| homes.iter().any(|home| lies_under(path, home));
     let writes = service.writes.iter().map(|written| written.value.as_str());
-    if all(&hides) {
-        let directory = service.working_directory.iter().map(|directory| directory.value.as_str());
-        let venv = service.venv.iter().map(|venv| venv.value.as_str());
-        let binds = ["BindPaths", "BindReadOnlyPaths"];
-        let hidden = directory.chain(venv).chain(writes).filter(at_home);
-        if let Some(path) = hidden.into_iter().find(|path| !opened(service, &binds, path)) {
-            let is_repository = contract
-                .repository
-                .as_ref()
-                .is_some_and(|repository| lies_under(path, &repository.path.value));
-            let what = if is_repository { "the repository " } else { "" };
-            let message = format!("the demanded ProtectHome hides {what}{path} from {}", service.name);
-            cx.error_at(&demand.at, message, "demand \"read-only\", or `BindPaths = { contains = [\"…\"] }`");
-        }
-    } else if all(&|value| hides(value) || reads_only(value)) {
+    if all(&hides_home) {
+        home_hidden(cx, contract, service, (&demand.at, "demanded"));
+    } else if all(&|value| hides_home(value) || reads_only(value)) {
         let own = ["ReadWritePaths", "BindPaths"];
         if let Some(path) = writes.filter(at_home).find(|path| !opened(service, &own, path)) {
             let message =

@@ -13,6 +13,7 @@ mod check;
 pub mod demand;
 pub mod diff;
 mod document;
+pub mod edit;
 mod error;
 mod placeholder;
 pub mod provision;

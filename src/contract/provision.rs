@@ -116,11 +116,18 @@ impl Provision {
 
     /// The value of a setting of a service's unit.
     pub fn setting(&self, service: &Service, section: &str, key: &str) -> Option<String> {
+        self.stated_setting(service, section, key).map(|value| filled(&value.value, service))
+    }
+
+    /// The same as it is written, with its line.
+    pub fn stated_setting<'c>(
+        &'c self,
+        service: &'c Service,
+        section: &str,
+        key: &str,
+    ) -> Option<&'c Stated<String>> {
         let wanted: SettingKey = (section.into(), key.into());
-        let own = &service.provision.own.settings;
-        own.get(&wanted)
-            .or_else(|| self.shared.settings.get(&wanted))
-            .map(|value| filled(&value.value, service))
+        service.provision.own.settings.get(&wanted).or_else(|| self.shared.settings.get(&wanted))
     }
 
     /// All settings that are written for a service, by section and setting.

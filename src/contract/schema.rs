@@ -75,7 +75,7 @@ tables! {
     ]
     SCOREBOARD "safety.scoreboard" ["agreement_min" "agreement_max" "hard_disagreement_below"]
     ROLLBACK "safety.rollback" ["max_loss_per_hour" "max_error_share"]
-    CHECK "checklist" ["section" "text"]
+    CHECK "checklist" ["section" "text" "by"]
     WAIVER "waivers" ["rule" "subject" "setting" "reason" "owner" "expires"]
 }
 

@@ -26,6 +26,17 @@ impl Kind {
     pub fn runs(self) -> bool {
         matches!(self, Kind::Python | Kind::Executable)
     }
+
+    /// As the contract writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Python => "python",
+            Kind::Executable => "executable",
+            Kind::TimerJob => "timer-job",
+            Kind::Job => "job",
+            Kind::Draft => "draft",
+        }
+    }
 }
 
 /// A service of the contract.

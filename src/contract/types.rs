@@ -209,15 +209,26 @@ pub struct Venv {
     pub at: Location,
 }
 
-/// A demand that no machine can check; it is printed in checklists and documents.
+/// A demand that no audit can check; it is printed in checklists and documents.
 #[derive(Clone, Debug)]
 pub struct CheckItem {
     /// The section it belongs to.
     pub section: Section,
-    /// What a person must see to.
+    /// What must be seen to.
     pub text: String,
+    /// What sees to it during a deployment; a person where it is `None`.
+    pub by: Option<SeenTo>,
     /// Where it is written.
     pub at: Location,
+}
+
+/// What sees to an entry of the checklist in place of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenTo {
+    /// `golden deploy` writes it into the ledger.
+    Ledger,
+    /// `golden deploy` looks into the journal when everything has started.
+    Journal,
 }
 
 /// Sections A, G, H: the governed repository.

@@ -26,6 +26,8 @@ pub struct Order<'a> {
     pub contract: &'a str,
     /// Who asked: the user behind sudo(8), else the caller.
     pub by: &'a str,
+    /// What else the ledger says of it, as names and values.
+    pub said: &'a [(&'a str, &'a str)],
 }
 
 /// A plan that was carried out.
@@ -101,6 +103,9 @@ pub fn recover(act: &Act, _alone: &Alone, listener: &mut dyn Listener) -> Result
     Ok(undone)
 }
 
+/// What must hold when all steps are taken; where it does not, they are undone.
+pub type Proof<'a> = dyn FnMut() -> Result<(), Failed> + 'a;
+
 /// Carries a plan out.
 pub fn apply(
     act: &Act,
@@ -109,6 +114,7 @@ pub fn apply(
     order: &Order<'_>,
     _alone: &Alone,
     listener: &mut dyn Listener,
+    proof: &mut Proof<'_>,
 ) -> Result<Applied, Trouble> {
     let refused = |error: io::Error| Trouble::Refused(format!("nothing was begun: {error}"));
     let waiting = |title: String| Record {
@@ -116,6 +122,7 @@ pub fn apply(
         progress: Progress::Waiting,
         paths: Vec::new(),
         units: Vec::new(),
+        commit: None,
         lasting: false,
     };
     let titles = plan.steps.iter().map(|step| waiting(step.title())).collect();
@@ -123,7 +130,7 @@ pub fn apply(
     let mut kept = Kept::begin(act, &id, order.verb, order.contract, titles).map_err(refused)?;
     for (index, step) in plan.steps.iter().enumerate() {
         listener.begins(index + 1, plan.steps.len(), &step.title());
-        let done = keep(act, &kept.store(), step).map_err(Failed::from).and_then(|record| {
+        let done = keep(act, &kept.store(), step).and_then(|record| {
             kept.journal.steps[index] = record;
             kept.save()?;
             perform(&mut Hands { act, system, talk: &mut |line| listener.says(line) }, step)?;
@@ -131,10 +138,12 @@ pub fn apply(
             Ok(kept.save()?)
         });
         if let Err(failed) = done {
-            let left = undo(act, &mut kept, false, listener);
-            let _ = note_by(act, &kept, order, &format!("failed at: {}; undone", step.title()), &left);
-            return Err(Trouble::Undone { step: step.title(), failed, left });
+            return Err(give_up(act, &mut kept, order, (step.title(), failed), listener));
         }
+    }
+    if let Err(failed) = proof() {
+        let step = "prove that all is well".to_owned();
+        return Err(give_up(act, &mut kept, order, (step, failed), listener));
     }
     // The ledger first: after a crash between the two, the next call undoes it all and says so behind this entry.
     let ended = note_by(act, &kept, order, "done", &[]).and_then(|()| {
@@ -145,6 +154,19 @@ pub fn apply(
         Trouble::Refused(format!("all steps were taken, but it could not be written down: {error}"))
     })?;
     Ok(Applied { id, steps: plan.steps.len() })
+}
+
+/// Undoes everything because a step has failed.
+fn give_up(
+    act: &Act,
+    kept: &mut Kept,
+    order: &Order<'_>,
+    (step, failed): (String, Failed),
+    listener: &mut dyn Listener,
+) -> Trouble {
+    let left = undo(act, kept, false, listener);
+    let _ = note_by(act, kept, order, &format!("failed at: {step}; undone"), &left);
+    Trouble::Undone { step, failed, left }
 }
 
 /// Brings back what the newest plan that is done (or the named one) has changed. What it made that people use since
@@ -250,7 +272,14 @@ fn restore(act: &Act, store: &Store, record: &Record, finished: bool) -> Vec<Str
         }
         Ok(()) => None,
     };
-    record.paths.iter().rev().filter_map(back).collect()
+    let commit = record.commit.iter().filter_map(|before| {
+        let failed = before.bring_back(act).err()?;
+        Some(format!(
+            "{} could not be brought back to {}: {} {}",
+            before.tree.path, before.place.commit, failed.why, failed.said
+        ))
+    });
+    record.paths.iter().rev().filter_map(back).chain(commit).collect()
 }
 
 /// What systemctl could not do, in words. A unit that is not there cannot be stopped, and need not.
@@ -268,7 +297,7 @@ impl FilterMissing for Result<String, Failed> {
 
 fn note(act: &Act, kept: &Kept, result: &str, left: &[String]) -> io::Result<()> {
     let (verb, contract) = (kept.journal.verb.clone(), kept.journal.contract.clone());
-    note_by(act, kept, &Order { verb: &verb, contract: &contract, by: "golden" }, result, left)
+    note_by(act, kept, &Order { verb: &verb, contract: &contract, by: "golden", said: &[] }, result, left)
 }
 
 fn note_by(act: &Act, kept: &Kept, order: &Order<'_>, result: &str, left: &[String]) -> io::Result<()> {
@@ -283,10 +312,11 @@ fn note_by(act: &Act, kept: &Kept, order: &Order<'_>, result: &str, left: &[Stri
         "result": result,
         "left": left,
     });
-    let entry: Map<String, Value> = match entry {
+    let mut entry: Map<String, Value> = match entry {
         Value::Object(entry) => entry,
         _ => Map::new(),
     };
+    entry.extend(order.said.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
     ledger::append(act, entry)
 }
 

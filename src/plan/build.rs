@@ -511,7 +511,7 @@ struct Wanted {
 }
 
 /// Services so that each comes after those it names in `after`; a contract has no circles.
-fn in_order(services: &[Service]) -> Vec<&Service> {
+pub(super) fn in_order(services: &[Service]) -> Vec<&Service> {
     fn visit<'s>(
         service: &'s Service,
         by_name: &BTreeMap<&str, &'s Service>,

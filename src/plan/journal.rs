@@ -53,6 +53,9 @@ pub struct Record {
     pub paths: Vec<(String, Before)>,
     /// Units as they were.
     pub units: Vec<UnitBefore>,
+    /// The commit that was checked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<super::work_tree::CommitBefore>,
     /// What it makes is a person's once the plan has ended: a clone, a database, packages, accounts.
     pub lasting: bool,
 }

@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod build;
+pub mod deploy;
 mod diff;
 pub mod fix;
 mod journal;
@@ -13,6 +14,7 @@ pub mod ledger;
 mod perform;
 mod redis;
 mod snapshot;
+pub mod work_tree;
 
 pub use apply::{Applied, Trouble};
 pub use build::{Hindrance, plan};
@@ -63,6 +65,15 @@ pub enum Action {
         path: String,
         /// As whom.
         user: String,
+    },
+    /// Checks another commit out, as the owner of the repository.
+    Checkout {
+        /// The repository.
+        tree: work_tree::WorkTree,
+        /// What is checked out now.
+        from: work_tree::Place,
+        /// What will be.
+        to: work_tree::Place,
     },
     /// Makes a venv anew and installs its locked requirements.
     Venv {
@@ -165,6 +176,14 @@ impl Step {
             Action::Accounts(file) => format!("make the accounts of {file}"),
             Action::Directories { file, .. } => format!("make the directories of {file}"),
             Action::Clone { remote, path, user, .. } => format!("clone {remote} to {path} as {user}"),
+            Action::Checkout { tree, from, to } => {
+                format!(
+                    "check out {} in {} in place of {}",
+                    short(&to.commit),
+                    tree.path,
+                    short(&from.commit)
+                )
+            }
             Action::Venv { path, requirements, .. } => format!("make the venv {path} with {requirements}"),
             Action::Database { path, user } => format!("make the database {path} of {user}"),
             Action::Reload => "reload systemd's units".to_owned(),
@@ -181,4 +200,9 @@ impl Step {
             _ => String::new(),
         }
     }
+}
+
+/// A commit as a person names it.
+pub fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
 }

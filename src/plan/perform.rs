@@ -48,12 +48,13 @@ pub(super) struct Hands<'a> {
 }
 
 /// What must be kept before a step.
-pub(super) fn keep(act: &Act, store: &Store, step: &Step) -> std::io::Result<Record> {
+pub(super) fn keep(act: &Act, store: &Store, step: &Step) -> Result<Record, Failed> {
     let mut record = Record {
         title: step.title(),
         progress: Progress::Begun,
         paths: Vec::new(),
         units: Vec::new(),
+        commit: None,
         lasting: false,
     };
     let mut whole = |path: &str| -> std::io::Result<()> {
@@ -73,6 +74,7 @@ pub(super) fn keep(act: &Act, store: &Store, step: &Step) -> std::io::Result<Rec
             }
         }
         Action::Venv { path, .. } => whole(path)?,
+        Action::Checkout { tree, to, .. } => record.commit = Some(tree.before(act, &to.commit)?),
         Action::Clone { path, .. } | Action::Database { path, .. } => {
             whole(path)?;
             record.lasting = true;
@@ -144,6 +146,10 @@ pub(super) fn perform(hands: &mut Hands<'_>, step: &Step) -> Result<(), Failed> 
             missing.map_or(Ok(()), |path| Err(failed(format!("{path} is not there afterwards"))))
         }
         Action::Clone { remote, branch, path, user } => clone(hands, remote, branch.as_deref(), path, user),
+        Action::Checkout { tree, from, to } => match tree.here(act)? == *from {
+            true => tree.go(act, to),
+            false => Err(failed(format!("{} is no longer at {}", tree.path, from.commit))),
+        },
         Action::Venv { path, interpreter, requirements, wheelhouse } => {
             venv(hands, path, interpreter, requirements, wheelhouse.as_deref())
         }

@@ -131,7 +131,7 @@ fn artefact(contract: &Contract, file: File<'_>) -> Artefact {
     let policy = &contract.env;
     Artefact {
         what: What::Env,
-        in_repository: Some(format!("systemd/env/{name}.example")),
+        in_repository: Some(format!("{}/{name}.example", super::ENV_FILES)),
         on_host: Some(HostFile {
             path: demand.path.clone(),
             owner: demand.owner.clone().unwrap_or_else(|| policy.owner.value.clone()),

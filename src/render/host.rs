@@ -179,7 +179,7 @@ pub(super) fn audit(contract: &Contract) -> Vec<Artefact> {
             let name = audit_unit(contract, suffix);
             Artefact {
                 what: What::Audit,
-                in_repository: Some(format!("systemd/units/{name}")),
+                in_repository: Some(format!("{}/{name}", super::UNITS)),
                 on_host: Some(root_file(format!("/etc/systemd/system/{name}"))),
                 mode: 0o644,
                 content,

@@ -111,6 +111,12 @@ pub fn env_line(name: &str, value: &str) -> String {
     format!("{name}={}", env_file::written(value))
 }
 
+/// Where units lie in a governed repository.
+pub const UNITS: &str = "systemd/units";
+
+/// Where examples of env files lie in it.
+pub const ENV_FILES: &str = "systemd/env";
+
 /// What every rendered file holds: who wrote it.
 pub const MARK: &str = "Written by `golden render`";
 

@@ -65,7 +65,7 @@ pub(super) fn artefacts(contract: &Contract, service: &Service, gaps: &mut Vec<G
 fn artefact(name: &str, content: String) -> Artefact {
     Artefact {
         what: What::Units,
-        in_repository: Some(format!("systemd/units/{name}")),
+        in_repository: Some(format!("{}/{name}", super::UNITS)),
         on_host: Some(HostFile {
             path: format!("/etc/systemd/system/{name}"),
             owner: "root".to_owned(),
@@ -118,6 +118,12 @@ pub(super) fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) 
     text
 }
 
+/// Settings that make directories read-only.
+const SANDBOX: [&str; 2] = ["ProtectSystem", "ProtectHome"];
+
+/// The setting that opens directories again.
+const WRITABLE: &str = "ReadWritePaths";
+
 /// Settings by name, each with its lines.
 type Lines = BTreeMap<String, Vec<String>>;
 
@@ -135,7 +141,7 @@ fn demanded(contract: &Contract, service: &Service, section: &str, gaps: &mut Ve
     let mut lines = Lines::new();
     for (key, demands) in by_key {
         let own = provision.setting(service, section, key);
-        match choose(key, &demands, own, service) {
+        match choose(key, &demands, own) {
             Ok(value) => lines.extend(value.map(|value| (key.to_owned(), vec![value]))),
             Err(demand) => gaps.push(Gap {
                 at: demand.at.clone(),
@@ -152,7 +158,6 @@ fn choose<'d>(
     key: &str,
     demands: &[&'d SettingDemand],
     own: Option<String>,
-    service: &Service,
 ) -> Result<Option<String>, &'d SettingDemand> {
     let mut words: Vec<String> = Vec::new();
     let mut add = |more: &mut dyn Iterator<Item = &str>| {
@@ -176,9 +181,6 @@ fn choose<'d>(
             return Ok(Some(own));
         }
         add(&mut own.split_whitespace());
-    }
-    if key == "ReadWritePaths" {
-        add(&mut service.writes.iter().map(|path| path.value.as_str()));
     }
     if !words.is_empty() {
         return Ok(Some(words.join(" ")));
@@ -238,8 +240,14 @@ fn own(contract: &Contract, service: &Service, lines: &mut Lines, gaps: &mut Vec
             ),
         }),
     }
+    // A sandbox must leave the service what it must write.
+    let is_demanded = service.settings.iter().any(|demand| *demand.key == *WRITABLE);
+    if is_demanded || SANDBOX.iter().any(|key| lines.contains_key(*key)) {
+        add_words(lines, WRITABLE, service.writes.iter().map(|path| path.value.as_str()));
+    }
     if service.kind.value.runs() && !service.requires.is_empty() {
         let golden = &contract.provision.golden.value;
+        let mut set = |key: &str, values| lines.insert(key.to_owned(), values);
         set("ExecStartPre", vec![format!("{golden} --quiet run --preflight-only {}", service.name)]);
     }
     if matches!(service.kind.value, Kind::TimerJob | Kind::Job) {

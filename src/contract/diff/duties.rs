@@ -138,7 +138,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
     jobs.iter().for_each(|one| job(&mut all, one));
     waivers.iter().for_each(|one| waiver(&mut all, one));
     safety.iter().for_each(|one| models(&mut all, one));
-    for CheckItem { section, text, at } in checklist {
+    for CheckItem { section, text, by: _, at } in checklist {
         let shape = Shape::Exactly(text.clone());
         within(&mut all, "contract").add(format!("checklist {section}"), text.as_str(), shape, at);
     }

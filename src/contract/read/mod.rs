@@ -21,7 +21,7 @@ use super::reader::{Cx, Fields};
 use super::schema;
 use super::text::Span;
 use super::tree::{Node, Table, Value};
-use super::{Change, CheckItem, Contract, Source};
+use super::{Change, CheckItem, Contract, SeenTo, Source};
 use crate::model::{Location, Section, Stated};
 
 /// Reads the whole contract.
@@ -153,8 +153,18 @@ fn check_item<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<CheckItem>
         })
     });
     let text = fields.need(cx, "text", "\"what a person must see to\"", Cx::prose);
+    let by = fields.opt(cx, "by", |cx, node, key| {
+        cx.word(node, key, |text| match text {
+            "ledger" => Ok(SeenTo::Ledger),
+            "journal" => Ok(SeenTo::Journal),
+            _ => Err((
+                format!("nothing called {text:?} sees to it"),
+                "\"ledger\" or \"journal\"; without it a person does".into(),
+            )),
+        })
+    });
     let at = cx.at(fields.at);
-    Some(CheckItem { section: section?.value, text: text?.value, at })
+    Some(CheckItem { section: section?.value, text: text?.value, by: by.map(|by| by.value), at })
 }
 
 /// The name of a table that the contract gives, checked.

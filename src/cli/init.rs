@@ -1,0 +1,128 @@
+//! `golden init`: a contract to begin with, and what it makes.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::render::{self, RenderArgs};
+use super::{Failure, Global, find, output};
+use crate::contract::{Contract, edit};
+use crate::system::act::{Act, Call, Rights};
+
+/// Where to begin.
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The repository of the system; otherwise the directory one stands in.
+    directory: Option<PathBuf>,
+    /// The system's name, which is that of its user, too; otherwise the directory's.
+    #[arg(long)]
+    name: Option<String>,
+    /// Begin with a copy of a built-in contract instead.
+    #[arg(long, value_name = "CONTRACT")]
+    from: Option<String>,
+    /// Write the contract alone, nothing that it makes.
+    #[arg(long)]
+    contract_only: bool,
+}
+
+/// Longer names of users make trouble (systemd.exec(5) takes 31).
+const LONGEST_NAME: usize = 24;
+
+/// Carries the verb out.
+pub(super) fn run(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
+    let here = args.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+    let directory = here.canonicalize().map_err(|error| {
+        Failure::new(format!("{}: {error}", here.display())).hint("make the directory first: mkdir")
+    })?;
+    let path = directory.join("golden.toml");
+    if std::fs::symlink_metadata(&path).is_ok() {
+        output::complain(
+            &Failure::new(format!("{} is there already", path.display()))
+                .hint("golden contract check; golden service add NAME --exec …")
+                .to_string(),
+        );
+        return Ok(ExitCode::from(1));
+    }
+    let text = text(args, &directory)?;
+    // What is written is read first: a defect of the template must not become a person's.
+    let contract = find::parse(&text, &path)?;
+    write(&path, &text)?;
+    if !global.quiet {
+        output::print(&format!("written {}\n", path.display()))?;
+    }
+    if !args.contract_only {
+        let code = render::into(global, &contract, &RenderArgs::everything(&directory))?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+    }
+    let next = match args.from {
+        Some(_) => "golden plan        what this host lacks",
+        None => "golden service add NAME --exec \"/path/to/program --its-arguments\"",
+    };
+    if !global.quiet {
+        output::talk(&format!("\nRead golden.toml, change what is yours, then: {next}\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
+    if let Some(from) = &args.from {
+        let built_in = Contract::built_in();
+        return match *from == built_in.name.value {
+            true => Ok(Contract::built_in_text().to_owned()),
+            false => Err(Failure::new(format!("no contract {from:?} is built in"))
+                .hint(format!("golden init --from {}", built_in.name.value))),
+        };
+    }
+    let name = name(args, directory)?;
+    let today = jiff::Zoned::now().date().to_string();
+    let authority = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let authority = authority.unwrap_or_else(|| "whoever may change this file".to_owned());
+    Ok(edit::starter(&name, &today, &authority.replace(['"', '\\'], ""), remote(directory).as_deref()))
+}
+
+/// A name that a user, a unit and a directory can have.
+fn name(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
+    let fits = |name: &str| {
+        name.len() <= LONGEST_NAME
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if let Some(name) = &args.name {
+        return match fits(name) {
+            true => Ok(name.clone()),
+            false => Err(Failure::new(format!("{name:?} cannot be the name of a system")).hint(
+                "lower-case letters, digits and `-`, beginning with a letter, at most 24: --name shop",
+            )),
+        };
+    }
+    let of_directory =
+        directory.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name: String =
+        of_directory.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_matches('-').to_owned();
+    fits(&name).then_some(name).ok_or_else(|| {
+        Failure::new(format!("{} gives the system no name", directory.display()))
+            .hint("golden init --name shop")
+    })
+}
+
+/// From where git got the repository that the contract lies in.
+fn remote(directory: &Path) -> Option<String> {
+    let words = ["git", "-C", directory.to_str()?, "remote", "get-url", "origin"].map(str::to_owned).to_vec();
+    let call = Call { words, identity: None, environment: Vec::new(), limit: 10 };
+    let ended = Act::live().run(&call, &mut |_| {}).ok()?;
+    (ended.code == Some(0)).then(|| ended.said.trim().to_owned()).filter(|url| !url.is_empty())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let owner = std::fs::metadata(directory).map_err(failed)?;
+    let shown = path.to_str().ok_or_else(|| Failure::new(format!("{} is no text", path.display())))?;
+    let rights = Rights { uid: owner.uid(), gid: owner.gid(), mode: 0o644 };
+    Act::live().write(shown, text.as_bytes(), rights).map_err(failed)
+}
