@@ -195,11 +195,10 @@ impl Demo {
     /// Everything that a mend may write: kind, owner, mode, link text and content of each path.
     pub fn state(&self) -> String {
         self.shell(
-            "cd /; list() { find \"$@\" -xdev ! -path '*/__pycache__*' ! -path '*/.git/*' ! -path etc/.pwd.lock \
-               ! -path etc/ld.so.cache ! -path '*/data/*.db*' ! -path '*/data/redis_dumps/*'; }; \
-             list etc opt/quantum home/qt usr/local root var/spool/cron var/lib/redis -printf '%y %p %U:%G %#m %l\n' 2>/dev/null | grep -v ' var/lib/redis/' | sort; \
-             list etc home/qt usr/local opt/quantum/secrets opt/quantum/ai_engine root var/spool/cron -type f 2>/dev/null | grep -v '^home/qt/.bash' \
-               | tr '\\n' '\\0' | xargs -0 sha256sum | sort -k2; \
+            "cd /; list() { find etc opt/quantum home/qt usr/local root var/spool/cron var/lib/redis -xdev ! -path '*/__pycache__*' ! -path '*/.git/*' ! -path etc/.pwd.lock \
+               ! -path etc/ld.so.cache ! -path '*/data/*.db-*' ! -path '*/data/redis_dumps/*' \"$@\"; }; \
+             list -printf '%y %p %U:%G %#m %l\n' 2>/dev/null | grep -v ' var/lib/redis/' | sort; \
+             list -type f 2>/dev/null | grep -vE '^(var/lib/redis|opt/quantum/(venvs|data))/' | tr '\\n' '\\0' | xargs -0 sha256sum | sort -k2; \
              for file in opt/quantum/venvs/*/pyvenv.cfg opt/quantum/venvs/*/bin/*; do [ -f $file ] && sha256sum $file; done",
         )
     }
