@@ -74,6 +74,9 @@ impl RuleResult {
 /// Said of every rule that needs a running host when there is only a disk.
 pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
+/// Said of every rule that judges what is only known when it is run, when nobody asked for that.
+pub const NEEDS_PROBE: &str = "nothing is run to look at a host, unless asked: --probe";
+
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {

@@ -22,7 +22,7 @@ use std::path::Path;
 use super::{RULES, Rule};
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, NAMESPACE, Source};
-use crate::facts::gather::gather;
+use crate::facts::gather::{gather, probe};
 use crate::model::{RuleResult, Said};
 use crate::system::{MemorySystem, System, manifest};
 
@@ -101,10 +101,11 @@ pub(crate) fn signed(source: &Source, seed: u8) -> String {
 fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
     let selection =
         Selection { rules: rules.iter().map(|id| (*id).to_owned()).collect(), ..Selection::default() };
-    audit(contract, &gather(system, contract, selection.needs(contract)), &selection, false)
-        .results
-        .into_iter()
-        .collect()
+    let mut facts = gather(system, contract, selection.needs(contract));
+    if selection.wants_probe(contract) {
+        probe(system, contract, |_| true, &mut facts);
+    }
+    audit(contract, &facts, &selection, false).results.into_iter().collect()
 }
 
 /// What a block's rule must say, against what it says.
