@@ -65,6 +65,11 @@ impl RuleResult {
         matches!(&self.said, Said::NotApplicable(why) if why.as_ref() == NEEDS_LIVE_HOST)
     }
 
+    /// Whether nobody looked: there was no running host, or nobody asked for what must be run.
+    pub fn was_not_looked_at(&self) -> bool {
+        matches!(&self.said, Said::NotApplicable(why) if [NEEDS_LIVE_HOST, NEEDS_PROBE].contains(&why.as_ref()))
+    }
+
     /// The order of a report: by section, subject, rule and key.
     pub fn order(&self) -> (Section, &Subject, &'static str, Option<&str>) {
         (self.rule.section, &self.subject, self.rule.id, self.key.as_deref())
