@@ -3,6 +3,7 @@
 use crate::model::answers::{PythonAnswer, PythonEnd, PythonSaid};
 use crate::rules::files::{does_not_exist, no_venv};
 use crate::rules::prelude::*;
+use crate::syntax::pyvenv_cfg::Entry;
 
 rule! {
     /// The python of a venv, run as the service's user, does not come up.
@@ -94,42 +95,51 @@ fn check(view: &ServiceView) -> Ruling {
     if said.uid != credentials.uid {
         return Err(Undecided::new(format!("{program} ran as uid {}, which is not {user}", said.uid)));
     }
-    let config = facts.config.known()?;
-    let stated = config.and_then(|config| config.version.as_ref());
+    let stated = facts.config.known()?.and_then(|config| config.version.as_ref());
     let mut findings = Vec::new();
-    if !is_prefix(view, &venv.value, &said.prefix)? {
-        let place = Location::file(format!("{}/pyvenv.cfg", venv.value));
-        findings.push(
-            Finding::new("its python runs outside of it", place, venv.at.clone())
-                .key("prefix")
-                .expected(format!("sys.prefix = {}", venv.value))
-                .observed(format!("sys.prefix = {}", said.prefix))
-                .mend("a person must find out what python takes for its home: a broken pyvenv.cfg, or another python in bin"),
-        );
+    findings.extend(outside(view, venv, said)?);
+    findings.extend(stated.and_then(|stated| of_another_version(venv, stated, said)));
+    findings.extend(said.missing.iter().map(|name| not_found(venv, &program, user, name)));
+    Ok(Outcome::from_findings(findings))
+}
+
+/// It takes another directory for its own.
+fn outside(
+    view: &ServiceView,
+    venv: &Stated<String>,
+    said: &PythonSaid,
+) -> Result<Option<Finding>, Undecided> {
+    if is_prefix(view, &venv.value, &said.prefix)? {
+        return Ok(None);
     }
-    if let Some(stated) = stated.filter(|stated| minor(&stated.value) != minor(&said.version)) {
-        let place = Location::line(format!("{}/pyvenv.cfg", venv.value), stated.line);
-        findings.push(
-            Finding::new("its python is of another version than its packages", place, venv.at.clone())
-                .key("version")
-                .expected(stated.value.as_str())
-                .observed(said.version.as_str())
-                .mend("a person must make the venv anew with its packages, or bring back the python that it was made with"),
-        );
+    let place = Location::file(format!("{}/pyvenv.cfg", venv.value));
+    let finding = Finding::new("its python runs outside of it", place, venv.at.clone())
+        .key("prefix")
+        .expected(format!("sys.prefix = {}", venv.value))
+        .observed(format!("sys.prefix = {}", said.prefix))
+        .mend("a person must find out what python takes for its home: a broken pyvenv.cfg, or another python in bin");
+    Ok(Some(finding))
+}
+
+fn of_another_version(venv: &Stated<String>, stated: &Entry, said: &PythonSaid) -> Option<Finding> {
+    if minor(&stated.value) == minor(&said.version) {
+        return None;
     }
-    let missing = said.missing.iter().map(|name| {
-        Finding::new(
-            format!("its python does not find {name}"),
-            Location::file(program.as_str()),
-            venv.at.clone(),
-        )
-        .key(name.as_str())
+    let place = Location::line(format!("{}/pyvenv.cfg", venv.value), stated.line);
+    let finding = Finding::new("its python is of another version than its packages", place, venv.at.clone())
+        .key("version")
+        .expected(stated.value.as_str())
+        .observed(said.version.as_str())
+        .mend("a person must make the venv anew with its packages, or bring back the python that it was made with");
+    Some(finding)
+}
+
+fn not_found(venv: &Stated<String>, program: &str, user: &str, name: &str) -> Finding {
+    Finding::new(format!("its python does not find {name}"), Location::file(program), venv.at.clone())
+        .key(name)
         .expected(format!("a module {name} that {user} can read"))
         .observed("none in the venv, the working directory and PYTHONPATH")
         .mend(format!("a person must install what brings {name}, or correct the ExecStart"))
-    });
-    findings.extend(missing);
-    Ok(Outcome::from_findings(findings))
 }
 
 /// The same start by hand.
