@@ -4,12 +4,18 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, and looks at files"
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
 )]
+
+#[path = "support/machine.rs"]
+mod machine;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use machine::{Image, Machine, Suite};
 
 /// A directory of a person's, in which golden is called.
 struct Desk {
@@ -216,4 +222,49 @@ fn a_seed_begins_as_itself() {
         assert!(code == 2 && err.contains("cannot be the name"), "{name}: {err}");
     }
     assert!(files(other.directory.path()).is_empty());
+}
+
+/// From an empty repository to a compliant host in four commands, on a booted machine.
+#[test]
+fn a_contract_of_ones_own_becomes_a_compliant_host() {
+    if let Err(why) = machine::machines_available() {
+        println!("skipped: {why}");
+        return;
+    }
+    let mut machine = Machine::prepare(&machine::image(Image::Base, Suite::Bookworm));
+    let program = fs::read(env!("CARGO_BIN_EXE_golden")).unwrap();
+    machine.write("/usr/local/bin/golden", program, 0o755, "root:root");
+    machine.up(&[]);
+    let said = machine.sh_ok(
+        "git config --system safe.directory '*'; git config --system user.name x; git config --system user.email x@y
+         git init --quiet --bare --initial-branch=main /srv/shop.git
+         git clone --quiet /srv/shop.git /root/shop 2>/dev/null; cd /root/shop
+         golden init --quiet
+         golden service add api --exec '/usr/bin/sleep infinity' --title 'The API' --writes '{layout.data}'
+         golden service add report --runtime timer --exec /usr/bin/true --schedule daily
+         golden render --quiet
+         git add --all; git commit --quiet -m first; git push --quiet origin HEAD:main
+         golden apply --quiet
+         golden audit
+         golden plan --list
+         golden service show api
+         golden service list",
+    );
+    for part in [
+        "COMPLIANT.",
+        "nothing to do",
+        "User=shop                              /etc/systemd/system/shop-api.service:11",
+        "active (running), enabled",
+        "inactive (dead), static",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("warning"), "{said}");
+    // What is left of a service that is taken out is named, and gone after it.
+    let said = machine.sh_ok("cd /root/shop; golden service remove api");
+    let commands: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("   ")).take(3).map(str::trim).collect();
+    assert_eq!(commands[0], "systemctl disable --now shop-api.service", "{said}");
+    machine.sh_ok(&commands.join("\n"));
+    machine.sh_ok("cd /root/shop; golden render --quiet; golden apply --quiet; golden audit --quiet; ! systemctl cat shop-api.service");
 }
