@@ -87,8 +87,10 @@ fn notes(facts: &HostFacts) -> Vec<String> {
 /// Every outcome, section by section. Services are independent of each other, so they are judged on all
 /// processors, in the order of their names.
 fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Results {
-    let mut rules: Vec<(&'static Rule, Severity)> =
-        selection.rules(contract).filter_map(|rule| Some((rule, contract.severity_of(&rule.info)?))).collect();
+    let mut rules: Vec<(&'static Rule, Severity)> = selection
+        .rules(contract)
+        .filter_map(|rule| Some((rule, contract.severity_of(&rule.info)?)))
+        .collect();
     rules.sort_by_key(|(rule, _)| (rule.info.section, rule.info.id));
     let rules = rules.as_slice();
     let mut services: Vec<&Service> =

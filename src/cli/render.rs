@@ -16,7 +16,7 @@ use crate::system::act::{Act, Rights};
 /// What to render and where to.
 #[derive(Args, Debug)]
 pub(super) struct RenderArgs {
-    /// What: units, env, host, audit, makefile, wrapper; without it everything.
+    /// What: units, env, host, audit, makefile, wrapper, standard, readme, template; without it everything.
     what: Vec<String>,
     /// The repository; otherwise the directory of golden.toml, or the top of the git work tree here.
     #[arg(long, value_name = "DIR")]

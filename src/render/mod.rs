@@ -4,12 +4,23 @@
 //! A demand that leaves no choice is written as it stands; where it leaves one, `[provision]` decides. What neither
 //! decides is a [`Gap`]: it is named, with the key that fills it, and nothing is rendered in its place.
 
+mod commands;
 mod env_file;
+mod example;
+mod forbidden;
+mod handbook;
 mod host;
+mod markdown;
 mod repository;
+mod standard;
+mod template;
+mod troubles;
 mod unit;
+mod words;
 
 use std::sync::Arc;
+
+use markdown::Page;
 
 use crate::contract::{Contract, Service};
 use crate::model::Location;
@@ -55,17 +66,26 @@ pub enum What {
     Makefile,
     /// `ops/run.sh`, or however the contract calls it.
     Wrapper,
+    /// The contract as a document for people: `docs/STANDARD_CONTRACT.md`.
+    Standard,
+    /// How one works under it: `docs/SYSTEMD_STANDARD_README.md`.
+    Readme,
+    /// The golden unit with placeholders, in `systemd/templates`.
+    Template,
 }
 
 impl What {
     /// Every sort with its word.
-    pub const ALL: [(&'static str, What); 6] = [
+    pub const ALL: [(&'static str, What); 9] = [
         ("units", What::Units),
         ("env", What::Env),
         ("host", What::Host),
         ("audit", What::Audit),
         ("makefile", What::Makefile),
         ("wrapper", What::Wrapper),
+        ("standard", What::Standard),
+        ("readme", What::Readme),
+        ("template", What::Template),
     ];
 }
 
@@ -91,6 +111,9 @@ pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
     }
     all.extend(host::audit(contract));
     all.extend(repository::artefacts(contract));
+    all.push(standard::artefact(contract));
+    all.push(handbook::artefact(contract));
+    all.extend(template::artefact(contract));
     if gaps.is_empty() { Ok(all) } else { Err(gaps) }
 }
 
@@ -114,18 +137,37 @@ pub fn env_line(name: &str, value: &str) -> String {
 /// Where units lie in a governed repository.
 pub const UNITS: &str = "systemd/units";
 
+/// Where units lie on a host.
+const UNIT_FOLDER: &str = "/etc/systemd/system";
+
 /// Where examples of env files lie in it.
 pub const ENV_FILES: &str = "systemd/env";
 
 /// What every rendered file holds: who wrote it.
 pub const MARK: &str = "Written by `golden render`";
 
-/// The first lines of everything that is rendered; `#` begins a comment in all of it.
+/// The first lines of everything that is rendered where `#` begins a comment.
 fn header(contract: &Contract, what: &str) -> String {
-    format!(
-        "# {what}\n# {MARK} from the contract {} {}; change that, not this file.\n",
-        contract.name.value, contract.version.value,
-    )
+    format!("# {what}\n# {}\n", origin(contract))
+}
+
+/// Who wrote a file, and from what.
+fn origin(contract: &Contract) -> String {
+    let (name, version) = (&contract.name.value, &contract.version.value);
+    format!("{MARK} from the contract {name} {version}; change that, not this file.")
+}
+
+/// A document of the repository.
+fn document(
+    contract: &Contract,
+    what: What,
+    path: &str,
+    about: &str,
+    write: impl FnOnce(&mut Page),
+) -> Artefact {
+    let mut page = Page::new(&format!("{about}\n     {}", origin(contract)));
+    write(&mut page);
+    Artefact { what, in_repository: Some(path.to_owned()), on_host: None, mode: 0o644, content: page.text() }
 }
 
 /// The name under which the system's own files go: that of its contract, as a file name.
