@@ -10,7 +10,7 @@ use similar::TextDiff;
 
 use super::{Failure, Global, find, output};
 use crate::contract::Contract;
-use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts};
+use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts, documents};
 use crate::system::act::{Act, Rights};
 
 /// What to render and where to.
@@ -53,7 +53,10 @@ pub(super) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failur
 /// The same for a contract that somebody has found already.
 pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> Result<ExitCode, Failure> {
     let wanted = selection(&args.what)?;
-    let all = rendered(contract)?;
+    let all = match wanted.iter().all(|what| what.is_document()) {
+        true => documents(contract),
+        false => rendered(contract)?,
+    };
     let root = match &args.out {
         Some(directory) => directory.clone(),
         None => repository(contract)?,

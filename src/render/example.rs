@@ -22,10 +22,16 @@ pub(super) fn usual_kind(contract: &Contract) -> Kind {
 /// The service that stands for all of a kind; `None` for a contract that nobody has read.
 pub(super) fn service(contract: &Contract, kind: Kind) -> Option<Service> {
     let mut example = contract.patterns.get(&kind)?.clone();
-    let all: Vec<&Service> = rendered(contract).filter(|service| service.kind.value == kind).collect();
+    let mut all: Vec<&Service> = rendered(contract).filter(|service| service.kind.value == kind).collect();
+    if all.is_empty() {
+        // What every service says so far, the first of its kind will most likely say too.
+        all = rendered(contract).collect();
+    }
     example.requires = common(&all, |service| &service.requires);
     example.after_units = common(&all, |service| &service.after_units);
-    example.binds_to = common(&all, |service| &service.binds_to);
+    if kind.runs() {
+        example.binds_to = common(&all, |service| &service.binds_to);
+    }
     example.writes = common(&all, |service| &service.writes);
     example.venv = venv(&all)
         .or_else(|| (kind == Kind::Python).then(|| Stated::new("<venv>".to_owned(), example.at.clone())));

@@ -58,11 +58,11 @@ fn programs(contract: &Contract, all: &mut Vec<Never>) {
             ),
             None => "a program of the service's own".to_owned(),
         };
-        let what = format!("A unit that runs {}", words(&runtime.forbidden_programs.value));
+        let what = format!("a unit that runs {}", words(&runtime.forbidden_programs.value));
         all.push(Never::judged(&service::unit_uses_system_python::RULE, what, venv));
     }
     if !runtime.forbidden_shells.value.is_empty() {
-        let what = "A shell with `-c` in `ExecStart=`";
+        let what = "a shell with `-c` in `ExecStart=`";
         let instead = "the program itself, with its arguments";
         all.push(Never::judged(&service::unit_runs_shell::RULE, what, instead));
     }
@@ -117,12 +117,12 @@ fn files(contract: &Contract, all: &mut Vec<Never>) {
         let instead = "the one working copy of section A";
         all.push(Never::judged(
             &repository::repository_cloned_twice::RULE,
-            "A second clone on the host",
+            "a second clone on the host",
             instead,
         ));
     }
     if let Some(file) = file {
-        let what = "A secret in an env file that is not declared to hold any";
+        let what = "a secret in an env file that is not declared to hold any";
         let instead = "an env file with `secret = true` in the contract";
         all.push(Never::judged(&service::env_file_holds_secret::RULE, what, instead));
         all.push(Never {
@@ -152,16 +152,16 @@ fn work(contract: &Contract, all: &mut Vec<Never>) {
     let wrapper = contract.repository.as_ref().and_then(|policy| policy.wrapper.as_ref());
     if let (Some(wrapper), Some(service)) = (wrapper, contract.services.first()) {
         let through = format!("{} {} SCRIPT", wrapper.value, service.name);
-        let what = "A recipe of the Makefile that calls a program of a venv itself";
+        let what = "a recipe of the Makefile that calls a program of a venv itself";
         all.push(Never::judged(&repository::makefile_bypasses_wrapper::RULE, what, code(&through)));
-        let what = "A script of the repository in a crontab";
+        let what = "a script of the repository in a crontab";
         let instead = "a job of the contract, and a timer";
         all.push(Never::judged(&repository::cron_bypasses_wrapper::RULE, what, instead));
     }
     for dependency in contract.dependencies.values() {
         let DependencyKind::Redis { address, loopback_only, .. } = &dependency.kind else { continue };
         let unit = dependency.unit.as_ref().map_or("its unit", |unit| unit.value.as_str());
-        let what = format!("A container, or anything but {}, at {}", code(unit), code(&address.value));
+        let what = format!("a container, or anything but {}, at {}", code(unit), code(&address.value));
         all.push(Never::judged(&host::redis_foreign_listener::RULE, what, code(unit)));
         if loopback_only.as_ref().is_some_and(|only| only.value) {
             let what = format!("{} on an address of the network", code(unit));
@@ -171,7 +171,7 @@ fn work(contract: &Contract, all: &mut Vec<Never>) {
     if contract.safety.is_some() {
         all.push(Never {
             section: Section::F,
-            what: "A program that activates a model, even one that has passed the gate".to_owned(),
+            what: "a program that activates a model, even one that has passed the gate".to_owned(),
             instead: "a person, after the gate and a backup".to_owned(),
             rule: None,
         });
@@ -181,7 +181,7 @@ fn work(contract: &Contract, all: &mut Vec<Never>) {
 fn accounts(contract: &Contract, all: &mut Vec<Never>) {
     let identity = &contract.identity;
     if !identity.forbidden_groups.value.is_empty() {
-        let what = format!("The user of a service in one of {}", words(&identity.forbidden_groups.value));
+        let what = format!("the user of a service in one of {}", words(&identity.forbidden_groups.value));
         let instead = "no way to root: what needs root is designed wrong";
         all.push(Never::judged(&service::account_may_become_root::RULE, what, instead));
     }

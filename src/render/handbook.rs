@@ -1,7 +1,7 @@
 //! How one works under the contract: the few pages that a person has open at a change, a fault or at night. What is
 //! demanded stands in the standard; here stand the commands, with the contract's own names.
 
-use super::markdown::{Page, code, codes, prose};
+use super::markdown::{Page, capital, code, codes, prose};
 use super::words::{self, title};
 use super::{
     Artefact, ENV_FILES, UNITS, What, commands, document, example, forbidden, rendered, standard, template,
@@ -54,7 +54,15 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
     }
     page.say("1. In the repository, write it into the contract and look at what changes:");
     page.code("sh", &format!("{}\ngolden contract check\ngit diff golden.toml", service_add(contract, name)));
-    page.say("   Raise `version`, add a line to `[[changes]]`, and let the change be weighed:");
+    let locked = match example::usual_kind(contract) {
+        Kind::Python => {
+            "What it imports is locked, with hashes, in the file that `[provision.requirements]` names. "
+        }
+        _ => "",
+    };
+    page.say(&format!(
+        "{locked}Raise `version`, add a line to `[[changes]]`, and let the change be weighed:"
+    ));
     let mut lines = vec![
         "git show HEAD:golden.toml >/tmp/old.toml".to_owned(),
         "golden contract diff /tmp/old.toml golden.toml".to_owned(),
@@ -172,7 +180,7 @@ fn what_breaks(page: &mut Page, contract: &Contract) {
         .filter_map(|section| {
             let what: Vec<&str> =
                 never.iter().filter(|one| one.section == *section).map(|one| one.what.as_str()).collect();
-            (!what.is_empty()).then(|| [standard::link(*section), what.join("; ")])
+            (!what.is_empty()).then(|| [standard::link(*section), capital(&what.join("; "))])
         })
         .collect();
     page.table(["Section", "Above all"], &rows);
@@ -204,7 +212,7 @@ fn rollback(page: &mut Page, contract: &Contract) {
     page.say("How:");
     let mut rows = vec![[
         "What `golden apply`, `golden fix` or `golden deploy` changed".to_owned(),
-        "`sudo golden apply --undo`; with the plan's name for an older one".to_owned(),
+        "`sudo golden apply --undo`, and `--undo PLAN` for an older one".to_owned(),
     ]];
     if contract.repository.is_some() {
         rows.push([

@@ -75,6 +75,11 @@ pub enum What {
 }
 
 impl What {
+    /// Whether it is for people to read, and nothing on a host is made of it.
+    pub fn is_document(self) -> bool {
+        matches!(self, What::Standard | What::Readme | What::Template)
+    }
+
     /// Every sort with its word.
     pub const ALL: [(&'static str, What); 9] = [
         ("units", What::Units),
@@ -111,10 +116,15 @@ pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
     }
     all.extend(host::audit(contract));
     all.extend(repository::artefacts(contract));
-    all.push(standard::artefact(contract));
-    all.push(handbook::artefact(contract));
-    all.extend(template::artefact(contract));
+    all.extend(documents(contract));
     if gaps.is_empty() { Ok(all) } else { Err(gaps) }
+}
+
+/// What is for people to read. No gap keeps it from being written.
+pub fn documents(contract: &Contract) -> Vec<Artefact> {
+    let mut all = vec![standard::artefact(contract), handbook::artefact(contract)];
+    all.extend(template::artefact(contract));
+    all
 }
 
 /// Services whose units golden writes.

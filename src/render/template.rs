@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::example::{self, filled};
+use super::markdown::capital;
 use super::unit::{self, Sections};
 use super::words::title;
 use super::{Artefact, UNIT_FOLDER, What, forbidden, header, rendered, troubles};
@@ -143,33 +144,46 @@ fn examples(contract: &Contract, example: &Service, sections: &Sections) -> Stri
     text
 }
 
-/// How the unit of a task differs: kinds of which the contract says something, or has a service.
+/// How the units of tasks differ.
 fn tasks(contract: &Contract, usual: Kind, sections: &Sections) -> String {
-    let mut text = String::new();
     let above: BTreeSet<String> = lines(sections).into_iter().collect();
+    let mut found: Vec<(Vec<String>, String)> = Vec::new();
     for kind in [Kind::TimerJob, Kind::Job].into_iter().filter(|kind| *kind != usual) {
         let Some(task) = example::service(contract, kind) else { continue };
-        let below = lines(&example::sections(contract, &task));
-        let keys: BTreeSet<&str> = below.iter().filter_map(|line| line.split('=').next()).collect();
-        let _ = writeln!(text, "\n  {} (kind {})", super::words::kind(kind), kind.word());
-        for line in below.iter().filter(|line| !above.contains(*line) && !line.starts_with("ExecStart=")) {
-            let _ = writeln!(text, "    {line}");
-        }
-        let gone: BTreeSet<&str> = above.iter().filter_map(|line| line.split('=').next()).collect();
-        let gone: Vec<String> = gone.difference(&keys).map(|key| format!("{key}=")).collect();
-        if !gone.is_empty() {
-            let _ = writeln!(text, "    without {}", gone.join(", "));
+        let difference = difference(&above, &lines(&example::sections(contract, &task)));
+        let name = format!("{} (kind {})", super::words::kind(kind), kind.word());
+        match found.iter_mut().find(|(_, other)| *other == difference) {
+            Some((kinds, _)) => kinds.push(name),
+            None => found.push((vec![name], difference)),
         }
     }
-    let scripts = "A script of the repository that a person starts needs no unit: golden job NAME.\n";
-    format!("Tasks that end: what their units say otherwise\n{text}\n{scripts}")
+    let mut text = String::from("Tasks that end: what their units say otherwise\n");
+    for (kinds, difference) in found {
+        let _ = write!(text, "\n  {}\n{difference}", kinds.join("\n  "));
+    }
+    text + "\nA script of the repository that a person starts needs no unit: golden job NAME.\n"
+}
+
+/// What a unit says otherwise than the one above, and what it does not say. What it starts is its own.
+fn difference(above: &BTreeSet<String>, below: &[String]) -> String {
+    let key = |line: &String| line.split('=').next().unwrap_or_default().to_owned();
+    let keys: BTreeSet<String> = below.iter().map(key).collect();
+    let others = below.iter().filter(|line| !above.contains(*line) && !line.starts_with("ExecStart="));
+    let mut text: String = others.map(|line| format!("    {line}\n")).collect();
+    let gone: BTreeSet<String> = above.iter().map(key).filter(|key| !keys.contains(key)).collect();
+    if !gone.is_empty() {
+        let gone: Vec<String> = gone.iter().map(|key| format!("{key}=")).collect();
+        let _ = writeln!(text, "    without {}", gone.join(", "));
+    }
+    text
 }
 
 /// Patterns that no unit has.
 fn never(contract: &Contract) -> String {
     let mut text = String::from("Forbidden\n\n");
     for never in forbidden::all(contract).iter().filter(|never| never.section == Section::D) {
-        let _ = writeln!(text, "  {}\n    instead: {}", never.what, never.instead);
+        let plain = |words: &str| words.replace('`', "");
+        let _ = writeln!(text, "  {}\n    instead: {}", capital(&plain(&never.what)), plain(&never.instead));
     }
     text
 }

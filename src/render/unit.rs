@@ -133,6 +133,11 @@ pub(super) type Ask<'a> = &'a mut dyn FnMut(Open<'_>) -> Option<String>;
 /// The sections of a unit, each with its settings in the order in which they are written.
 pub(super) type Sections = [(&'static str, Vec<(String, String)>); 3];
 
+/// Where a setting stands in its section.
+pub(super) fn place(key: &str) -> usize {
+    ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len())
+}
+
 /// What stands in the unit of a service.
 pub(super) fn sections(contract: &Contract, service: &Service, open: Ask<'_>) -> Sections {
     let mut sections: Sections = [("Unit", Vec::new()), ("Service", Vec::new()), ("Install", Vec::new())];
@@ -148,7 +153,6 @@ pub(super) fn sections(contract: &Contract, service: &Service, open: Ask<'_>) ->
                 .into_iter()
                 .flat_map(|(key, values)| values.into_iter().map(move |value| (key.clone(), value))),
         );
-        let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
         lines.sort_by_key(|(key, _)| place(key));
     }
     sections

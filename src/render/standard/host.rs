@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::layers::{Layers, layers};
 use crate::contract::{Contract, Dependency, DependencyKind, Place, Service, VariableDemand, VariableForm};
 use crate::model::{Severity, Stated};
-use crate::render::markdown::{Page, code, codes, count};
+use crate::render::markdown::{Page, code, codes};
 use crate::render::{example, rendered, words};
 
 fn texts(all: &[Stated<String>]) -> String {
@@ -331,9 +331,7 @@ pub(super) fn accounts(page: &mut Page, contract: &Contract) {
         page.say(&format!("No user of a service is in {}.", codes(groups.iter().map(String::as_str))));
     }
     if !identity.must_not_write.is_empty() {
-        let number = count(identity.must_not_write.len(), "path");
-        page.say(&format!("They cannot write these {number}, nor what is in them:"));
-        page.list([texts(&identity.must_not_write)]);
+        page.say(&format!("None can write {}, nor what lies in them.", texts(&identity.must_not_write)));
     }
     let writers: Vec<[String; 2]> = contract
         .services
@@ -342,7 +340,7 @@ pub(super) fn accounts(page: &mut Page, contract: &Contract) {
         .map(|service| [code(&service.name), texts(&service.writes)])
         .collect();
     if !writers.is_empty() {
-        page.say("Outside of what everybody may write, a service writes:");
+        page.say("What services must be able to write:");
         page.table(["Service", "Directories"], &writers);
     }
 }

@@ -7,10 +7,12 @@ mod rules;
 mod units;
 mod work;
 
+use jiff::civil::Date;
+
 use super::markdown::{Page, anchor, capital, code, prose};
 use super::{Artefact, What, document};
-use crate::contract::{Contract, SeenTo};
-use crate::model::Section;
+use crate::contract::{CheckItem, Contract, SeenTo};
+use crate::model::{Section, Stated};
 
 /// Where it lies in a governed repository.
 pub(super) const PATH: &str = "docs/STANDARD_CONTRACT.md";
@@ -51,20 +53,18 @@ fn opening(page: &mut Page, contract: &Contract) {
          otherwise changes the contract.",
         prose(&contract.name.value)
     ));
-    let date = |date: &Option<crate::model::Stated<_>>| {
-        date.as_ref()
-            .map_or_else(String::new, |date: &crate::model::Stated<jiff::civil::Date>| date.value.to_string())
-    };
+    let date =
+        |date: &Option<Stated<Date>>| date.as_ref().map_or_else(String::new, |date| date.value.to_string());
     let authority = contract.authority.as_ref().map_or_else(String::new, |stated| prose(&stated.value));
+    let named = format!("{} {}", prose(&contract.name.value), contract.version.value);
     let rows = [
-        ["Contract", &format!("{} {}", prose(&contract.name.value), contract.version.value)],
         ["In force from", &date(&contract.effective)],
         ["Next review", &date(&contract.next_review)],
         ["Authority", &authority],
     ];
     let rows: Vec<[String; 2]> =
         rows.iter().filter(|row| !row[1].is_empty()).map(|row| row.map(str::to_owned)).collect();
-    page.table(["", ""], &rows);
+    page.table(["Contract", &named], &rows);
     page.heading(2, "How to read it");
     page.list([
         "**must**: whoever breaks it violates the contract, and nothing is deployed. **should**: a warning. What is demanded \
@@ -78,6 +78,7 @@ fn opening(page: &mut Page, contract: &Contract) {
             .to_owned(),
         "`<service>` and `<title>` stand for the name and the title of each service.".to_owned(),
     ]);
+    page.say("The sections:");
     page.list(Section::ALL.iter().map(|section| {
         let heading = heading(*section);
         format!("[{heading}](#{})", anchor(&heading))
@@ -106,9 +107,12 @@ fn values(page: &mut Page, contract: &Contract, section: Section) {
 
 /// What no rule of this section can judge.
 fn seen_to(page: &mut Page, contract: &Contract, section: Section) {
-    let items = contract.checklist.iter().filter(|item| item.section == section);
+    let items: Vec<&CheckItem> = contract.checklist.iter().filter(|item| item.section == section).collect();
+    if !items.is_empty() {
+        page.say("What no rule can judge:");
+    }
     let tick = if section == Section::I { "[ ] " } else { "" };
-    page.list(items.map(|item| {
+    page.list(items.into_iter().map(|item| {
         let who = match item.by {
             None => "*a person checks this*".to_owned(),
             Some(SeenTo::Ledger) => format!("{} writes it into the ledger", code("golden deploy")),

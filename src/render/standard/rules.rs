@@ -3,7 +3,7 @@
 use crate::contract::{Contract, Waiver};
 use crate::model::{RuleInfo, Section, Severity};
 use crate::policy::WAIVER_UNUSED;
-use crate::render::markdown::{Page, capital, code};
+use crate::render::markdown::{Page, code};
 use crate::render::words;
 use crate::rules::{Check, RULES};
 
@@ -26,11 +26,11 @@ pub(super) fn table(page: &mut Page, contract: &Contract, section: Section) {
     let rows: Vec<[String; 5]> = rows
         .into_iter()
         .map(|Row { info, looks_at, level }| {
-            [code(info.id), level, format!("{}.", info.summary()), capital(info.why) + ".", looks_at]
+            [code(info.id), level, info.summary().to_owned(), info.why.to_owned(), looks_at]
         })
         .collect();
     page.say("Judged by:");
-    page.table(["Rule", "Level", "It is broken when", "Why", "Checked"], &rows);
+    page.table(["Rule", "Level", "It is broken when", "Because", "How it is checked"], &rows);
 }
 
 fn of_section(contract: &Contract, section: Section) -> Vec<Row> {

@@ -4,7 +4,7 @@ use super::layers::{Layers, layers};
 use crate::contract::{Contract, Form, Kind, Service, SettingDemand};
 use crate::render::example;
 use crate::render::markdown::{Page, code, codes, prose};
-use crate::render::unit::Sections;
+use crate::render::unit::{self, Sections};
 use crate::render::{UNIT_FOLDER, template, words};
 
 /// What golden writes for a service, or for what stands for all of a kind.
@@ -47,7 +47,10 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
     ));
     services(page, contract);
     page.heading(3, "Settings");
-    let Layers { common, kinds, services } = layers::<SettingDemand>(contract);
+    let Layers { mut common, mut kinds, mut services } = layers::<SettingDemand>(contract);
+    common.sort_by_key(|demand| order(demand));
+    kinds.sort_by_key(|(demand, kinds)| (kinds.clone(), order(demand)));
+    services.sort_by_key(|(service, demand)| (place_of(contract, service), order(demand)));
     if common.is_empty() && kinds.is_empty() && services.is_empty() {
         page.say("No setting is demanded beyond what follows from the table of services.");
     }
@@ -57,13 +60,16 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
         page.say("Of every unit:");
         page.table(["Setting", "Demanded", "Level", "golden writes"], &rows);
     }
-    let rows: Vec<[String; 5]> = kinds
-        .iter()
-        .map(|(demand, kinds)| {
-            let written = Written::of_kind(contract, kinds.first().copied().unwrap_or(usual));
-            with(codes(kinds.iter().map(|kind| kind.word())), row(demand, &written))
-        })
-        .collect();
+    let mut by_demand: Vec<([String; 4], Vec<&str>)> = Vec::new();
+    for (demand, of) in &kinds {
+        let row = row(demand, &Written::of_kind(contract, of.first().copied().unwrap_or(usual)));
+        let words = of.iter().map(|kind| kind.word());
+        match by_demand.iter_mut().find(|(other, _)| *other == row) {
+            Some((_, kinds)) => kinds.extend(words),
+            None => by_demand.push((row, words.collect())),
+        }
+    }
+    let rows: Vec<[String; 5]> = by_demand.into_iter().map(|(row, kinds)| with(codes(kinds), row)).collect();
     if !rows.is_empty() {
         page.say(&format!("Of kinds of services ({}):", kinds_of(contract, &kinds)));
         page.table(["Kind", "Setting", "Demanded", "Level", "golden writes"], &rows);
@@ -79,6 +85,16 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
         page.table(["Service", "Setting", "Demanded", "Level", "golden writes"], &rows);
     }
     forbidden(page, contract);
+}
+
+/// The order in which units are written.
+fn order(demand: &SettingDemand) -> (usize, usize, &str) {
+    let section = ["Unit", "Service", "Install"].iter().position(|known| *known == demand.section);
+    (section.unwrap_or(3), unit::place(&demand.key), &demand.key)
+}
+
+fn place_of(contract: &Contract, service: &Service) -> Option<usize> {
+    contract.services.iter().position(|other| other.name == service.name)
 }
 
 fn with(whose: String, [setting, demanded, level, written]: [String; 4]) -> [String; 5] {

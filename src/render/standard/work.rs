@@ -4,7 +4,7 @@
 use super::heading;
 use crate::contract::{Contract, Gate, JobProgram, NAMESPACE, Safety};
 use crate::model::Section;
-use crate::render::markdown::{Page, anchor, code, codes, count, prose};
+use crate::render::markdown::{Page, anchor, capital, code, codes, count, prose};
 use crate::render::words::percent;
 use crate::render::{audit_timer, commands, forbidden as never, words};
 
@@ -57,11 +57,14 @@ fn telemetry(page: &mut Page, safety: &Safety) {
     let inside = match from.inside.is_empty() {
         true => String::new(),
         false => {
-            format!(" or in the JSON of {}", codes(from.inside.iter().map(|field| field.value.as_str())))
+            format!(
+                ", or that of the JSON in {}",
+                codes(from.inside.iter().map(|field| field.value.as_str()))
+            )
         }
     };
     page.say(&format!(
-        "The proof is the newest {} events of the stream {} in {}: the field {}{inside}, which holds each model's action ({}) \
+        "The proof is the newest {} events of the stream {} in {}: the field {}{inside}. It holds each model's action ({}) \
          and its confidence from 0 to 1. When the newest event is older than {}, nothing is proven.",
         from.window.value,
         code(&from.stream.value),
@@ -156,7 +159,7 @@ pub(super) fn operations(page: &mut Page, contract: &Contract) {
 /// Section H.
 pub(super) fn audit(page: &mut Page, contract: &Contract) {
     let job = commands::audit_job(contract).and_then(|job| commands::ways(contract, job).into_iter().next());
-    let job = job.map_or_else(String::new, |way| format!(", or {} in the repository", code(&way)));
+    let job = job.map_or_else(String::new, |way| format!(" (in the repository also {})", code(&way)));
     page.say(&format!(
         "`sudo golden audit`{job} judges the host: before every deployment (`golden deploy` does it itself), after every \
          change of a configuration, and by {} ({}).",
@@ -262,7 +265,7 @@ pub(super) fn forbidden(page: &mut Page, contract: &Contract) {
         .into_iter()
         .map(|never| {
             let rule = never.rule.map_or_else(|| "*a person checks this*".to_owned(), |rule| code(rule.id));
-            [never.what, never.instead, rule]
+            [capital(&never.what), never.instead, rule]
         })
         .collect();
     page.say("What the other sections rule out, beside what is right:");
@@ -314,8 +317,8 @@ pub(super) fn approval(page: &mut Page, contract: &Contract) {
 
 /// What is signed, at the end of the document.
 pub(super) fn signature_block(page: &mut Page, contract: &Contract) {
-    let mut rows =
-        vec![["Contract".to_owned(), format!("{} {}", prose(&contract.name.value), contract.version.value)]];
+    let named = format!("{} {}", prose(&contract.name.value), contract.version.value);
+    let mut rows: Vec<[String; 2]> = Vec::new();
     rows.extend(contract.authority.as_ref().map(|name| ["Authority".to_owned(), prose(&name.value)]));
     rows.push(["sha256 of its text".to_owned(), code(&contract.source.digest)]);
     let signatures = match &contract.approval {
@@ -324,5 +327,5 @@ pub(super) fn signature_block(page: &mut Page, contract: &Contract) {
     };
     rows.push(["Signatures".to_owned(), signatures]);
     page.say("What is signed:");
-    page.table(["", ""], &rows);
+    page.table(["Contract", &named], &rows);
 }
