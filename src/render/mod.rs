@@ -187,28 +187,4 @@ fn system_name(contract: &Contract) -> Arc<str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn built_in() -> Contract {
-        Contract::built_in()
-    }
-
-    #[test]
-    fn the_built_in_contract_leaves_no_gap() {
-        let all = artefacts(&built_in()).unwrap();
-        let paths: Vec<&str> =
-            all.iter().filter_map(|one| Some(one.on_host.as_ref()?.path.as_str())).collect();
-        for wanted in [
-            "/etc/systemd/system/quantum-ai-engine.service",
-            "/etc/quantum/backend.env",
-            "/etc/sysusers.d/quantum.conf",
-        ] {
-            assert!(paths.contains(&wanted), "{wanted} not in {paths:?}");
-        }
-        for one in &all {
-            assert!(one.content.ends_with('\n') && !one.content.contains("\n\n\n"), "{one:?}");
-            assert!(!one.content.lines().any(|line| line.ends_with(' ')), "{}", one.content);
-        }
-    }
-}
+mod tests;
