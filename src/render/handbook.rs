@@ -52,7 +52,7 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
             code(&format!("golden init --contract-only --from {}", contract.name.value))
         ));
     }
-    page.say("1. In the repository, write it into the contract and look at what changes:");
+    page.say("1. Where the contract lies, write it in and look at what changes:");
     page.code("sh", &format!("{}\ngolden contract check\ngit diff golden.toml", service_add(contract, name)));
     let locked = match example::usual_kind(contract) {
         Kind::Python => {
@@ -119,10 +119,14 @@ fn service_add(contract: &Contract, name: &str) -> String {
 
 fn run_jobs(page: &mut Page, contract: &Contract) {
     page.heading(2, "Run ops safely");
-    page.say(
-        "Nothing is run past the wrapper: no `python script.py`, no program of a venv by hand. The wrapper checks first, becomes the \
-         service's user, and gives the job what systemd gives the service; when anything is wrong it starts nothing.",
-    );
+    if contract.repository.is_none() {
+        page.say("The contract governs no repository: there is nothing to run but its services.");
+    } else {
+        page.say(
+            "Nothing is run past the wrapper, no script and no program of a service by hand. The wrapper checks first, becomes \
+             the service's user, and gives the job what systemd gives the service; when anything is wrong it starts nothing.",
+        );
+    }
     let rows: Vec<[String; 3]> = contract
         .jobs
         .iter()
@@ -131,23 +135,20 @@ fn run_jobs(page: &mut Page, contract: &Contract) {
         })
         .collect();
     page.table(["Job", "What it is", "Any of"], &rows);
-    if rows.is_empty() {
+    if rows.is_empty() && contract.repository.is_some() {
         page.say("The contract declares no jobs; scripts run as a service of it.");
     }
     let Some(service) = some_service(contract) else { return };
     let name = &service.name;
     let some = contract.jobs.iter().find(|job| matches!(job.runs, JobProgram::Script(_)));
-    let mut rows = vec![
-        [
-            format!("golden run {name} SCRIPT [ARGS]"),
-            "a script of the repository that is no job of the contract".to_owned(),
-        ],
-        [format!("golden run --preflight-only {name}"), "the checks alone".to_owned()],
-        [
-            format!("golden run --print-env {name}"),
-            "what it would find in its environment, and where each value comes from".to_owned(),
-        ],
-    ];
+    let mut rows = Vec::new();
+    if contract.repository.is_some() {
+        let what = "a script of the repository that is no job of the contract";
+        rows.push([format!("golden run {name} SCRIPT [ARGS]"), what.to_owned()]);
+    }
+    rows.push([format!("golden run --preflight-only {name}"), "the checks alone".to_owned()]);
+    let what = "what it would find in its environment, and where each value comes from";
+    rows.push([format!("golden run --print-env {name}"), what.to_owned()]);
     if let Some(job) = some {
         let how = "with the limits and the sandbox of the service's unit";
         rows.push([format!("sudo golden job --as-unit {}", job.name), how.to_owned()]);

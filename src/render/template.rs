@@ -61,8 +61,10 @@ fn introduction(contract: &Contract, example: &Service, sections: &Sections) -> 
         "\ngolden writes the units of services that the contract names: golden service add NAME, golden render,\n\
          golden apply. This is what they are made of, and for what is only tried out:\n\n",
     );
-    for (placeholder, what) in placeholders(contract, example, sections) {
-        let _ = writeln!(text, "[ ] {placeholder:<12} {what}");
+    let placeholders = placeholders(contract, example, sections);
+    let width = placeholders.iter().map(|(placeholder, _)| placeholder.len()).max().unwrap_or_default();
+    for (placeholder, what) in placeholders {
+        let _ = writeln!(text, "[ ] {placeholder:<width$}  {what}");
     }
     let _ = writeln!(text, "[ ] it lies at {UNIT_FOLDER}/{}, root:root, mode 0644", example.unit.value);
     for file in &example.env_files {
@@ -183,7 +185,7 @@ fn never(contract: &Contract) -> String {
     let mut text = String::from("Forbidden\n\n");
     for never in forbidden::all(contract).iter().filter(|never| never.section == Section::D) {
         let plain = |words: &str| words.replace('`', "");
-        let _ = writeln!(text, "  {}\n    instead: {}", capital(&plain(&never.what)), plain(&never.instead));
+        let _ = writeln!(text, "  {}\n    instead: {}", plain(&capital(&never.what)), plain(&never.instead));
     }
     text
 }

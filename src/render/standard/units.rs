@@ -26,7 +26,9 @@ impl Written {
         }
         let lines = self.0.iter().flatten().filter(|(section, _)| **section == *demand.section);
         let mut values = lines.flat_map(|(_, lines)| lines).filter(|(key, _)| **key == *demand.key);
-        values.next().map_or_else(String::new, |(_, value)| code(value))
+        // A placeholder is nothing that golden writes.
+        let open = format!("<{}>", demand.key);
+        values.next().filter(|(_, value)| *value != open).map_or_else(String::new, |(_, value)| code(value))
     }
 }
 

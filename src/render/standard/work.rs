@@ -105,6 +105,9 @@ fn gate(gate: &Gate, hold: &str) -> Vec<[String; 2]> {
 
 /// Section G.
 pub(super) fn operations(page: &mut Page, contract: &Contract) {
+    if contract.repository.is_none() && contract.jobs.is_empty() {
+        return page.say("The contract governs no repository and declares no job.");
+    }
     let wrapper = contract.repository.as_ref().and_then(|policy| policy.wrapper.as_ref());
     let way = match wrapper {
         Some(wrapper) => {
@@ -160,9 +163,10 @@ pub(super) fn operations(page: &mut Page, contract: &Contract) {
 pub(super) fn audit(page: &mut Page, contract: &Contract) {
     let job = commands::audit_job(contract).and_then(|job| commands::ways(contract, job).into_iter().next());
     let job = job.map_or_else(String::new, |way| format!(" (in the repository also {})", code(&way)));
+    let itself = if contract.repository.is_some() { ", which `golden deploy` sees to" } else { "" };
     page.say(&format!(
-        "`sudo golden audit`{job} judges the host: before every deployment (`golden deploy` does it itself), after every \
-         change of a configuration, and by {} ({}).",
+        "`sudo golden audit`{job} judges the host: before every deployment{itself}; after every change of a \
+         configuration; and by itself, by {} ({}).",
         code(&audit_timer(contract)),
         code(&format!("OnCalendar={}", contract.provision.audit.value)),
     ));
@@ -233,11 +237,20 @@ pub(super) fn deployment(page: &mut Page, contract: &Contract) {
 
 /// Section K.
 pub(super) fn repeatability(page: &mut Page, contract: &Contract) {
-    page.say(
-        "The contract is enough to make the host again. On a new one, with nothing but the distribution and golden, these commands make \
-         accounts, directories, packages, repository, venvs, env files and units, and the audit passes. Only the values of secrets are \
-         written by a person.",
-    );
+    let parts = [
+        ("accounts", true),
+        ("directories", true),
+        ("packages", !contract.provision.packages.is_empty()),
+        ("repository", contract.repository.is_some()),
+        ("venvs", !contract.venvs.is_empty()),
+        ("env files", contract.services.iter().any(|service| !service.env_files.is_empty())),
+    ];
+    let parts: Vec<&str> = parts.iter().filter(|(_, is_there)| *is_there).map(|(part, _)| *part).collect();
+    page.say(&format!(
+        "The contract is enough to make the host again. On a new one, with nothing but the distribution and golden, \
+         these commands make {} and units, and the audit passes. Only the values of secrets are written by a person.",
+        parts.join(", ")
+    ));
     let mut lines = commands::put_in_force(contract);
     lines.extend(["sudo golden plan", "sudo golden apply", "sudo golden audit"].map(str::to_owned));
     page.code("sh", &lines.join("\n"));
