@@ -83,6 +83,9 @@ fn no_document_points_at_nothing() {
                 dead.push(format!("{document}: {target}"));
             }
         }
+        // What golden says of another repository is none of this one.
+        let said = |line: &&str| line.starts_with("   golden render ");
+        let text: String = text.lines().filter(|line| !said(line)).flat_map(|line| [line, "\n"]).collect();
         for word in text.split(|c: char| c.is_whitespace() || "`()".contains(c)) {
             let is_path = ["src/", "tests/", "tools/", "demo/", "docs/", "examples/"]
                 .iter()
