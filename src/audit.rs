@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::contract::{Contract, Service};
 use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
-use crate::facts::{HostFacts, Needs};
+use crate::facts::{HostFacts, Need, Needs};
 use crate::model::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, Outcome, Report, Results, RuleResult, Ruling, Said, Scope,
-    Section, Severity, Subject, Undecided,
+    ContractNote, Failure, NEEDS_LIVE_HOST, NEEDS_PROBE, Outcome, Report, Results, RuleResult, Ruling, Said,
+    Scope, Section, Severity, Subject, Undecided,
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
@@ -35,9 +35,19 @@ impl Selection {
         })
     }
 
-    /// What the selected rules need to see.
+    /// What the selected rules need to see, without what somebody has to ask for.
     pub fn needs(&self, contract: &Contract) -> Needs {
-        self.rules(contract).fold(Needs::default(), |needs, rule| needs.and(rule.needs))
+        self.rules(contract).fold(Needs::default(), |needs, rule| needs.and(rule.needs)).looked_at()
+    }
+
+    /// Whether a selected rule judges what is only known when something of the host is run.
+    pub fn wants_probe(&self, contract: &Contract) -> bool {
+        self.rules(contract).any(|rule| rule.needs.has(Need::Probes))
+    }
+
+    /// Whether no selected rule judges anything else.
+    pub fn asks_only_for_probes(&self, contract: &Contract) -> bool {
+        self.rules(contract).all(|rule| rule.needs.has(Need::Probes))
     }
 
     /// Whether a service is selected.
@@ -192,11 +202,14 @@ impl<'a> Loop<'a> {
         sections.collect()
     }
 
-    /// Calls a check unless it needs a running host and there is none. A check that looked at a value which
+    /// Calls a check unless it needs a running host and there is none, or judges what nobody was asked to run. A check that looked at a value which
     /// is not known has decided nothing.
     fn ask(&self, rule: &Rule, check: impl FnOnce(View<'a>) -> Ruling) -> Ruling {
         if rule.needs.live() && self.facts.scope == Scope::Root {
             return Ok(Outcome::not_applicable(NEEDS_LIVE_HOST));
+        }
+        if rule.needs.has(Need::Probes) && !self.facts.gathered.has(Need::Probes) {
+            return Ok(Outcome::not_applicable(NEEDS_PROBE));
         }
         match noticing_unread(|| check(View::new(self.contract, self.facts, rule.needs))) {
             (Ok(_), Some(why)) => Err(Undecided::new(why)),

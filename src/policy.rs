@@ -26,11 +26,12 @@ pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mu
     let today = day_of(time);
     let mut unused = Vec::new();
     for waiver in &contract.waivers {
-        let mut used = false;
+        let (mut used, mut looked_at) = (false, true);
         for result in results
             .iter_mut()
             .filter(|result| waiver.rule == result.rule.id && waiver.subject == result.subject)
         {
+            looked_at &= !result.was_not_looked_at();
             let Said::Fail(failure) = &mut result.said else { continue };
             if waiver.key.is_some() && waiver.key.as_deref() != result.key.as_deref() {
                 continue;
@@ -39,7 +40,7 @@ pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mu
             let holds = today.is_some_and(|today| today <= waiver.expires);
             *(if holds { &mut failure.waiver } else { &mut failure.expired }) = Some(note(waiver));
         }
-        if !used && judged(waiver, contract, selection) {
+        if !used && looked_at && judged(waiver, contract, selection) {
             unused.push(unused_waiver(waiver));
         }
     }

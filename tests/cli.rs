@@ -33,6 +33,13 @@ fn usage_and_unknown_names_are_exit_2_with_a_way_out() {
         (&["audit", "--root", "/does/not/exist"], "/does/not/exist"),
         (&["audit", "--section", "M", "--service", "backend"], "no rule is selected"),
         (&["audit", "--nonsense"], "--nonsense"),
+        // Nothing below a directory is run, and facts are what was seen.
+        (&["audit", "--probe", "--root", "/"], "cannot be used with"),
+        (&["facts", "--probe", "--root", "/"], "cannot be used with"),
+        (&["audit", "--probe", "--facts", "/etc/passwd"], "cannot be used with"),
+        (&["audit", "--probe", "--section", "E"], "would run nothing"),
+        (&["audit", "--rule", "venv-does-not-run"], "golden audit --probe"),
+        (&["audit", "--rule", "venv-does-not-run", "--root", "/var/empty-or-not"], "/var/empty-or-not"),
         (&["audit", "--contract", "/does/not/exist.toml"], "/does/not/exist.toml"),
         (&["explain", "unit-root"], "unit-runs-as-root"),
         (&["contract", "check", "/etc/passwd"], "/etc/passwd"),

@@ -32,7 +32,9 @@ fn what_the_catalogue_cannot_express() {
         return;
     }
     let host = Host::boot();
-    for (name, case) in CASES {
+    // GOLDEN_CASES=words runs the cases whose names hold them, for whoever writes new ones.
+    let chosen = std::env::var("GOLDEN_CASES").unwrap_or_default();
+    for (name, case) in CASES.iter().filter(|(name, _)| name.contains(&chosen)) {
         let start = Instant::now();
         println!("live case: {name}");
         case(&host);
@@ -53,6 +55,7 @@ const CASES: &[(&str, Case)] = &[
     ("an unedited template", unedited_template),
     ("a start reset in a drop-in", start_reset_in_a_drop_in),
     ("a contract that others can write", contract_of_others),
+    ("pythons that are run", probe),
 ];
 
 fn no_bus(host: &Host) {
@@ -218,6 +221,105 @@ fn contract_of_others(host: &Host) {
     assert_eq!(host.audit().code, 0);
 }
 
+/// What a probe must not change; what the services write themselves is elsewhere.
+const UNTOUCHED: &str =
+    "/opt/quantum/venvs /usr/lib/python3* /home/qt/quantum_trader /var/crash /etc /tmp /var/tmp";
+
+fn probe(host: &Host) {
+    const RULE: &str = "venv-does-not-run";
+    let all = ["backend", "ai-engine", "execution", "rl-agent"].len();
+    let files =
+        || host.sh_says(&format!("find {UNTOUCHED} -printf '%p %i %s %T@ %C@\\n' 2>/dev/null | sort"));
+    let processes = || host.sh_says("pgrep -u qt -l | sort -n");
+
+    // Nobody asked: nothing is run, and the rule has no word.
+    assert_eq!(host.audit().outcomes(RULE), vec!["not-applicable"; all]);
+    let (before, running) = (files(), processes());
+    let start = Instant::now();
+    let report = host.probe();
+    assert!(start.elapsed() < A_FEW_SECONDS, "{:?}", start.elapsed());
+    assert_eq!((report.code, report.failures(), report.undecided()), (0, Vec::new(), Vec::new()));
+    assert_eq!(report.outcomes(RULE), vec!["pass"; all]);
+    assert_eq!(
+        (files(), processes()),
+        (before, running),
+        "a probe changes nothing and leaves nothing running"
+    );
+
+    runs_as_the_user_of_the_service(host);
+    callers_who_may_not(host, RULE, all);
+
+    // A path file that kills every python of the venv at its start: the files are as they should be.
+    let path_file = "/opt/quantum/venvs/backend/lib/python3.11/site-packages/zz.pth";
+    host.machine.write(path_file, "import os; os.kill(os.getpid(), 11)\n", 0o644, "root:root");
+    assert_eq!((host.audit().code, host.audit().failures()), (0, Vec::new()));
+    let report = host.probe();
+    let place = "/opt/quantum/venvs/backend/bin/python";
+    assert!(report.code == 1 && report.fails(RULE, "service:backend", place), "{:#?}", report.failures());
+    assert!(report.failures()[0].message.contains("SIGSEGV"), "{:#?}", report.failures());
+    assert_eq!(report.failures().len(), 1, "{:#?}", report.failures());
+    assert_eq!(host.sh_says("ls / | grep '^core' || true"), "", "a core was left");
+
+    // One that hangs, and has started something that hides from its session.
+    let hangs = "import os, subprocess, time; subprocess.Popen(['sleep', '4711'], start_new_session=True); time.sleep(600)\n";
+    host.machine.write(path_file, hangs, 0o644, "root:root");
+    let start = Instant::now();
+    let report = host.probe();
+    let took = start.elapsed();
+    assert!(took > Duration::from_secs(9) && took < Duration::from_secs(16), "{took:?}");
+    assert!(report.code == 1 && report.fails(RULE, "service:backend", place), "{:#?}", report.failures());
+    assert!(report.failures()[0].message.contains("after 10 s"), "{:#?}", report.failures());
+    assert_eq!(
+        host.sh_says("pgrep -f '[s]leep 4711|[g]olden-python' || true"),
+        "",
+        "something was left running"
+    );
+
+    // Another service is asked about: this one's python is not run.
+    let only = ["golden", "audit", "--probe", "--service", "execution", "--format", "json"];
+    let start = Instant::now();
+    assert_eq!(Report::of(&host.machine.run(&only)).outcomes(RULE), ["pass"]);
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    host.sh(&format!("rm {path_file}"));
+
+    // A python of another version than the venv was made with.
+    let config = "/opt/quantum/venvs/rl-agent/pyvenv.cfg";
+    host.sh(&format!("cp -p {config} /kept.cfg; sed -i 's/^version = .*/version = 3.9.2/' {config}"));
+    let report = host.probe();
+    assert!(report.code == 1 && report.fails(RULE, "service:rl-agent", config), "{:#?}", report.failures());
+    host.sh(&format!("cp -p /kept.cfg {config}; rm /kept.cfg"));
+    assert_eq!(host.probe().code, 0);
+}
+
+/// What python itself says of who it is, as facts that are judged elsewhere.
+fn runs_as_the_user_of_the_service(host: &Host) {
+    let facts = host.machine.ok(&["golden", "facts", "--probe"]);
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    let said = &facts["pythons"]["backend"]["found"]["said"];
+    let id = |option: &str| host.sh_says(&format!("id {option} qt | tr ' ' '\\n' | sort -n | tr '\\n' ' '"));
+    let groups: Vec<String> =
+        said["groups"].as_array().unwrap().iter().map(|gid| format!("{gid} ")).collect();
+    assert_eq!((format!("{} ", said["uid"]), format!("{} ", said["gid"])), (id("-u"), id("-g")), "{said}");
+    assert_eq!(groups.concat(), id("-G"), "{said}");
+    assert_eq!(said["prefix"], "/opt/quantum/venvs/backend");
+
+    host.sh("golden facts --probe --out /run/probed.json; golden facts --out /run/looked.json");
+    let replay = |file: &str| host.machine.run(&["golden", "audit", "--format", "json", "--facts", file]);
+    let outcomes = |file: &str| Report::of(&replay(file)).outcomes("venv-does-not-run").join(" ");
+    assert_eq!(outcomes("/run/probed.json"), "pass pass pass pass");
+    assert_eq!(outcomes("/run/looked.json"), ["not-applicable"; 4].join(" "));
+    host.sh("rm /run/probed.json /run/looked.json");
+}
+
+/// The services' user may run what is its own; a stranger learns nothing, and that is no pass.
+fn callers_who_may_not(host: &Host, rule: &str, all: usize) {
+    let words = ["golden", "audit", "--probe", "--rule", rule, "--format", "json"];
+    assert_eq!(Report::of(&host.machine.run_as("qt", &words)).outcomes(rule), vec!["pass"; all]);
+    let report = Report::of(&host.machine.run_as("nobody", &words));
+    assert_eq!((report.code, report.outcomes(rule)), (2, vec!["undecided"; all]));
+    assert!(report.undecided()[0].message.contains("only root and qt"), "{:#?}", report.undecided());
+}
+
 struct Host {
     machine: Machine,
 }
@@ -244,6 +346,14 @@ impl Host {
 
     fn sh(&self, script: &str) {
         self.machine.sh_ok(script);
+    }
+
+    fn sh_says(&self, script: &str) -> String {
+        self.machine.sh_ok(script)
+    }
+
+    fn probe(&self) -> Report {
+        Report::of(&self.machine.run(&["golden", "audit", "--probe", "--format", "json"]))
     }
 
     fn audit(&self) -> Report {

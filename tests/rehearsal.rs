@@ -33,31 +33,9 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// The example as a working copy in which everything that can be rendered is.
+/// The example as a team's working copy.
 fn working_copy(directory: &Path) {
-    let copy = format!(
-        "tar -C {}/examples/quantum_trader --exclude=__pycache__ -cf - . | tar -C {} -xf -",
-        here().display(),
-        directory.display()
-    );
-    success(Command::new("sh").args(["-ec", &copy]));
-    // The test's own contract is the built-in one, wherever it runs.
-    success(golden().args(["render", "--replace", "--quiet", "--out"]).arg(directory).current_dir(directory));
-    for words in [
-        &["init", "--quiet", "--initial-branch=main"][..],
-        &["add", "--all"],
-        &[
-            "-c",
-            "user.name=example",
-            "-c",
-            "user.email=example@localhost",
-            "commit",
-            "--quiet",
-            "--message=The example",
-        ],
-    ] {
-        success(Command::new("git").arg("-C").arg(directory).args(words));
-    }
+    success(Command::new(here().join("tools/example/source")).arg(directory));
 }
 
 /// The locked wheels, fetched by the script that the example brings.
@@ -70,31 +48,236 @@ fn wheelhouse() -> PathBuf {
     wheels
 }
 
+/// A machine that a rehearsal has left running.
+struct Kept {
+    name: String,
+}
+
+impl Kept {
+    fn tool(verb: &str, name: &str) -> Command {
+        let mut command = Command::new(here().join("tools/machine"));
+        command.args([verb, name]);
+        command
+    }
+
+    fn run(&self, script: &str) -> (i32, String) {
+        let output = Self::tool("exec", &self.name).args(["/bin/sh", "-ec", script]).output().unwrap();
+        (output.status.code().unwrap_or(-1), said(&output))
+    }
+
+    fn expect(&self, script: &str, code: i32) -> String {
+        let (ended, said) = self.run(script);
+        assert_eq!(ended, code, "{script}: {said}");
+        said
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = Self::tool("down", &self.name).output();
+    }
+}
+
 #[test]
 fn the_example_is_rehearsed_from_the_bare_distribution() {
     if let Err(why) = machine::machines_available() {
         println!("skipped: {why}");
         return;
     }
+    // GOLDEN_REHEARSED=NAME takes a machine that `golden rehearse --keep NAME` has left, for whoever writes new cases.
+    if let Ok(name) = std::env::var("GOLDEN_REHEARSED") {
+        return on_the_rehearsed(&std::mem::ManuallyDrop::new(Kept { name }));
+    }
     let source = tempfile::tempdir().unwrap();
     working_copy(source.path());
     let machines = std::env::var_os("GOLDEN_MACHINES").map_or(here().join("target/machines"), PathBuf::from);
-    // On the second release everything is made twice; on the first one everything dies, too.
-    for words in [["--suite=bookworm", "--twice"], ["--suite=trixie", "--twice"]] {
+    let kept = Kept { name: format!("rehearsed-{}", std::process::id()) };
+    for words in [&["--suite=bookworm"][..], &["--suite=trixie", "--keep", &kept.name]] {
         let mut rehearse = golden();
-        rehearse
-            .arg("rehearse")
-            .args(words)
-            .arg("--source")
-            .arg(source.path())
-            .arg("--wheelhouse")
-            .arg(wheelhouse());
+        rehearse.args(["rehearse", "--twice"]).args(words);
+        // The contract is the built-in one, wherever the test runs.
+        rehearse.current_dir(source.path()).args(["--source", ".", "--wheelhouse"]).arg(wheelhouse());
         let output = rehearse.env("GOLDEN_MACHINES", &machines).output().unwrap();
         println!("{}", String::from_utf8_lossy(&output.stdout));
         assert!(output.status.success(), "{}", said(&output));
         let acts = String::from_utf8_lossy(&output.stdout).matches('✓').count();
-        assert!(acts >= 18, "only {acts} acts");
+        assert!(acts >= 19, "only {acts} acts");
     }
+    on_the_rehearsed(&kept);
+}
+
+fn on_the_rehearsed(kept: &Kept) {
+    let only = std::env::var("GOLDEN_CASES").unwrap_or_default();
+    for (name, case) in CASES.iter().filter(|(name, _)| name.contains(&only)) {
+        let start = std::time::Instant::now();
+        println!("rehearsed: {name}");
+        case(kept);
+        println!("           {:.1} s", start.elapsed().as_secs_f32());
+    }
+}
+
+/// On the machine that was rehearsed last.
+const CASES: &[(&str, fn(&Kept))] = &[
+    ("systemd has nothing to say about the units", nothing_to_say),
+    ("no artefact is superfluous", no_artefact_is_superfluous),
+    ("what may not be deployed", not_deployed),
+    ("deployed, and taken back", deployed),
+    ("killed while it deploys", killed_while_it_deploys),
+];
+
+fn nothing_to_say(kept: &Kept) {
+    let said = kept.expect(
+        "cd /etc/systemd/system && systemd-analyze verify quantum-*.service golden-audit-quantum.* 2>&1",
+        0,
+    );
+    assert_eq!(said, "", "systemd-analyze verify");
+}
+
+/// Everything that is rendered is missed by the audit, the plan or the look at the repository when it is gone.
+fn no_artefact_is_superfluous(kept: &Kept) {
+    let installed = kept.expect("grep -rl 'Written by `golden render`' /etc | grep -v /etc/golden/", 0);
+    assert!(installed.lines().count() >= 13, "{installed}");
+    for path in installed.lines() {
+        kept.expect(&format!("mv {path} /root/kept; ! golden plan --list >/dev/null 2>&1"), 0);
+        let plan = kept.run("golden plan --list").1;
+        assert!(plan.contains(&format!("write {path}")), "{path}: {plan}");
+        kept.expect(&format!("mv /root/kept {path}"), 0);
+    }
+    let repository = "/home/qt/quantum_trader";
+    let rendered = kept
+        .expect(&format!("cd {repository}; grep -rl 'Written by `golden render`' . | grep -v '^./.git/'"), 0);
+    assert!(rendered.lines().count() >= 15, "{rendered}");
+    let render = format!("golden render --check --out {repository}");
+    for path in rendered.lines() {
+        kept.expect(&format!("mv {repository}/{path} /root/kept"), 0);
+        let (code, said) = kept.run(&render);
+        assert!(code == 1 && said.contains(path.trim_start_matches("./")), "{path}: {said}");
+        kept.expect(&format!("mv /root/kept {repository}/{path}"), 0);
+    }
+    kept.expect(&format!("{render} && golden plan --list && golden audit --quiet"), 0);
+}
+
+/// A commit in the repository that the machine fetches from.
+fn commit(kept: &Kept, name: &str, change: &str) {
+    kept.expect(
+        &format!(
+            "rm -rf /root/work; git clone --quiet /mnt/source/repository.git /root/work; cd /root/work; {change}; \
+             git -c user.name=x -c user.email=x@y commit --quiet --all --message '{name}'; \
+             git push --quiet origin HEAD:refs/heads/{name} 2>&1"
+        ),
+        0,
+    );
+}
+
+const HEAD: &str = "runuser -u qt -- git -C /home/qt/quantum_trader rev-parse HEAD";
+const DEPLOY: &str = "golden deploy --wheelhouse /mnt/wheelhouse";
+
+fn compliant_at(kept: &Kept, head: &str) {
+    assert_eq!(kept.expect(HEAD, 0), head);
+    // An undo starts what ran before; it may still be on its way.
+    kept.expect("for try in $(seq 150); do golden audit --quiet >/dev/null 2>&1 && break; sleep 0.2; done; golden audit --quiet", 0);
+}
+
+fn not_deployed(kept: &Kept) {
+    let head = kept.expect(HEAD, 0);
+    let ledger = "wc -l </var/lib/golden/ledger.jsonl";
+    let entries = kept.expect(ledger, 0);
+    commit(kept, "good", "sed -i 's/^BEAT_SECONDS = .*/BEAT_SECONDS = 1.5/' src/backend/app.py");
+    for (what, script, says) in [
+        ("not root", format!("runuser -u qt -- {DEPLOY} good"), "sudo golden deploy"),
+        ("no such commit", format!("{DEPLOY} ghost"), "neither a branch nor a tag nor a commit \"ghost\""),
+        ("an option for a name", format!("{DEPLOY} -- --upload-pack=x"), "is no name of a commit"),
+        (
+            "a change nobody has committed",
+            format!(
+                "runuser -u qt -- sh -c 'echo >>/home/qt/quantum_trader/README.md'; {DEPLOY} good || code=$?; \
+                     runuser -u qt -- git -C /home/qt/quantum_trader checkout --quiet -- README.md; exit $code"
+            ),
+            "README.md",
+        ),
+        (
+            "a host that is not compliant",
+            format!(
+                "chmod 0666 /etc/quantum/backend.env; {DEPLOY} good || code=$?; chmod 0640 /etc/quantum/backend.env; exit $code"
+            ),
+            "env-file-mode-wrong",
+        ),
+    ] {
+        let (code, said) = kept.run(&script);
+        assert!(code == 1 && said.contains(says), "{what}: {code} {said}");
+        compliant_at(kept, &head);
+    }
+    let said = kept.expect(&format!("{DEPLOY} --check good"), 0);
+    assert!(
+        said.contains("Nothing was changed") && said.contains("The git hash of what is deployed"),
+        "{said}"
+    );
+    compliant_at(kept, &head);
+    // Commits that come up and must not stay: a program that dies, one that breaks the audit, one without its lock file.
+    commit(kept, "dies", "sed -i '1i raise SystemExit(3)' src/rl_agent/main.py");
+    commit(kept, "bypasses", "printf 'nightly:\\n\\tpython3 x.py\\n' >>Makefile");
+    commit(kept, "unlocked", "git rm --quiet requirements/backend.txt");
+    for (name, says) in [
+        ("dies", "quantum-rl-agent.service"),
+        ("bypasses", "makefile-bypasses-wrapper"),
+        ("unlocked", "has no requirements/backend.txt"),
+    ] {
+        let said = kept.expect(&format!("{DEPLOY} {name}"), 1);
+        assert!(said.contains(says) && said.contains("not deployed"), "{name}: {said}");
+        compliant_at(kept, &head);
+    }
+    // Two of them were begun.
+    let count = |text: &str| text.trim().parse::<usize>().unwrap();
+    assert_eq!(count(&kept.expect(ledger, 0)), count(&entries) + 2);
+}
+
+fn deployed(kept: &Kept) {
+    let head = kept.expect(HEAD, 0);
+    let pid = "systemctl show --property=MainPID --value quantum-backend";
+    let before = kept.expect(pid, 0);
+    // The lock file differs, too, so the venv is made anew.
+    commit(
+        kept,
+        "better",
+        "sed -i 's/^BEAT_SECONDS = .*/BEAT_SECONDS = 1.0/' src/backend/app.py; echo '# checked' >>requirements/backend.txt",
+    );
+    let said = kept.expect(&format!("{DEPLOY} better"), 0);
+    for says in ["make the venv /opt/quantum/venvs/backend", "is deployed in place of", "clean start"] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let new = kept.expect(HEAD, 0);
+    compliant_at(kept, &new);
+    assert_ne!(new, head);
+    assert_ne!(kept.expect(pid, 0), before, "the service was not restarted");
+    let ledger = kept.expect("cat /var/lib/golden/ledger.jsonl", 0);
+    golden::plan::ledger::verify(&ledger).unwrap();
+    let last: serde_json::Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
+    assert_eq!((last["verb"].as_str(), last["result"].as_str()), (Some("deploy"), Some("done")));
+    assert_eq!((last["from"].as_str(), last["to"].as_str()), (Some(head.trim()), Some(new.trim())));
+    assert!(kept.expect(&format!("{DEPLOY} better"), 0).contains("nothing to do"));
+    kept.expect("golden apply --undo", 0);
+    compliant_at(kept, &head);
+    assert_eq!(kept.expect("runuser -u qt -- git -C /home/qt/quantum_trader status --porcelain", 0), "");
+}
+
+fn killed_while_it_deploys(kept: &Kept) {
+    let head = kept.expect(HEAD, 0);
+    for moment in ["\\[1/", "\\[2/", "wait until quantum-ai-engine"] {
+        kept.expect(
+            &format!(
+                "{DEPLOY} good >/tmp/said 2>&1 & \
+                 for try in $(seq 4000); do grep -q '{moment}' /tmp/said 2>/dev/null && break; sleep 0.005; done; \
+                 kill -9 $!; wait; grep -q '{moment}' /tmp/said"
+            ),
+            0,
+        );
+        // The next call brings the old commit back before it does anything else.
+        let said = kept.run("golden apply --undo nothing").1;
+        assert!(said.contains("was interrupted; what it had done is undone"), "{moment}: {said}");
+        compliant_at(kept, &head);
+    }
+    let new = kept.expect(&format!("{DEPLOY} --quiet good; {HEAD}"), 0);
+    assert!(!new.ends_with(&head), "{new}");
 }
 
 #[test]
@@ -111,7 +294,7 @@ fn what_is_rendered_is_read_as_it_is_meant() {
         let recipe = inside(&["make", "--dry-run", target]);
         assert!(recipe.starts_with("ops/run.sh ai-engine "), "{recipe}");
     }
-    // Rendered again, nothing differs; edited, the difference is shown.
+    // What is committed is fresh; edited, the difference is shown.
     success(
         golden().args(["render", "--check", "--out"]).arg(directory.path()).current_dir(directory.path()),
     );

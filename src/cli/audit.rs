@@ -9,7 +9,7 @@ use clap::{Args, Parser, ValueEnum};
 use super::{Failure, Global, facts, find, output};
 use crate::audit::{Selection, audit};
 use crate::contract::Contract;
-use crate::facts::HostFacts;
+use crate::facts::{HostFacts, Need};
 use crate::model::{Report, Scope, Section};
 use crate::report::{human, json};
 use crate::rules::{RULES, Rule};
@@ -32,7 +32,7 @@ pub(super) struct AuditArgs {
     #[command(flatten)]
     source: facts::Source,
     /// Judge recorded facts instead of this host.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["root"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "probe"])]
     facts: Option<PathBuf>,
 }
 
@@ -65,10 +65,23 @@ pub(super) fn run_with(global: &Global, arguments: &[OsString]) -> Result<ExitCo
 pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let contract = find::contract(global)?.contract;
     let selection = selection(&contract, args)?;
+    if args.source.probes() && !selection.wants_probe(&contract) {
+        return Err(Failure::new("--probe would run nothing: no selected rule asks for it")
+            .hint("golden explain venv-does-not-run"));
+    }
     let facts = match &args.facts {
         Some(file) => facts::read(file)?,
-        None => args.source.gather(&contract, selection.needs(&contract))?,
+        None => {
+            let selected = |service: &str| selection.has_service(service);
+            args.source.gather(&contract, selection.needs(&contract), selected)?
+        }
     };
+    if !args.rule.is_empty() && selection.asks_only_for_probes(&contract) && !facts.gathered.has(Need::Probes)
+    {
+        let way =
+            if args.facts.is_some() { "golden facts --probe --out FILE" } else { "golden audit --probe" };
+        return Err(Failure::new("nothing was run, and what is selected judges nothing else").hint(way));
+    }
     let mut report = audit(&contract, &facts, &selection, args.facts.is_some());
     report.notes.extend(rights_wanting(&report));
     let text = render(&report, &facts, args.format, global)?;

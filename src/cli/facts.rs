@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{Failure, Global, find, output};
 use crate::contract::Contract;
-use crate::facts::gather::gather;
+use crate::facts::gather::{gather, probe};
 use crate::facts::{HostFacts, Needs, SCHEMA};
 use crate::system::DiskSystem;
 
@@ -30,11 +30,24 @@ pub(super) struct Source {
     /// Look at the host below this directory (an image, a mounted disk) instead of the running one.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Also run the python of each venv as its service's user, and hear whether it comes up (root, or that user).
+    #[arg(long, conflicts_with = "root")]
+    probe: bool,
 }
 
 impl Source {
-    /// Looks.
-    pub(super) fn gather(&self, contract: &Contract, needs: Needs) -> Result<HostFacts, Failure> {
+    /// Whether something of the host is to be run.
+    pub(super) fn probes(&self) -> bool {
+        self.probe
+    }
+
+    /// Looks, and runs what it is asked to of these services.
+    pub(super) fn gather(
+        &self,
+        contract: &Contract,
+        needs: Needs,
+        selected: impl Fn(&str) -> bool,
+    ) -> Result<HostFacts, Failure> {
         let system = match &self.root {
             Some(root) => DiskSystem::rooted(root)
                 .map_err(|error| Failure::new(format!("--root {}: {error}", root.display())))?,
@@ -42,14 +55,18 @@ impl Source {
                 DiskSystem::live().map_err(|error| Failure::new(format!("/ cannot be opened: {error}")))?
             }
         };
-        Ok(gather(&system, contract, needs))
+        let mut facts = gather(&system, contract, needs);
+        if self.probe {
+            probe(&system, contract, selected, &mut facts);
+        }
+        Ok(facts)
     }
 }
 
 /// Writes all facts.
 pub(super) fn run(global: &Global, args: &FactsArgs) -> Result<ExitCode, Failure> {
     let contract = find::contract(global)?.contract;
-    let mut facts = args.source.gather(&contract, Needs::all())?;
+    let mut facts = args.source.gather(&contract, Needs::all(), |_| true)?;
     facts.hide_secrets(&contract);
     let mut text = serde_json::to_string(&facts)
         .map_err(|error| Failure::new(format!("the facts cannot be written: {error}")))?;

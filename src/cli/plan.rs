@@ -243,7 +243,7 @@ pub(super) fn fix(global: &Global, args: &FixArgs) -> Result<ExitCode, Failure> 
         },
     };
     let (report, _) = look(&contract, args)?;
-    let fixes = fix::plan(&contract, &fix::findings(&report, !args.must));
+    let fixes = fix::plan(&contract, &fix::findings(&report, !args.must), false);
     if fixes.plan.steps.is_empty() {
         name_persons(&fixes.left);
         let nothing =
@@ -270,13 +270,13 @@ struct Hold {
 
 /// Mends and looks again, as long as that helps: what hid behind a finding is told by the next look.
 fn mend(contract: &Contract, args: &FixArgs, hold: &Hold, said: &mut Said) -> Result<ExitCode, Failure> {
-    const PASSES: usize = 4;
+    const PASSES: usize = 6;
     let order = Order { verb: "fix", contract: &contract.source.digest, by: &caller(), said: &[] };
     let mut before = Plan::default();
-    for _ in 0..PASSES {
+    for pass in 0..PASSES {
         let (report, system) = look(contract, args)?;
         let findings = fix::findings(&report, !args.must);
-        let fixes = fix::plan(contract, &findings);
+        let fixes = fix::plan(contract, &findings, pass > 0);
         if fixes.plan.steps.is_empty() || fixes.plan == before {
             for result in &findings {
                 output::talk(&format!("left    {} ({})\n", result.rule.id, result.subject));

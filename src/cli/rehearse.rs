@@ -62,6 +62,9 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
         took: began.elapsed(),
         failed: None,
     });
+    if args.keep.is_some() {
+        machine.keep();
+    }
     let boot = Instant::now();
     machine.boot(&mut |_| {}).map_err(no_machine)?;
     heard.hear(&Act { title: "it boots".into(), took: boot.elapsed(), failed: None });
@@ -69,7 +72,6 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
     let rehearsal = Rehearsal { contract: &contract, twice: args.twice, wheelhouse, calm: args.calm };
     let played = play(&machine, &rehearsal, &mut |act| heard.hear(act));
     if let Some(name) = &args.keep {
-        machine.keep();
         output::complain(&format!("the machine goes on as {name}"));
     }
     let (count, seconds) = (played.len() + 2, began.elapsed().as_secs());

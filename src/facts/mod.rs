@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::answers::{Listener, Process, RedisAnswer, SqliteAnswer};
+use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, SqliteAnswer};
 use crate::model::{Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::redis_conf::RedisConf;
@@ -90,6 +90,9 @@ pub struct HostFacts {
     /// Redis servers that env files name, by `host:port`.
     #[serde(default)]
     pub named_servers: BTreeMap<Arc<str>, Observed<RedisAnswer>>,
+    /// What the pythons of venvs said when they were run, by the service as whose user; only when it was asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pythons: BTreeMap<Arc<str>, Observed<PythonAnswer>>,
     /// The governed repository, where the contract has one.
     pub repository: Option<RepositoryFacts>,
     /// The journal and log rotation; absent when nobody looked.

@@ -69,6 +69,8 @@ needs! {
     /// Effective units as their files and drop-ins make them; what links below `*.wants` and its kin add is not in
     /// them. Who needs [`Need::Units`] has these too.
     Fragments = 17, false, "effective unit";
+    /// What the python of a venv says when it is run. Nobody runs it unless it is asked for: see [`Needs::looked_at`].
+    Probes = 18, true, "a run of the venv's python (`--probe`)";
 }
 
 /// A set of families.
@@ -87,9 +89,16 @@ impl Needs {
         Needs(bits)
     }
 
-    /// Every family.
+    /// Every family that can be had by looking.
     pub fn all() -> Self {
-        Self::of(Need::ALL)
+        Self::of(Need::ALL).looked_at()
+    }
+
+    /// Without what can only be had by running something of the host, which is done when somebody asks for it and
+    /// never because a rule would like to know.
+    #[must_use]
+    pub const fn looked_at(self) -> Self {
+        Needs(self.0 & !(Need::Probes as u32))
     }
 
     /// Whether a family is in the set.

@@ -23,6 +23,15 @@ impl HostFacts {
                 }
             }
         }
+        for answer in self.pythons.values_mut() {
+            let Observed::Found(answer) = answer else { continue };
+            let words: Vec<&str> = answer.complaint.split_whitespace().collect();
+            let secrets = words.into_iter().filter(|word| secret_shape::secret_shape(word).is_some());
+            let secrets: Vec<String> = secrets.map(str::to_owned).collect();
+            for secret in secrets {
+                answer.complaint = answer.complaint.replace(&secret, &hidden(&salt, &secret));
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     ProgramFacts, RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
-use crate::model::answers::{Process, RedisAnswer, UnitState};
+use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
 use crate::model::{Credentials, Location, Lookup, Observed, Undecided};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
@@ -243,6 +243,13 @@ impl<'a> View<'a> {
     /// A venv by its path; `None` when it does not exist.
     pub fn venv(&self, path: &str) -> Result<Option<&'a VenvFacts>, Undecided> {
         self.facts(Need::Venvs)?.venvs.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    }
+
+    /// What a service's python said when it was run as its user.
+    pub fn python(&self, service: &str) -> Result<&'a PythonAnswer, Undecided> {
+        let ran = self.facts(Need::Probes)?.pythons.get(service);
+        let answer = ran.ok_or_else(|| Undecided::new(format!("nobody has run the python of {service}")))?;
+        answer.known()?.ok_or_else(|| Undecided::new(format!("nobody has run the python of {service}")))
     }
 
     /// The governed repository.

@@ -75,6 +75,71 @@ pub struct RedisAnswer {
     pub config_file: Observed<String>,
 }
 
+/// A python that is to be run, and the account as which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonQuestion {
+    /// Its path.
+    pub program: String,
+    /// The account's name.
+    pub user: String,
+    /// The account's home directory.
+    pub home: String,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// All groups, the primary one first.
+    pub groups: Vec<u32>,
+    /// Names of top-level modules that it is to look for, without importing them.
+    pub modules: Vec<String>,
+    /// Directories in which it looks for them beside its own.
+    pub roots: Vec<String>,
+}
+
+/// What became of a python that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PythonAnswer {
+    /// How it ended.
+    pub end: PythonEnd,
+    /// What it said of itself; absent when it came to no word.
+    pub said: Option<PythonSaid>,
+    /// The last of what it wrote to its standard error.
+    pub complaint: String,
+}
+
+/// How a python ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PythonEnd {
+    /// By itself, with this exit code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It was ended after so many seconds.
+    TimedOut(u64),
+    /// The kernel does not execute it, and why.
+    NotExecuted(String),
+}
+
+/// What a python says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PythonSaid {
+    /// `3.11.2`.
+    pub version: String,
+    /// `sys.prefix`.
+    pub prefix: String,
+    /// `sys.executable`.
+    pub executable: String,
+    /// The user id it ran with.
+    pub uid: u32,
+    /// The group id it ran with.
+    pub gid: u32,
+    /// The supplementary groups it ran with.
+    pub groups: Vec<u32>,
+    /// Those of the modules that it does not find.
+    pub missing: Vec<String>,
+}
+
 /// What SQLite says of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqliteAnswer {

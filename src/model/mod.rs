@@ -17,7 +17,8 @@ pub use looked::{Access, Credentials, End, Entry, Lookup, Meta, NodeKind, Step};
 pub use observed::{Observed, Undecided};
 pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
 pub use report::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, Report, RuleInfo, RuleResult, Said, Scope, Summary, WaiverNote,
+    ContractNote, Failure, NEEDS_LIVE_HOST, NEEDS_PROBE, Report, RuleInfo, RuleResult, Said, Scope, Summary,
+    WaiverNote,
 };
 pub use results::Results;
 pub use section::{Section, Severity};

@@ -65,6 +65,11 @@ impl RuleResult {
         matches!(&self.said, Said::NotApplicable(why) if why.as_ref() == NEEDS_LIVE_HOST)
     }
 
+    /// Whether nobody looked: there was no running host, or nobody asked for what must be run.
+    pub fn was_not_looked_at(&self) -> bool {
+        matches!(&self.said, Said::NotApplicable(why) if [NEEDS_LIVE_HOST, NEEDS_PROBE].contains(&why.as_ref()))
+    }
+
     /// The order of a report: by section, subject, rule and key.
     pub fn order(&self) -> (Section, &Subject, &'static str, Option<&str>) {
         (self.rule.section, &self.subject, self.rule.id, self.key.as_deref())
@@ -73,6 +78,9 @@ impl RuleResult {
 
 /// Said of every rule that needs a running host when there is only a disk.
 pub const NEEDS_LIVE_HOST: &str = "needs the live host";
+
+/// Said of every rule that judges what is only known when it is run, when nobody asked for that.
+pub const NEEDS_PROBE: &str = "nothing is run to look at a host, unless asked: --probe";
 
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]

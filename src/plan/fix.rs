@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Plan, Step, UnitVerb};
 use crate::contract::Contract;
 use crate::model::report::{RuleResult, Said};
-use crate::model::{Report, Severity};
+use crate::model::{Report, Severity, Subject};
 
 /// How a mend begins that no machine can do.
 const PERSON: &str = "a person must";
@@ -31,10 +31,40 @@ pub fn findings(report: &Report, warnings: bool) -> Vec<&RuleResult> {
     report.results.iter().filter(counts).collect()
 }
 
+/// What a finding may only follow from, by how its rule is called: a service whose unit reads no env file lacks every
+/// variable of it, and one that lacks its env file does not run.
+fn stage(rule: &str) -> u8 {
+    match rule {
+        _ if rule.starts_with("process-") || rule == NOT_ACTIVE => 3,
+        _ if rule.starts_with("env-v") || rule.starts_with("env-line") || rule.contains("-named-") => 2,
+        _ if rule.starts_with("unit-") || rule.starts_with("env-") || rule.starts_with("start-") => 1,
+        _ => 0,
+    }
+}
+
+/// A service that does not run.
+const NOT_ACTIVE: &str = "unit-not-active";
+
+/// Whatever belongs to an account waits until there is one.
+const NO_ACCOUNT: [&str; 3] = ["account-missing", "start-user-missing", "start-group-missing"];
+
+/// The findings of a subject that may be causes of its others; those are judged again when these are mended.
+fn causes<'r>(findings: &[&'r RuleResult]) -> Vec<&'r RuleResult> {
+    let accounts = findings.iter().filter(|one| NO_ACCOUNT.contains(&one.rule.id));
+    let accounts: Vec<&RuleResult> = accounts.copied().collect();
+    if !accounts.is_empty() {
+        return accounts;
+    }
+    let first = |subject: &Subject| {
+        findings.iter().filter(|one| one.subject == *subject).map(|one| stage(one.rule.id)).min()
+    };
+    findings.iter().filter(|one| Some(stage(one.rule.id)) == first(&one.subject)).copied().collect()
+}
+
 /// The plan that mends findings. Of several about one line the gravest is mended: what is left of the others is told
-/// by the next look.
-pub fn plan(contract: &Contract, findings: &[&RuleResult]) -> Fixes {
-    let mut findings = findings.to_vec();
+/// by the next look. `again` says that something was mended already, after which what died of it may start.
+pub fn plan(contract: &Contract, findings: &[&RuleResult], again: bool) -> Fixes {
+    let mut findings = causes(findings);
     findings.sort_by_key(|result| result.severity != Severity::Must);
     let mut fixes = Fixes::default();
     let mut seen = BTreeSet::new();
@@ -45,6 +75,12 @@ pub fn plan(contract: &Contract, findings: &[&RuleResult]) -> Fixes {
         let Said::Fail(failure) = &result.said else { continue };
         let name = format!("{} ({})", result.rule.id, result.subject);
         let command = failure.finding.remedy.clone().unwrap_or_default();
+        let unit =
+            contract.services.iter().find(|service| result.subject == Subject::Service(service.name.clone()));
+        if let Some(service) = unit.filter(|_| again && result.rule.id == NOT_ACTIVE) {
+            verbs.insert(service.unit.value.clone(), UnitVerb::Restart);
+            continue;
+        }
         if command.is_empty() || command.starts_with(PERSON) {
             fixes.left.push((name, command));
             continue;

@@ -36,7 +36,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Lays the files of a machine with these packages; `put` may change them before it boots.
+    /// Lays the files of a machine with these packages; they may be changed before it boots.
     pub fn prepare(
         store: &str,
         name: &str,
@@ -59,7 +59,7 @@ impl Machine {
         Ok((machine, root))
     }
 
-    /// Boots it.
+    /// Boots it. What outlives this process has no owner with whom it would end.
     pub fn boot(&self, talk: &mut dyn FnMut(&str)) -> Result<(), NoMachine> {
         let owner = std::process::id().to_string();
         match self.kept {

@@ -74,6 +74,14 @@ fn scenes<'a>(rehearsal: &'a Rehearsal<'a>) -> Vec<(String, Scene<'a>)> {
         Box::new(|machine| machine.expect(&["golden", "plan", "--list"], 0)),
     );
     add("the audit passes".into(), Box::new(audit));
+    if let Some(policy) = &contract.repository {
+        add(
+            "the repository holds what the contract makes".into(),
+            Box::new(move |machine| {
+                machine.expect(&["golden", "render", "--check", "--out", &policy.path.value], 0)
+            }),
+        );
+    }
     for unit in units(contract).filter(|_| !rehearsal.calm) {
         add(
             format!("{unit} is killed, and everything comes back"),

@@ -191,6 +191,7 @@ rules! {
         unit_without_preflight
         unit_word_forbidden
         venv_config_invalid
+        venv_does_not_run
         venv_is_link
         venv_missing
         venv_moved

@@ -19,10 +19,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{RULES, Rule};
+use super::{RULES, Rule, service};
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, NAMESPACE, Source};
-use crate::facts::gather::gather;
+use crate::facts::Need;
+use crate::facts::gather::{gather, probe};
 use crate::model::{RuleResult, Said};
 use crate::system::{MemorySystem, System, manifest};
 
@@ -101,10 +102,11 @@ pub(crate) fn signed(source: &Source, seed: u8) -> String {
 fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
     let selection =
         Selection { rules: rules.iter().map(|id| (*id).to_owned()).collect(), ..Selection::default() };
-    audit(contract, &gather(system, contract, selection.needs(contract)), &selection, false)
-        .results
-        .into_iter()
-        .collect()
+    let mut facts = gather(system, contract, selection.needs(contract));
+    if selection.wants_probe(contract) {
+        probe(system, contract, |_| true, &mut facts);
+    }
+    audit(contract, &facts, &selection, false).results.into_iter().collect()
 }
 
 /// What a block's rule must say, against what it says.
@@ -227,6 +229,32 @@ fn no_rule_reaches_for_what_it_did_not_declare() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Nothing is run that nobody asked for; then a rule that would judge it has no word, and a waiver of it is no relic.
+#[test]
+fn without_being_asked_nothing_is_run() {
+    let id = service::venv_does_not_run::RULE.info.id;
+    let waiver = "\n[[waivers]]\nrule = \"venv-does-not-run\"\nsubject = \"service:backend\"\nreason = \"being made anew\"\n\
+                  owner = \"someone@the.team\"\nexpires = 2099-12-31\n";
+    let text = format!("schema = 1\nextends = \"quantum\"\n{waiver}");
+    let contract = Contract::parse(&text, INSTALLED, false, &|_| Err(String::new())).unwrap();
+    let (mut host, _) = stage("").unwrap();
+    manifest::apply(&mut host, "python /opt/quantum/venvs/backend signal=11").unwrap();
+    let said = |asked: bool| {
+        let selection = Selection { rules: vec![id.to_owned()], ..Selection::default() };
+        let mut facts = gather(&host, &contract, selection.needs(&contract));
+        assert!(facts.pythons.is_empty() && !facts.gathered.has(Need::Probes));
+        if asked {
+            probe(&host, &contract, |name| name == "backend", &mut facts);
+            assert_eq!(facts.pythons.len(), 1, "only what was asked about is run");
+        }
+        audit(&contract, &facts, &selection, false)
+    };
+    let silent = said(false).summary();
+    assert_eq!((silent.not_applicable, silent.warn, silent.pass, silent.fail), (4, 0, 0, 0));
+    let asked = said(true).summary();
+    assert_eq!((asked.waived, asked.undecided), (1, 3));
+}
+
 /// The first law: what could not be read is neither right nor wrong.
 #[test]
 fn what_cannot_be_read_is_undecided() {
@@ -261,6 +289,7 @@ fn what_cannot_be_read_is_undecided() {
         ("makefile-bypasses-wrapper", "/home/qt/quantum_trader/Makefile"),
         ("script-calls-system-python", "/home/qt/quantum_trader/ops/training"),
         ("job-script-missing", "/home/qt/quantum_trader/ops/training/train_patchtst.py"),
+        ("venv-does-not-run", "/opt/quantum/venvs/backend/pyvenv.cfg"),
     ] {
         let (host, contract) = stage(&format!("unreadable {closed} permission denied")).unwrap();
         let results = judge(&host, &contract, &[rule]);

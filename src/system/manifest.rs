@@ -11,6 +11,9 @@
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
 //! unit NAME Property=value …           process PID exe=PATH uid=N gid=N cwd=PATH sockets=1,2
 //! listen ADDRESS PORT INODE            redis ADDRESS PING name=value … redis-silent ADDRESS WHY
+//! python VENV version=3.11.2 prefix=PATH uid=N missing=a,b exit=N signal=N seconds=N refused=WHY says=nothing
+//!                                      what becomes of it when it is run; "| " lines are its complaint
+//! python-silent VENV WHY               it cannot be run
 //! no-bus WHY                           file-system PREFIX TYPE         sqlite PATH TEXT
 //! now SECONDS                          caller UID                      offline
 //! ```
@@ -23,7 +26,7 @@ use std::sync::Arc;
 
 use super::memory::{Answers, MemoryNode, MemorySystem, Owned};
 use crate::model::Observed;
-use crate::model::answers::{Listener, Process, RedisAnswer, UnitState};
+use crate::model::answers::{Listener, Process, PythonAnswer, PythonEnd, PythonSaid, RedisAnswer, UnitState};
 
 /// Changes `host` as the manifest says; an error names the manifest's line.
 pub fn apply(host: &mut MemorySystem, manifest: &str) -> Result<(), String> {
@@ -113,6 +116,12 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
             host.answers = None;
             Ok(())
         }
+        "python" => {
+            let answer = python(path, &pairs(&words[1..])?, &text_of(body))?;
+            let answers = host.answers.get_or_insert_with(Answers::default);
+            answers.pythons.insert(format!("{path}/bin/python"), Observed::Found(answer));
+            Ok(())
+        }
         _ => answer(host.answers.get_or_insert_with(Answers::default), word, rest, &words),
     }
 }
@@ -146,6 +155,10 @@ fn answer(answers: &mut Answers, word: &str, rest: &str, words: &[&str]) -> Resu
         }
         "redis-silent" => {
             answers.redis.insert(name.into(), Observed::Unreadable(words[1..].join(" ")));
+        }
+        "python-silent" => {
+            let why = Observed::Unreadable(words[1..].join(" "));
+            answers.pythons.insert(format!("{name}/bin/python"), why);
         }
         _ => return Err("no such directive".into()),
     }
@@ -181,6 +194,36 @@ fn process(pid: u32, pairs: &[(&str, &str)]) -> Result<(Process, Vec<u64>), Stri
         working_directory: observed("cwd"),
     };
     Ok((process, sockets.map(number).collect::<Result<_, _>>()?))
+}
+
+/// A python that says all is well, unless the words say otherwise; what does not come to its end says nothing.
+fn python(venv: &str, pairs: &[(&str, &str)], complaint: &str) -> Result<PythonAnswer, String> {
+    let mut end = PythonEnd::Exited(0);
+    let mut said = PythonSaid {
+        version: "3.11.2".into(),
+        prefix: venv.into(),
+        executable: format!("{venv}/bin/python"),
+        uid: 0,
+        gid: 0,
+        groups: Vec::new(),
+        missing: Vec::new(),
+    };
+    for (key, value) in pairs {
+        match *key {
+            "version" => said.version = (*value).into(),
+            "prefix" => said.prefix = (*value).into(),
+            "uid" => (said.uid, said.groups) = (number(value)?, vec![number(value)?]),
+            "missing" => said.missing = value.split(',').map(str::to_owned).collect(),
+            "exit" => end = PythonEnd::Exited(number(value)?),
+            "signal" => end = PythonEnd::Signalled(number(value)?),
+            "seconds" => end = PythonEnd::TimedOut(number(value)?),
+            "refused" => end = PythonEnd::NotExecuted(value.replace('-', " ")),
+            "says" => {}
+            _ => return Err(format!("no such word about a python: {key}")),
+        }
+    }
+    let said = (end == PythonEnd::Exited(0) && pairs != [("says", "nothing")]).then_some(said);
+    Ok(PythonAnswer { end, said, complaint: complaint.to_owned() })
 }
 
 fn redis(reply: &str, pairs: &[(&str, &str)]) -> Result<RedisAnswer, String> {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::{Ask, Look, System};
 use crate::model::answers::{
-    Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitState, UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, UnitState,
+    UnitStates,
 };
 use crate::model::{Entry, Meta, NodeKind, Observed};
 
@@ -72,6 +73,8 @@ pub struct Answers {
     pub listeners: Vec<Listener>,
     /// Redis servers by address.
     pub redis: BTreeMap<String, Observed<RedisAnswer>>,
+    /// What becomes of a python that is run, by its path.
+    pub pythons: BTreeMap<String, Observed<PythonAnswer>>,
 }
 
 impl MemorySystem {
@@ -204,6 +207,25 @@ impl Ask for Answers {
             false => Observed::Absent,
         }
     }
+
+    fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>> {
+        questions.iter().map(|question| python(self, question)).collect()
+    }
+}
+
+/// What a python of the host in memory answers; it says nothing of modules that nobody asked about.
+fn python(answers: &Answers, question: &PythonQuestion) -> Observed<PythonAnswer> {
+    let unknown =
+        || Observed::Unreadable(format!("the manifest does not say what {} does", question.program));
+    answers.pythons.get(&question.program).cloned().unwrap_or_else(unknown).map(|mut answer| {
+        if let Some(said) = &mut answer.said {
+            said.missing.retain(|name| question.modules.contains(name));
+            if said.groups.is_empty() {
+                (said.uid, said.gid, said.groups) = (question.uid, question.gid, question.groups.clone());
+            }
+        }
+        answer
+    })
 }
 
 impl System for MemorySystem {

@@ -12,7 +12,9 @@ pub mod walk;
 
 use std::sync::Arc;
 
-use crate::model::answers::{Listener, Process, RedisAnswer, RedisQuestion, SqliteAnswer, UnitStates};
+use crate::model::answers::{
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, UnitStates,
+};
 use crate::model::{Entry, Meta, Observed, Scope};
 
 pub use memory::MemorySystem;
@@ -53,6 +55,9 @@ pub trait Ask: Sync {
     fn redis(&self, question: &RedisQuestion<'_>) -> Observed<RedisAnswer>;
     /// Whether something accepts a TCP connection at `host:port`.
     fn tcp(&self, address: &str) -> Observed<()>;
+    /// Runs these pythons, each as its account, and hears what each says of itself. The one exception from the rule
+    /// that nothing is run to look at a host: it is made when somebody asks for it in so many words, and never else.
+    fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>>;
 }
 
 /// A host that can be looked at and, when it runs, asked.

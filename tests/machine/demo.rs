@@ -1,5 +1,7 @@
 //! The example on a booted machine: made once, changed and put back many times.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use serde_json::Value;
 
 use super::catalogue::VARIABLES;
@@ -185,6 +187,22 @@ impl Demo {
         }
     }
 
+    /// What a shell script printed, however it ended.
+    pub fn shell(&self, script: &str) -> String {
+        String::from_utf8_lossy(&self.machine.run(&["bash", "-c", script]).stdout).into_owned()
+    }
+
+    /// Everything that a mend may write: kind, owner, mode, link text and content of each path.
+    pub fn state(&self) -> String {
+        self.shell(
+            "cd /; list() { find etc opt/quantum home/qt usr/local root var/spool/cron var/lib/redis -xdev ! -path '*/__pycache__*' ! -path '*/.git/*' ! -path etc/.pwd.lock \
+               ! -path etc/ld.so.cache ! -path '*/data/*.db-*' ! -path '*/data/redis_dumps/*' \"$@\"; }; \
+             list -printf '%y %p %U:%G %#m %l\n' 2>/dev/null | grep -v ' var/lib/redis/' | sort; \
+             list -type f 2>/dev/null | grep -vE '^(var/lib/redis|opt/quantum/(venvs|data))/' | tr '\\n' '\\0' | xargs -0 sha256sum | sort -k2; \
+             for file in opt/quantum/venvs/*/pyvenv.cfg opt/quantum/venvs/*/bin/*; do [ -f $file ] && sha256sum $file; done",
+        )
+    }
+
     /// Runs a mend command; says why the finding is still there after it.
     pub fn mend(&self, finding: &Found) -> Option<String> {
         let output = self.machine.run(&["bash", "-c", &finding.remedy]);
@@ -268,6 +286,14 @@ impl Judged {
         failed
             .map(|result| (text(&result["rule"]), text(&result["subject"]), place(&result["location"])))
             .collect()
+    }
+
+    /// Every failure with what mends it.
+    pub fn remedies(&self) -> Vec<(Failure, String)> {
+        let failed = self.results().filter(|result| result["outcome"] == "fail");
+        let name =
+            |result: &Value| (text(&result["rule"]), text(&result["subject"]), place(&result["location"]));
+        failed.map(|result| (name(result), text(&result["remedy"]))).collect()
     }
 
     /// Whatever passed or failed: rule, subject and key.

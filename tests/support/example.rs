@@ -15,20 +15,20 @@ use crate::machine::Machine;
 
 /// A machine of this release with the example on it, booted; its services may still be starting.
 pub fn boot(suite: &str) -> Machine {
-    let image = text(&success(demo("image").arg(suite)).stdout);
+    let image = text(&success(tool("image").arg(suite)).stdout);
     let mut machine = Machine::prepare(Path::new(image.trim()));
-    success(demo("install").arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
+    success(tool("install").arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
     machine.up(&[]);
     machine
 }
 
 /// Waits until its four services run and trade.
 pub fn wait(machine: &Machine) {
-    success(demo("wait").arg(machine.name()));
+    success(tool("wait").arg(machine.name()));
 }
 
-fn demo(script: &str) -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo").join(script))
+fn tool(script: &str) -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/example").join(script))
 }
 
 fn success(command: &mut Command) -> Output {

@@ -11,10 +11,13 @@ mod environment;
 mod git;
 mod logs;
 mod places;
+mod probes;
 mod repository;
 mod start;
 mod units;
 mod venvs;
+
+pub use probes::probe;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -39,7 +42,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         scope: system.scope(),
         time: system.now(),
         caller: system.caller(),
-        gathered: needs,
+        gathered: needs.looked_at(),
         systemd: units::version(system, &walker),
         accounts: Observed::Absent,
         sudoers: Observed::Absent,
@@ -53,6 +56,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
         named_servers: BTreeMap::new(),
+        pythons: BTreeMap::new(),
         repository: None,
         logs: None,
         contract_files: None,

@@ -4,9 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::{bus, listeners, redis};
+use super::{bus, listeners, python, redis};
 use crate::model::Observed;
-use crate::model::answers::{Listener, Process, RedisAnswer, RedisQuestion, UnitStates};
+use crate::model::answers::{
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, UnitStates,
+};
 use crate::system::Ask;
 
 const TIME_LIMIT: Duration = Duration::from_secs(2);
@@ -122,6 +124,10 @@ impl Ask for LiveHost {
             (None, true) => Observed::Absent,
             (None, false) => Observed::Unreadable(format!("{address} resolves to no address")),
         }
+    }
+
+    fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>> {
+        python::ask_all(questions)
     }
 }
 

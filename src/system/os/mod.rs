@@ -5,6 +5,7 @@ mod bus;
 mod disk;
 mod listeners;
 mod live;
+mod python;
 mod redis;
 mod sqlite;
 

@@ -1,0 +1,200 @@
+//! Whether the interpreter of a venv runs, by running it.
+
+use crate::model::answers::{PythonAnswer, PythonEnd, PythonSaid};
+use crate::rules::files::{does_not_exist, no_venv};
+use crate::rules::prelude::*;
+use crate::syntax::pyvenv_cfg::Entry;
+
+rule! {
+    /// The python of a venv, run as the service's user, does not come up.
+    ///
+    /// Judged only when it is asked for, by `golden audit --probe`: this is the one rule for which something is run on
+    /// the host. `bin/python` is started as the user of the service with that user's groups, in `/`, with nothing of the
+    /// caller's environment and no way to other rights, for ten seconds at most; root is asked to start it, or that user.
+    /// It must come to its end, say that its prefix is the venv, be of the version that `pyvenv.cfg` names (`3.11`; what
+    /// follows changes with every update of the distribution), and find the packages whose modules the unit starts.
+    /// Of `src.app.main` it looks for `src` and imports nothing; the code of the service is not run.
+    ///
+    /// What the venv itself does at the start of every python (`*.pth`, `sitecustomize`) is done here, too: that is
+    /// what it finds and `venv-python-broken`, which runs nothing, does not. The sandbox of the unit is not put around
+    /// it. Nothing of a venv is run as root, so a service of root's is not judged.
+    ///
+    /// ```bad
+    /// python /opt/quantum/venvs/backend signal=11
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend exit=1
+    /// | Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding
+    /// | ModuleNotFoundError: No module named 'encodings'
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend says=nothing
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend seconds=10
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend refused=Exec-format-error
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend prefix=/usr
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend version=3.13.1
+    /// ```
+    /// ```bad
+    /// python /opt/quantum/venvs/backend missing=src
+    /// ```
+    /// ```good
+    /// python /opt/quantum/venvs/backend version=3.11.9
+    /// | a path file that talks
+    /// ```
+    /// ```good
+    /// move /opt/quantum/venvs -> /srv/venvs
+    /// link /opt/quantum/venvs -> /srv/venvs
+    /// python /opt/quantum/venvs/backend prefix=/srv/venvs/backend
+    /// ```
+    /// ```good na
+    /// offline
+    /// ```
+    id: "venv-does-not-run",
+    section: B,
+    severity: Must,
+    needs: [Probes, Venvs, Accounts, Fragments, EnvFiles],
+    why: "a python that crashes, hangs or is another one is found by the next restart",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(venv) = &view.service.venv else { return Ok(no_venv()) };
+    let Some(facts) = view.venv(&venv.value)? else { return Ok(does_not_exist()) };
+    let user = &view.service.user.value;
+    let Some(credentials) = view.credentials(user)? else {
+        return Ok(Outcome::not_applicable("the host has no such user"));
+    };
+    if credentials.uid == 0 {
+        return Ok(Outcome::not_applicable("it runs as root, as whom nothing of a venv is run"));
+    }
+    let program = format!("{}/bin/python", venv.value);
+    let by_hand = by_hand(user, &program);
+    let answer = view.python(&view.service.name).map_err(|undecided| undecided.or_run(&*by_hand))?;
+    let said = match did_not_come_up(answer) {
+        Ok(said) => said,
+        Err((message, expected)) => {
+            let mend = format!(
+                "a person must find out why: {by_hand} (what nothing else mends is made anew: /usr/bin/python3 -m venv --clear {})",
+                quoted(&venv.value)
+            );
+            return Ok(Finding::new(message, Location::file(program), venv.at.clone())
+                .expected(expected)
+                .observed(last_word(answer))
+                .mend(mend)
+                .into());
+        }
+    };
+    if said.uid != credentials.uid {
+        return Err(Undecided::new(format!("{program} ran as uid {}, which is not {user}", said.uid)));
+    }
+    let stated = facts.config.known()?.and_then(|config| config.version.as_ref());
+    let mut findings = Vec::new();
+    findings.extend(outside(view, venv, said)?);
+    findings.extend(stated.and_then(|stated| of_another_version(venv, stated, said)));
+    findings.extend(said.missing.iter().map(|name| not_found(venv, &program, user, name)));
+    Ok(Outcome::from_findings(findings))
+}
+
+/// It takes another directory for its own.
+fn outside(
+    view: &ServiceView,
+    venv: &Stated<String>,
+    said: &PythonSaid,
+) -> Result<Option<Finding>, Undecided> {
+    if is_prefix(view, &venv.value, &said.prefix)? {
+        return Ok(None);
+    }
+    let place = Location::file(format!("{}/pyvenv.cfg", venv.value));
+    let finding = Finding::new("its python runs outside of it", place, venv.at.clone())
+        .key("prefix")
+        .expected(format!("sys.prefix = {}", venv.value))
+        .observed(format!("sys.prefix = {}", said.prefix))
+        .mend("a person must find out what python takes for its home: a broken pyvenv.cfg, or another python in bin");
+    Ok(Some(finding))
+}
+
+fn of_another_version(venv: &Stated<String>, stated: &Entry, said: &PythonSaid) -> Option<Finding> {
+    if minor(&stated.value) == minor(&said.version) {
+        return None;
+    }
+    let place = Location::line(format!("{}/pyvenv.cfg", venv.value), stated.line);
+    let finding = Finding::new("its python is of another version than its packages", place, venv.at.clone())
+        .key("version")
+        .expected(stated.value.as_str())
+        .observed(said.version.as_str())
+        .mend("a person must make the venv anew with its packages, or bring back the python that it was made with");
+    Some(finding)
+}
+
+fn not_found(venv: &Stated<String>, program: &str, user: &str, name: &str) -> Finding {
+    Finding::new(format!("its python does not find {name}"), Location::file(program), venv.at.clone())
+        .key(name)
+        .expected(format!("a module {name} that {user} can read"))
+        .observed("none in the venv, the working directory and PYTHONPATH")
+        .mend(format!("a person must install what brings {name}, or correct the ExecStart"))
+}
+
+/// The same start by hand.
+fn by_hand(user: &str, program: &str) -> String {
+    format!("runuser -u {} -- {} -I -B -c pass", quoted(user), quoted(program))
+}
+
+/// What it said, or what is wrong with its end and what was expected of it.
+fn did_not_come_up(answer: &PythonAnswer) -> Result<&PythonSaid, (String, &'static str)> {
+    let message = match (&answer.end, &answer.said) {
+        (PythonEnd::Exited(0), Some(said)) => return Ok(said),
+        (PythonEnd::Exited(0), None) => {
+            return Err(("its python ends and has done nothing".into(), "a word of it"));
+        }
+        (PythonEnd::Exited(code), _) => format!("its python ends with exit code {code}"),
+        (PythonEnd::Signalled(signal), _) => format!("its python is killed by {}", signal_name(*signal)),
+        (PythonEnd::TimedOut(seconds), _) => format!("its python has not come up after {seconds} s"),
+        (PythonEnd::NotExecuted(_), _) => "its python cannot be executed".to_owned(),
+    };
+    Err((message, "exit code 0"))
+}
+
+/// The last line of what it said: of a traceback, the error.
+fn last_word(answer: &PythonAnswer) -> String {
+    if let PythonEnd::NotExecuted(why) = &answer.end {
+        return why.clone();
+    }
+    let last = answer.complaint.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    last.map_or_else(|| "no word of it".to_owned(), |line| line.chars().take(200).map(plain).collect())
+}
+
+fn signal_name(signal: i32) -> String {
+    let names = [
+        (4, "SIGILL"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (9, "SIGKILL"),
+        (11, "SIGSEGV"),
+        (15, "SIGTERM"),
+        (31, "SIGSYS"),
+    ];
+    let name = names.iter().find(|(number, _)| *number == signal);
+    name.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}
+
+/// A venv says its path as it was called by, or as it really lies.
+fn is_prefix(view: &ServiceView, venv: &str, prefix: &str) -> Result<bool, Undecided> {
+    let prefix = prefix.trim_end_matches('/');
+    let real = view.path(Need::Venvs, venv)?.real();
+    Ok(prefix == venv.trim_end_matches('/') || real == Some(prefix))
+}
+
+/// `3.11` of `3.11.2` and of `3.11.2.final.0`.
+fn minor(version: &str) -> Vec<&str> {
+    version.split('.').take(2).collect()
+}
