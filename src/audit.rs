@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contract::{Contract, Level, Service};
+use crate::contract::{Contract, Service};
 use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Need, Needs};
 use crate::model::{
@@ -31,7 +31,7 @@ impl Selection {
             (self.sections.is_empty() || self.sections.contains(&rule.info.section))
                 && (self.rules.is_empty() || self.rules.iter().any(|id| id == rule.info.id))
                 && (self.services.is_empty() || rule.check.is_about_services())
-                && severity(contract, rule).is_some()
+                && contract.severity_of(&rule.info).is_some()
         })
     }
 
@@ -61,15 +61,6 @@ impl Selection {
         let services = self.services.iter().map(|service| format!("service {service}"));
         let rules = self.rules.iter().map(|rule| format!("rule {rule}"));
         sections.chain(services).chain(rules).collect()
-    }
-}
-
-/// The severity a contract gives a rule; `None` when it is switched off.
-fn severity(contract: &Contract, rule: &Rule) -> Option<Severity> {
-    match contract.severities.get(rule.info.id).map(|stated| stated.value) {
-        None => Some(rule.info.severity),
-        Some(Level::At(severity)) => Some(severity),
-        Some(Level::Off) => None,
     }
 }
 
@@ -106,8 +97,10 @@ fn notes(facts: &HostFacts) -> Vec<String> {
 /// Every outcome, section by section. Services are independent of each other, so they are judged on all
 /// processors, in the order of their names.
 fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Results {
-    let mut rules: Vec<(&'static Rule, Severity)> =
-        selection.rules(contract).filter_map(|rule| Some((rule, severity(contract, rule)?))).collect();
+    let mut rules: Vec<(&'static Rule, Severity)> = selection
+        .rules(contract)
+        .filter_map(|rule| Some((rule, contract.severity_of(&rule.info)?)))
+        .collect();
     rules.sort_by_key(|(rule, _)| (rule.info.section, rule.info.id));
     let rules = rules.as_slice();
     let mut services: Vec<&Service> =

@@ -28,7 +28,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // From syntax only the word that a rule has looked at a value nobody knows.
     ("audit", &["policy", "rules", "facts", "contract", "syntax", "model"]),
     ("report", &["model"]),
-    ("render", &["contract", "syntax", "model"]),
+    // From rules and policy only what each rule is about, for the documents.
+    ("render", &["contract", "policy", "rules", "syntax", "model"]),
     ("plan", &["render", "contract", "syntax", "model", "system"]),
     ("rehearse", &["render", "contract", "system"]),
     ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "system"]),

@@ -83,6 +83,9 @@ fn no_document_points_at_nothing() {
                 dead.push(format!("{document}: {target}"));
             }
         }
+        // What golden says of another repository is none of this one.
+        let said = |line: &&str| line.starts_with("   golden render ");
+        let text: String = text.lines().filter(|line| !said(line)).flat_map(|line| [line, "\n"]).collect();
         for word in text.split(|c: char| c.is_whitespace() || "`()".contains(c)) {
             let is_path = ["src/", "tests/", "tools/", "demo/", "docs/", "examples/"]
                 .iter()
@@ -187,4 +190,52 @@ fn every_verb_that_a_rule_or_document_names_exists() {
     for verb in known {
         assert!(readme.contains(&format!("`golden {verb}")), "the readme does not name golden {verb}");
     }
+}
+
+/// Every command of golden in a rendered document, as its words: in code of a line, in blocks, in comments of a unit.
+fn commands(text: &str) -> Vec<Vec<&str>> {
+    let mut found = Vec::new();
+    for mark in ["`golden ", "sudo golden ", "\ngolden ", "  golden ", "; golden "] {
+        for (at, mark) in text.match_indices(mark) {
+            let rest = &text[at + mark.len()..];
+            let end = rest.find(['`', '\n', ';', ',', '(']).unwrap_or(rest.len());
+            found.push(rest[..end].split_whitespace().collect());
+        }
+    }
+    found
+}
+
+/// What a reader is told to type exists, with the verbs and options that are named.
+#[test]
+fn every_command_of_a_rendered_document_exists() {
+    let web = std::fs::read_to_string(tree("examples/contracts/web.toml")).unwrap();
+    let web = golden::contract::Contract::parse(&web, "golden.toml", false, &|_| Err(String::new())).unwrap();
+    let mut helps: std::collections::BTreeMap<Vec<&str>, String> = Default::default();
+    let texts: Vec<String> = [golden::contract::Contract::built_in(), web]
+        .iter()
+        .flat_map(golden::render::documents)
+        .map(|artefact| artefact.content)
+        .collect();
+    let mut named = 0;
+    for words in texts.iter().flat_map(|text| commands(text)) {
+        let has_sub = matches!(words[0], "contract" | "service");
+        let verb = words[..if has_sub { 2 } else { 1 }].to_vec();
+        if verb == ["VERB"] {
+            continue;
+        }
+        let help = helps.entry(verb.clone()).or_insert_with(|| {
+            let asked =
+                std::process::Command::new(env!("CARGO_BIN_EXE_golden")).args(&verb).arg("--help").output();
+            let asked = asked.unwrap();
+            assert!(asked.status.success(), "golden {}", verb.join(" "));
+            String::from_utf8(asked.stdout).unwrap()
+        });
+        // What stands in quotes is for another program.
+        let own = words.iter().take_while(|word| !word.starts_with('"'));
+        for option in own.filter(|word| word.starts_with("--")) {
+            named += 1;
+            assert!(help.contains(*option), "golden {} has no {option}", verb.join(" "));
+        }
+    }
+    assert!(helps.len() > 10 && named > 10, "{} verbs, {named} options", helps.len());
 }

@@ -10,13 +10,13 @@ use similar::TextDiff;
 
 use super::{Failure, Global, find, output};
 use crate::contract::Contract;
-use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts};
+use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts, documents};
 use crate::system::act::{Act, Rights};
 
 /// What to render and where to.
 #[derive(Args, Debug)]
 pub(super) struct RenderArgs {
-    /// What: units, env, host, audit, makefile, wrapper; without it everything.
+    /// What: units, env, host, audit, makefile, wrapper, standard, readme, template; without it everything.
     what: Vec<String>,
     /// The repository; otherwise the directory of golden.toml, or the top of the git work tree here.
     #[arg(long, value_name = "DIR")]
@@ -53,7 +53,10 @@ pub(super) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failur
 /// The same for a contract that somebody has found already.
 pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> Result<ExitCode, Failure> {
     let wanted = selection(&args.what)?;
-    let all = rendered(contract)?;
+    let all = match wanted.iter().all(|what| what.is_document()) {
+        true => documents(contract),
+        false => rendered(contract)?,
+    };
     let root = match &args.out {
         Some(directory) => directory.clone(),
         None => repository(contract)?,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::{Job, Provision, Safety, Service};
-use crate::model::{Location, Section, Severity, Stated, Subject};
+use super::{Job, Kind, Provision, Safety, Service};
+use crate::model::{Location, RuleInfo, Section, Severity, Stated, Subject};
 
 /// A validated contract. Nothing in it contradicts itself.
 #[derive(Clone, Debug)]
@@ -47,6 +47,9 @@ pub struct Contract {
     pub provision: Provision,
     /// Every service in the order of the file.
     pub services: Vec<Service>,
+    /// What a service of each kind owes before it says anything of its own, with `<service>` for its name and `<title>` for
+    /// its title. Templates and documents are made of it; nothing is judged by it.
+    pub patterns: BTreeMap<Kind, Service>,
     /// Every job in the order of the file.
     pub jobs: Vec<Job>,
     /// Dated exceptions.
@@ -60,6 +63,15 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// How binding a rule is under this contract; `None` where it is switched off.
+    pub fn severity_of(&self, rule: &RuleInfo) -> Option<Severity> {
+        match self.severities.get(rule.id).map(|stated| stated.value) {
+            None => Some(rule.severity),
+            Some(Level::At(severity)) => Some(severity),
+            Some(Level::Off) => None,
+        }
+    }
+
     /// The place of the layout that holds the models, where section F guards any.
     pub fn model_place(&self) -> Option<&Place> {
         let named = &self.safety.as_ref()?.models.value;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! needs {
-    ($($(#[$doc:meta])* $name:ident = $bit:expr, $live:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr, $live:literal, $words:literal;)*) => {
         /// One family of facts.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Need { $($(#[$doc])* $name = 1 << $bit,)* }
@@ -18,6 +18,11 @@ macro_rules! needs {
                 match self { $(Need::$name => stringify!($name),)* }
             }
 
+            /// What is looked at, in words for people.
+            pub fn words(self) -> &'static str {
+                match self { $(Need::$name => $words,)* }
+            }
+
             /// True when only a running host can answer.
             pub const fn live(self) -> bool {
                 match self { $(Need::$name => $live,)* }
@@ -28,44 +33,44 @@ macro_rules! needs {
 
 needs! {
     /// Users and groups.
-    Accounts = 0, false;
+    Accounts = 0, false, "accounts";
     /// Who may become root by sudo.
-    Sudo = 1, false;
+    Sudo = 1, false, "sudoers";
     /// The places of the layout.
-    Places = 2, false;
+    Places = 2, false, "directories";
     /// Effective units and the links that enable them.
-    Units = 3, false;
+    Units = 3, false, "effective unit";
     /// Everything that a unit's start will need: programs, scripts, directories.
-    Start = 4, false;
+    Start = 4, false, "what a start needs";
     /// Env files.
-    EnvFiles = 5, false;
+    EnvFiles = 5, false, "env files";
     /// Venvs.
-    Venvs = 6, false;
+    Venvs = 6, false, "venv";
     /// What systemd says of units.
-    Bus = 7, true;
+    Bus = 7, true, "systemd's answers";
     /// The main processes of units.
-    Processes = 8, true;
+    Processes = 8, true, "running processes";
     /// Redis and other servers, asked.
-    Servers = 9, true;
+    Servers = 9, true, "servers' answers";
     /// Configuration files of servers.
-    ServerFiles = 10, false;
+    ServerFiles = 10, false, "servers' configuration";
     /// Databases.
-    Databases = 11, false;
+    Databases = 11, false, "database";
     /// The governed repository: git, wrapper, Makefile, scripts of jobs.
-    Repository = 12, false;
+    Repository = 12, false, "repository";
     /// The search for second clones.
-    Clones = 13, false;
+    Clones = 13, false, "search for clones";
     /// The journal and log rotation.
-    Logs = 14, false;
+    Logs = 14, false, "journal and logrotate";
     /// The contract's own files on the host.
-    Contract = 15, false;
+    Contract = 15, false, "the contract in force";
     /// What lies in the repository, file by file, and what cron runs of it.
-    Sources = 16, false;
+    Sources = 16, false, "repository's files and cron";
     /// Effective units as their files and drop-ins make them; what links below `*.wants` and its kin add is not in
     /// them. Who needs [`Need::Units`] has these too.
-    Fragments = 17, false;
+    Fragments = 17, false, "effective unit";
     /// What the python of a venv says when it is run. Nobody runs it unless it is asked for: see [`Needs::looked_at`].
-    Probes = 18, true;
+    Probes = 18, true, "a run of the venv's python (`--probe`)";
 }
 
 /// A set of families.

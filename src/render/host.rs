@@ -180,7 +180,7 @@ pub(super) fn audit(contract: &Contract) -> Vec<Artefact> {
             Artefact {
                 what: What::Audit,
                 in_repository: Some(format!("{}/{name}", super::UNITS)),
-                on_host: Some(root_file(format!("/etc/systemd/system/{name}"))),
+                on_host: Some(root_file(format!("{}/{name}", super::UNIT_FOLDER))),
                 mode: 0o644,
                 content,
             }

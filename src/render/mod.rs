@@ -4,12 +4,23 @@
 //! A demand that leaves no choice is written as it stands; where it leaves one, `[provision]` decides. What neither
 //! decides is a [`Gap`]: it is named, with the key that fills it, and nothing is rendered in its place.
 
+mod commands;
 mod env_file;
+mod example;
+mod forbidden;
+mod handbook;
 mod host;
+mod markdown;
 mod repository;
+mod standard;
+mod template;
+mod troubles;
 mod unit;
+mod words;
 
 use std::sync::Arc;
+
+use markdown::Page;
 
 use crate::contract::{Contract, Service};
 use crate::model::Location;
@@ -55,17 +66,31 @@ pub enum What {
     Makefile,
     /// `ops/run.sh`, or however the contract calls it.
     Wrapper,
+    /// The contract as a document for people: `docs/STANDARD_CONTRACT.md`.
+    Standard,
+    /// How one works under it: `docs/SYSTEMD_STANDARD_README.md`.
+    Readme,
+    /// The golden unit with placeholders, in `systemd/templates`.
+    Template,
 }
 
 impl What {
+    /// Whether it is for people to read, and nothing on a host is made of it.
+    pub fn is_document(self) -> bool {
+        matches!(self, What::Standard | What::Readme | What::Template)
+    }
+
     /// Every sort with its word.
-    pub const ALL: [(&'static str, What); 6] = [
+    pub const ALL: [(&'static str, What); 9] = [
         ("units", What::Units),
         ("env", What::Env),
         ("host", What::Host),
         ("audit", What::Audit),
         ("makefile", What::Makefile),
         ("wrapper", What::Wrapper),
+        ("standard", What::Standard),
+        ("readme", What::Readme),
+        ("template", What::Template),
     ];
 }
 
@@ -91,7 +116,15 @@ pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
     }
     all.extend(host::audit(contract));
     all.extend(repository::artefacts(contract));
+    all.extend(documents(contract));
     if gaps.is_empty() { Ok(all) } else { Err(gaps) }
+}
+
+/// What is for people to read. No gap keeps it from being written.
+pub fn documents(contract: &Contract) -> Vec<Artefact> {
+    let mut all = vec![standard::artefact(contract), handbook::artefact(contract)];
+    all.extend(template::artefact(contract));
+    all
 }
 
 /// Services whose units golden writes.
@@ -114,18 +147,37 @@ pub fn env_line(name: &str, value: &str) -> String {
 /// Where units lie in a governed repository.
 pub const UNITS: &str = "systemd/units";
 
+/// Where units lie on a host.
+const UNIT_FOLDER: &str = "/etc/systemd/system";
+
 /// Where examples of env files lie in it.
 pub const ENV_FILES: &str = "systemd/env";
 
 /// What every rendered file holds: who wrote it.
 pub const MARK: &str = "Written by `golden render`";
 
-/// The first lines of everything that is rendered; `#` begins a comment in all of it.
+/// The first lines of everything that is rendered where `#` begins a comment.
 fn header(contract: &Contract, what: &str) -> String {
-    format!(
-        "# {what}\n# {MARK} from the contract {} {}; change that, not this file.\n",
-        contract.name.value, contract.version.value,
-    )
+    format!("# {what}\n# {}\n", origin(contract))
+}
+
+/// Who wrote a file, and from what.
+fn origin(contract: &Contract) -> String {
+    let (name, version) = (&contract.name.value, &contract.version.value);
+    format!("{MARK} from the contract {name} {version}; change that, not this file.")
+}
+
+/// A document of the repository.
+fn document(
+    contract: &Contract,
+    what: What,
+    path: &str,
+    about: &str,
+    write: impl FnOnce(&mut Page),
+) -> Artefact {
+    let mut page = Page::new(&format!("{about}\n     {}", origin(contract)));
+    write(&mut page);
+    Artefact { what, in_repository: Some(path.to_owned()), on_host: None, mode: 0o644, content: page.text() }
 }
 
 /// The name under which the system's own files go: that of its contract, as a file name.
@@ -135,28 +187,4 @@ fn system_name(contract: &Contract) -> Arc<str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn built_in() -> Contract {
-        Contract::built_in()
-    }
-
-    #[test]
-    fn the_built_in_contract_leaves_no_gap() {
-        let all = artefacts(&built_in()).unwrap();
-        let paths: Vec<&str> =
-            all.iter().filter_map(|one| Some(one.on_host.as_ref()?.path.as_str())).collect();
-        for wanted in [
-            "/etc/systemd/system/quantum-ai-engine.service",
-            "/etc/quantum/backend.env",
-            "/etc/sysusers.d/quantum.conf",
-        ] {
-            assert!(paths.contains(&wanted), "{wanted} not in {paths:?}");
-        }
-        for one in &all {
-            assert!(one.content.ends_with('\n') && !one.content.contains("\n\n\n"), "{one:?}");
-            assert!(!one.content.lines().any(|line| line.ends_with(' ')), "{}", one.content);
-        }
-    }
-}
+mod tests;

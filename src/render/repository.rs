@@ -1,7 +1,8 @@
 //! What a governed repository holds because of the contract: the wrapper's old path and the Makefile.
 
+use super::commands::script;
 use super::{Artefact, What, header};
-use crate::contract::{Contract, Job, JobProgram, RepositoryPolicy};
+use crate::contract::{Contract, Job, RepositoryPolicy};
 
 /// Both, where the contract has a repository.
 pub(super) fn artefacts(contract: &Contract) -> Vec<Artefact> {
@@ -29,11 +30,7 @@ fn wrapper_text(contract: &Contract) -> String {
 
 /// How a job is called through the wrapper: by its script, or by the path that it stands in for.
 fn call(job: &Job, wrapper: Option<&str>) -> String {
-    let script = match &job.runs {
-        JobProgram::Script(script) => Some(&script.value),
-        JobProgram::BuiltIn(_) => job.replaces.first().map(|path| &path.value),
-    };
-    match (wrapper, script) {
+    match (wrapper, script(job)) {
         (Some(wrapper), Some(script)) => format!("{wrapper} {} {script}", job.service.value),
         _ => format!("golden job {}", job.name),
     }

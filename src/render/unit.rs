@@ -67,7 +67,7 @@ fn artefact(name: &str, content: String) -> Artefact {
         what: What::Units,
         in_repository: Some(format!("{}/{name}", super::UNITS)),
         on_host: Some(HostFile {
-            path: format!("/etc/systemd/system/{name}"),
+            path: format!("{}/{name}", super::UNIT_FOLDER),
             owner: "root".to_owned(),
             group: "root".to_owned(),
         }),
@@ -90,14 +90,62 @@ fn timer_text(contract: &Contract, service: &Service, schedule: &str) -> String 
 }
 
 /// The text of a service's unit.
-pub(super) fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> String {
-    let mut sections: [(&str, Vec<(String, String)>); 3] =
-        [("Unit", Vec::new()), ("Service", Vec::new()), ("Install", Vec::new())];
+fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> String {
+    let mut open = |what: Open<'_>| {
+        gaps.push(what.gap(service));
+        None
+    };
+    let text = header(contract, &format!("{}: {}", service.unit.value, title(service)));
+    text + &written(&sections(contract, service, &mut open))
+}
+
+/// What nobody has decided for a service.
+pub(super) enum Open<'c> {
+    /// The value of a setting that must be set.
+    Setting(&'c SettingDemand),
+    /// What it starts.
+    Start,
+}
+
+impl Open<'_> {
+    fn gap(&self, service: &Service) -> Gap {
+        match self {
+            Open::Setting(SettingDemand { section, key, at, .. }) => Gap {
+                at: at.clone(),
+                message: format!("{key}= of {} must be set, and nothing says to what", service.unit.value),
+                way_out: format!("add `{key} = \"…\"` to [provision.unit.{section}]"),
+            },
+            Open::Start => Gap {
+                at: service.at.clone(),
+                message: format!("nothing says what {} starts", service.name),
+                way_out: format!(
+                    "add `start = [\"program\", \"argument\"]` to [services.{}.provision]",
+                    service.name
+                ),
+            },
+        }
+    }
+}
+
+/// Who is asked for what nobody has decided.
+pub(super) type Ask<'a> = &'a mut dyn FnMut(Open<'_>) -> Option<String>;
+
+/// The sections of a unit, each with its settings in the order in which they are written.
+pub(super) type Sections = [(&'static str, Vec<(String, String)>); 3];
+
+/// Where a setting stands in its section.
+pub(super) fn place(key: &str) -> usize {
+    ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len())
+}
+
+/// What stands in the unit of a service.
+pub(super) fn sections(contract: &Contract, service: &Service, open: Ask<'_>) -> Sections {
+    let mut sections: Sections = [("Unit", Vec::new()), ("Service", Vec::new()), ("Install", Vec::new())];
     for (section, lines) in &mut sections {
-        let mut values = demanded(contract, service, section, gaps);
+        let mut values = demanded(contract, service, section, open);
         match *section {
             "Unit" => order(service, &mut values),
-            "Service" => own(contract, service, &mut values, gaps),
+            "Service" => own(contract, service, &mut values, open),
             _ => wanted(service, &mut values),
         }
         lines.extend(
@@ -105,10 +153,14 @@ pub(super) fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) 
                 .into_iter()
                 .flat_map(|(key, values)| values.into_iter().map(move |value| (key.clone(), value))),
         );
-        let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
         lines.sort_by_key(|(key, _)| place(key));
     }
-    let mut text = header(contract, &format!("{}: {}", service.unit.value, title(service)));
+    sections
+}
+
+/// Sections as a unit file has them.
+pub(super) fn written(sections: &Sections) -> String {
+    let mut text = String::new();
     for (section, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in lines {
@@ -128,7 +180,7 @@ const WRITABLE: &str = "ReadWritePaths";
 type Lines = BTreeMap<String, Vec<String>>;
 
 /// What the demands of a section and `[provision]` decide.
-fn demanded(contract: &Contract, service: &Service, section: &str, gaps: &mut Vec<Gap>) -> Lines {
+fn demanded(contract: &Contract, service: &Service, section: &str, open: Ask<'_>) -> Lines {
     let provision = &contract.provision;
     let mut by_key: BTreeMap<&str, Vec<&SettingDemand>> = BTreeMap::new();
     for demand in service.settings.iter().filter(|demand| demand.section == section) {
@@ -141,14 +193,8 @@ fn demanded(contract: &Contract, service: &Service, section: &str, gaps: &mut Ve
     let mut lines = Lines::new();
     for (key, demands) in by_key {
         let own = provision.setting(service, section, key);
-        match choose(key, &demands, own) {
-            Ok(value) => lines.extend(value.map(|value| (key.to_owned(), vec![value]))),
-            Err(demand) => gaps.push(Gap {
-                at: demand.at.clone(),
-                message: format!("{key}= of {} must be set, and nothing says to what", service.unit.value),
-                way_out: format!("add `{key} = \"…\"` to [provision.unit.{section}]"),
-            }),
-        }
+        let chosen = choose(key, &demands, own).unwrap_or_else(|demand| open(Open::Setting(demand)));
+        lines.extend(chosen.map(|value| (key.to_owned(), vec![value])));
     }
     lines
 }
@@ -220,7 +266,7 @@ fn wanted(service: &Service, lines: &mut Lines) {
 }
 
 /// What of `[Service]` has keys of its own in the contract.
-fn own(contract: &Contract, service: &Service, lines: &mut Lines, gaps: &mut Vec<Gap>) {
+fn own(contract: &Contract, service: &Service, lines: &mut Lines, open: Ask<'_>) {
     let mut set = |key: &str, values: Vec<String>| {
         lines.insert(key.to_owned(), values);
     };
@@ -229,16 +275,9 @@ fn own(contract: &Contract, service: &Service, lines: &mut Lines, gaps: &mut Vec
     if !service.env_files.is_empty() {
         set("EnvironmentFile", service.env_files.iter().map(|file| file.path.clone()).collect());
     }
-    match service.provision.start.as_ref().or(service.command.as_ref()) {
-        Some(command) => set("ExecStart", vec![service.exec_line(command)]),
-        None => gaps.push(Gap {
-            at: service.at.clone(),
-            message: format!("nothing says what {} starts", service.name),
-            way_out: format!(
-                "add `start = [\"program\", \"argument\"]` to [services.{}.provision]",
-                service.name
-            ),
-        }),
+    let start = service.provision.start.as_ref().or(service.command.as_ref());
+    if let Some(line) = start.map(|command| service.exec_line(command)).or_else(|| open(Open::Start)) {
+        lines.insert("ExecStart".to_owned(), vec![line]);
     }
     // A sandbox must leave the service what it must write.
     let is_demanded = service.settings.iter().any(|demand| *demand.key == *WRITABLE);

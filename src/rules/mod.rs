@@ -55,6 +55,19 @@ pub enum Check {
 }
 
 impl Check {
+    /// What it judges, in words for people.
+    fn subject(&self) -> &'static str {
+        match self {
+            Check::Host(_) => "host",
+            Check::Place(_) => "each place",
+            Check::Dependency(_) => "each dependency",
+            Check::Service(_) => "each service",
+            Check::Setting(_) => "each demanded setting",
+            Check::Variable(_) => "each demanded variable",
+            Check::Job(_) => "each job",
+        }
+    }
+
     /// Whether its subjects are services.
     pub fn is_about_services(&self) -> bool {
         matches!(self, Check::Service(_) | Check::Setting(_) | Check::Variable(_))
@@ -62,6 +75,22 @@ impl Check {
 }
 
 impl Rule {
+    /// How it is checked: what it judges, and by what it looks at.
+    pub fn looks_at(&self) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        for need in self.needs.iter() {
+            // Links are a part of the unit for people.
+            if !words.contains(&need.words()) {
+                words.push(need.words());
+            }
+        }
+        let live = if self.needs.live() { ", running host only" } else { "" };
+        match words.is_empty() {
+            true => format!("{}: the contract itself", self.check.subject()),
+            false => format!("{}: {}{live}", self.check.subject(), words.join(", ")),
+        }
+    }
+
     /// The rule with this id.
     pub fn find(id: &str) -> Option<&'static Rule> {
         RULES.iter().copied().find(|rule| rule.info.id == id)

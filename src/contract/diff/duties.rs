@@ -119,6 +119,8 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
         dependencies,
         provision: _,
         services,
+        // What they demand, they demand of services.
+        patterns: _,
         jobs,
         waivers,
         safety,

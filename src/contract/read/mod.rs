@@ -46,7 +46,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.forbidden = forbidden::forbidden(cx, root);
     contract.dependencies = dependencies::dependencies(cx, root);
     contract.provision = provision::provision(cx, root, &contract.venvs);
-    contract.services = services::services(cx, root, &contract);
+    (contract.services, contract.patterns) = services::services(cx, root, &contract);
     contract.jobs = jobs::jobs(cx, root, &contract);
     contract.safety = safety::safety(cx, root, &contract);
     contract.checklist = tables(cx, root, "checklist", &schema::CHECK, check_item);
@@ -83,6 +83,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         dependencies: Default::default(),
         provision: super::Provision::nothing(&at),
         services: Vec::new(),
+        patterns: Default::default(),
         jobs: Vec::new(),
         waivers: Vec::new(),
         safety: None,

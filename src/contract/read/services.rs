@@ -13,7 +13,7 @@ use crate::contract::{
     CommandDemand, Contract, Dependency, EnvFileDemand, Form, Kind, Service, ServiceProvision, SettingDemand,
     VariableDemand, schema, words,
 };
-use crate::model::{Severity, Stated};
+use crate::model::{Location, Severity, Stated};
 
 /// Every kind with its name in a contract.
 pub(super) const KINDS: [(&str, Kind); 5] = [
@@ -55,10 +55,14 @@ impl Draft<'_, '_> {
 }
 
 /// `[services]` with what `[unit]`, `[env.variables]` and `[kinds]` say of them.
-pub(super) fn services<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>, contract: &Contract) -> Vec<Service> {
+/// With them, for each kind, a service that says nothing of its own.
+pub(super) fn services<'a>(
+    cx: &mut Cx<'a>,
+    root: &Fields<'_, 'a>,
+    contract: &Contract,
+) -> (Vec<Service>, BTreeMap<Kind, Service>) {
     let kinds = kind_layers(cx, root);
-    let Some(entry) = root.get("services") else { return Vec::new() };
-    let entries = cx.named(entry);
+    let entries = root.get("services").map(|entry| cx.named(entry)).unwrap_or_default();
     let mut drafts = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = name(cx, entry);
@@ -69,7 +73,10 @@ pub(super) fn services<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>, contract: &Co
     let units: HashMap<&str, &str> =
         drafts.iter().map(|draft| (draft.name.as_ref(), draft.unit.value.as_str())).collect();
     let around = Around { contract, kinds: &kinds, units: &units, nothing: Arc::default() };
-    drafts.iter().map(|draft| around.service(cx, draft)).collect()
+    let services = drafts.iter().map(|draft| around.service(cx, draft)).collect();
+    let at = cx.at(root.at);
+    let patterns = kinds.iter().map(|(kind, layer)| (*kind, around.pattern(*kind, layer, &at)));
+    (services, patterns.collect())
 }
 
 /// The layers of the contract and of each kind, merged.
@@ -116,7 +123,7 @@ fn draft<'t, 'a>(
     let own = fields.get("unit").map(|entry| unit_layer(cx, entry, &schema::SECTIONS));
     let inherited = kinds.get(&kind.value).and_then(|layer| layer.unit.name.as_ref());
     let template = own.as_ref().and_then(|own| own.name.as_ref()).or(inherited);
-    let text = template.map_or("{service}.service", |stated| stated.value.as_str());
+    let text = template.map_or(UNIT_NAME, |stated| stated.value.as_str());
     // A name that holds itself stays unfilled, and is refused as the name of a unit.
     let words = ServiceWords { service: &name, unit: "{unit}", title: title.as_deref().unwrap_or(&name) };
     let unit = fill(text, &words).into_owned();
@@ -147,7 +154,49 @@ struct Around<'c> {
     nothing: Arc<ServiceProvision>,
 }
 
+/// How units are called where the contract says nothing.
+const UNIT_NAME: &str = "{service}.service";
+
+/// What stands for the name and the title in a service that is a pattern.
+const NAME: &str = "<service>";
+const TITLE: &str = "<title>";
+
 impl Around<'_> {
+    /// What a service of a kind owes before it says anything of its own.
+    fn pattern(&self, kind: Kind, layer: &KindLayer, at: &Location) -> Service {
+        let KindLayer { unit: layer, variables } = layer;
+        let identity = &self.contract.identity;
+        let named = layer.name.as_ref().map_or(UNIT_NAME, |name| name.value.as_str());
+        let words = ServiceWords { service: NAME, unit: "{unit}", title: TITLE };
+        let unit = fill(named, &words).into_owned();
+        let words = ServiceWords { unit: &unit, ..words };
+        let settings = settings_of(&layer.settings, &words);
+        let stem = unit.strip_suffix(".service").unwrap_or(&unit);
+        let timer = (kind == Kind::TimerJob).then(|| Stated::new(format!("{stem}.timer"), at.clone()));
+        Service {
+            name: NAME.into(),
+            title: Some(TITLE.to_owned()),
+            kind: Stated::new(kind, at.clone()),
+            unit: Stated::new(unit.clone(), at.clone()),
+            timer,
+            user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
+            group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
+            venv: None,
+            command: None,
+            provision: self.nothing.clone(),
+            working_directory: working_directory(&settings),
+            writes: Vec::new(),
+            variables: variables_of(variables, &words),
+            after_units: Vec::new(),
+            binds_to: Vec::new(),
+            settings,
+            env_files: env_files_of(layer.env_files.as_deref().unwrap_or_default(), &words),
+            requires: Vec::new(),
+            after: Vec::new(),
+            at: at.clone(),
+        }
+    }
+
     fn service<'a>(&self, cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Service {
         let fields = &draft.fields;
         let words = draft.words();
@@ -163,8 +212,7 @@ impl Around<'_> {
                 Some(typed) => typed,
                 None => last,
             };
-            let filled = || Stated::new(fill(&stated.value, &words).into_owned(), stated.at.clone());
-            fields.opt(cx, key, account).unwrap_or_else(filled)
+            fields.opt(cx, key, account).unwrap_or_else(|| filled(stated, &words))
         };
         let identity = &self.contract.identity;
         Service {
@@ -266,14 +314,7 @@ impl Around<'_> {
             (None, Some(templates)) => templates,
             (None, None) => return Vec::new(),
         };
-        let filled = |template: &EnvFileTemplate| {
-            let mut demand = template.demand.clone();
-            if template.per_service {
-                demand.path = fill(&demand.path, &words).into_owned();
-            }
-            demand
-        };
-        let files: Vec<EnvFileDemand> = templates.iter().map(filled).collect();
+        let files = env_files_of(templates, &words);
         let twice = |index: usize| files[..index].iter().any(|other| other.path == files[index].path);
         if let Some(index) = (1..files.len().min(64)).find(|index| twice(*index)) {
             let message = format!("{} is named twice by {}", files[index].path, draft.name);
@@ -328,6 +369,23 @@ impl Around<'_> {
         }
         settings
     }
+}
+
+/// Text with the words of a service filled in, where it stood.
+fn filled(stated: &Stated<String>, words: &ServiceWords<'_>) -> Stated<String> {
+    Stated::new(fill(&stated.value, words).into_owned(), stated.at.clone())
+}
+
+/// The env files of a service.
+fn env_files_of(templates: &[EnvFileTemplate], words: &ServiceWords<'_>) -> Vec<EnvFileDemand> {
+    let filled = |template: &EnvFileTemplate| {
+        let mut demand = template.demand.clone();
+        if template.per_service {
+            demand.path = fill(&demand.path, words).into_owned();
+        }
+        demand
+    };
+    templates.iter().map(filled).collect()
 }
 
 fn is_working_directory(demand: &SettingDemand) -> bool {
