@@ -45,6 +45,7 @@ fn golden_fix_mends_what_the_catalogue_breaks() {
     let (mut whole, mut parts, mut persons) = (0, 0, 0);
     let mut wrong = Vec::new();
     for entry in &breaks {
+        println!("fix: {} {}", entry.section, entry.name);
         match fix_and_undo(&demo, &baseline, entry) {
             Ok(Mended::Whole) => whole += 1,
             Ok(Mended::InPart) => parts += 1,

@@ -116,8 +116,10 @@ fn on_the_rehearsed(kept: &Kept) {
     }
 }
 
+type Case = fn(&Kept);
+
 /// On the machine that was rehearsed last.
-const CASES: &[(&str, fn(&Kept))] = &[
+const CASES: &[(&str, Case)] = &[
     ("systemd has nothing to say about the units", nothing_to_say),
     ("no artefact is superfluous", no_artefact_is_superfluous),
     ("what may not be deployed", not_deployed),
