@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 .PHONY: help build test demo bench fuzz fmt lint install clean
 
 help:
-	@echo "make demo    boot a throwaway machine, audit it, break it, see what the audit says"
+	@echo "make demo    rehearse the example on a throwaway machine, break it, see what the audit says"
 	@echo "make test    everything: format, lints, unit tests, tests on booted machines"
 	@echo "make bench   how fast the audit is, beside the usual ways and the least that any way must do"
 	@echo "make fuzz    each fuzzer for SECONDS (60)"
