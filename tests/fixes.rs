@@ -87,8 +87,15 @@ fn fix_and_undo(demo: &Demo, baseline: &Judged, entry: &Break) -> Result<Mended,
     };
     demo.restore(&snapshot, entry.undo.as_deref());
     demo.shell("rm -rf /var/lib/golden/plans");
-    demo.settle("systemctl redis");
-    result
+    let started = demo.shell(
+        "systemctl reset-failed 'quantum-*' 2>/dev/null; systemctl restart redis-server; \
+         systemctl restart quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent 2>&1 && echo started; \
+         golden audit --quiet",
+    );
+    match started.contains("started\n") {
+        true => result,
+        false => Err(format!("not put back: {started}\n{fixed}\n{undone}")),
+    }
 }
 
 fn judge(demo: &Demo, baseline: &Judged, fixed: &str) -> Result<Mended, String> {
