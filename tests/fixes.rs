@@ -81,7 +81,9 @@ fn fix_and_undo(demo: &Demo, baseline: &Judged, entry: &Break) -> Result<Mended,
     // One fix may take several plans; the newest is undone first.
     let undone = demo.shell("for try in 1 2 3 4 5; do golden apply --undo 2>&1 || break; done");
     let after = demo.state();
-    let result = match difference(&broken, &after) {
+    // What lies below a mount is another file system's; an undo mounts nothing.
+    let mounts = entry.shell.contains("mount ");
+    let result = match difference(&broken, &after).filter(|_| !mounts) {
         None => result,
         Some(what) => Err(format!("the undo left a difference: {what}\n{fixed}\n{undone}")),
     };
@@ -111,6 +113,10 @@ fn judge(demo: &Demo, baseline: &Judged, fixed: &str) -> Result<Mended, String> 
         }
         demo.shell("sleep 0.2");
     }
+    // A mend that the host refuses (a busy mount) is taken back, and said.
+    if fixed.contains("golden: could not ") && fixed.contains("is undone") && fixed.ends_with("code 1\n") {
+        return Ok(Mended::Nothing);
+    }
     let person = |remedy: &str| remedy.is_empty() || remedy.contains("person must");
     if !left.iter().any(|(_, remedy)| person(remedy)) {
         return Err(format!("left to mend: {left:#?}\n{fixed}"));
@@ -123,6 +129,8 @@ fn difference(before: &str, after: &str) -> Option<String> {
         let known: std::collections::BTreeSet<&str> = other.lines().collect();
         one.lines().filter(|line| !known.contains(line)).map(str::to_owned).collect()
     };
-    let (gone, new) = (only(before, after), only(after, before));
+    let (gone, mut new) = (only(before, after), only(after, before));
+    // A service makes its database when it starts; that is nobody's to take away.
+    new.retain(|line| !line.starts_with("f opt/quantum/data/") || !line.contains(".db "));
     (!gone.is_empty() || !new.is_empty()).then(|| format!("was {gone:#?} is {new:#?}"))
 }

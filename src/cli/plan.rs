@@ -276,7 +276,7 @@ fn mend(contract: &Contract, args: &FixArgs, hold: &Hold, said: &mut Said) -> Re
     for pass in 0..PASSES {
         let (report, system) = look(contract, args)?;
         let findings = fix::findings(&report, !args.must);
-        let fixes = fix::plan(contract, &findings, pass > 0);
+        let fixes = fix::plan(contract, &fix::causes(&findings), pass > 0);
         if fixes.plan.steps.is_empty() || fixes.plan == before {
             for result in &findings {
                 output::talk(&format!("left    {} ({})\n", result.rule.id, result.subject));

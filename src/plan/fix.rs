@@ -49,7 +49,7 @@ const NOT_ACTIVE: &str = "unit-not-active";
 const NO_ACCOUNT: [&str; 3] = ["account-missing", "start-user-missing", "start-group-missing"];
 
 /// The findings of a subject that may be causes of its others; those are judged again when these are mended.
-fn causes<'r>(findings: &[&'r RuleResult]) -> Vec<&'r RuleResult> {
+pub fn causes<'r>(findings: &[&'r RuleResult]) -> Vec<&'r RuleResult> {
     let accounts = findings.iter().filter(|one| NO_ACCOUNT.contains(&one.rule.id));
     let accounts: Vec<&RuleResult> = accounts.copied().collect();
     if !accounts.is_empty() {
@@ -64,7 +64,7 @@ fn causes<'r>(findings: &[&'r RuleResult]) -> Vec<&'r RuleResult> {
 /// The plan that mends findings. Of several about one line the gravest is mended: what is left of the others is told
 /// by the next look. `again` says that something was mended already, after which what died of it may start.
 pub fn plan(contract: &Contract, findings: &[&RuleResult], again: bool) -> Fixes {
-    let mut findings = causes(findings);
+    let mut findings = findings.to_vec();
     findings.sort_by_key(|result| result.severity != Severity::Must);
     let mut fixes = Fixes::default();
     let mut seen = BTreeSet::new();
@@ -168,7 +168,7 @@ fn parts(command: &str) -> Vec<&str> {
     found
 }
 
-/// Directories that are never kept as a whole, however a command names them.
+/// Directories that are never kept as a whole, however a command names them: of those owner and mode are.
 const NEVER_WHOLE: &[&str] = &[
     "/",
     "/etc",
@@ -187,6 +187,11 @@ const NEVER_WHOLE: &[&str] = &[
     "/usr/lib",
     "/var/lib",
 ];
+
+/// Whether only owner and mode of a directory are kept.
+pub(super) fn never_whole(path: &str) -> bool {
+    path == "/" || NEVER_WHOLE.contains(&path.trim_end_matches('/'))
+}
 
 /// The paths whose state a command may change: those it names, accounts where it changes them, and links of units.
 fn paths(command: &str) -> Vec<String> {
@@ -213,18 +218,18 @@ fn paths(command: &str) -> Vec<String> {
     }
     if calls.iter().any(|call| call.name() == "systemctl") {
         found.insert("/etc/systemd/system".to_owned());
+        // Where a unit has a script of the old kind too, systemctl has its links turned as well.
+        found.extend(["0", "1", "2", "3", "4", "5", "6", "S"].map(|level| format!("/etc/rc{level}.d")));
     }
     let programs: BTreeSet<&str> = calls.iter().map(|call| call.program.as_str()).collect();
     found.retain(|path| {
-        !programs.contains(path.as_str())
-            && !NEVER_WHOLE.contains(&path.trim_end_matches('/'))
-            && !path.starts_with("/dev/")
-            && !path.starts_with("/proc/")
+        !programs.contains(path.as_str()) && !path.starts_with("/dev/") && !path.starts_with("/proc/")
     });
     let all: Vec<String> = found.into_iter().collect();
     // A path below another one is kept with it.
     let is_below = |path: &String| {
-        all.iter().any(|other| path.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/')))
+        let mut wholes = all.iter().filter(|other| !never_whole(other));
+        wholes.any(|other| path.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/')))
     };
     all.iter().filter(|path| !is_below(path)).cloned().collect()
 }
@@ -273,7 +278,8 @@ mod tests {
         assert_eq!(named("printf '%s\\n' 'A=1' >> /etc/quantum/a.env"), ["/etc/quantum/a.env"]);
         assert_eq!(named("rm -f '/etc/a b' && mkdir -p /opt/x/y /opt/x"), ["/etc/a b", "/opt/x"]);
         assert_eq!(named("gpasswd -d qt docker")[..2], ["/etc/group", "/etc/group-"]);
-        assert_eq!(named("systemctl enable quantum-x.service"), ["/etc/systemd/system"]);
+        assert_eq!(named("systemctl enable quantum-x.service").last().unwrap(), "/etc/systemd/system");
+        assert_eq!(named("chmod o+x /root && rm /root/x/y"), ["/root", "/root/x/y"]);
         assert_eq!(named("/usr/bin/python3 -m venv /opt/v"), ["/opt/v"]);
     }
 }

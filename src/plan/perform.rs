@@ -82,7 +82,11 @@ pub(super) fn keep(act: &Act, store: &Store, step: &Step) -> Result<Record, Fail
         Action::Packages(_) | Action::Accounts(_) => record.lasting = true,
         Action::Mend { paths, .. } => {
             for path in paths {
-                whole(path)?;
+                let before = match super::fix::never_whole(path) {
+                    true => store.take_shallow(act, path)?,
+                    false => store.take(act, path)?,
+                };
+                record.paths.push((path.clone(), before));
             }
         }
         Action::Unit { unit, .. } => record.units.push(unit_before(act, unit)),
