@@ -38,7 +38,7 @@ pub fn as_unit_runs(host: &Host) {
     assert!(host.sh("journalctl -t quantum-ai-engine --no-pager -o cat").contains("to stderr"));
     assert_eq!(
         host.sh(
-            "systemctl list-units --all --no-legend 'golden-*'; ls /run/golden-*.env 2>/dev/null || true"
+            "systemctl list-units --all --no-legend 'golden-ops-*'; ls /run/golden-*.env 2>/dev/null || true"
         ),
         ""
     );
@@ -55,7 +55,7 @@ pub fn as_unit_runs(host: &Host) {
     // A signal to golden reaches the unit.
     host.sh("pkill -TERM -f '[j]ob --as-unit probe'; sleep 0.5");
     host.machine
-        .wait_until("the end of the unit", "! systemctl list-units --no-legend 'golden-*' | grep -q .");
+        .wait_until("the end of the unit", "! systemctl list-units --no-legend 'golden-ops-*' | grep -q .");
 }
 
 pub fn as_unit_properties(host: &Host) {
@@ -74,7 +74,7 @@ pub fn as_unit_properties(host: &Host) {
         MemoryMax,CPUQuotaPerSecUSec,LimitNOFILE,LimitNOFILESoft,Nice,SystemCallFilter,RestrictNamespaces,CapabilityBoundingSet,\
         ProtectClock,OOMScoreAdjust,TasksMax,SyslogIdentifier,UMask,Slice";
     let show = |unit: &str| host.sh(&format!("systemctl show -p {names} {unit}"));
-    let unit = host.sh("systemctl list-units --no-legend --plain 'golden-*' | cut -d' ' -f1");
+    let unit = host.sh("systemctl list-units --no-legend --plain 'golden-ops-*' | cut -d' ' -f1");
     assert_eq!(show("quantum-ai-engine"), show(unit.trim()));
     let show = |name: &str| host.sh(&format!("systemctl show -P {name} {}", unit.trim()));
     for (name, value) in [
