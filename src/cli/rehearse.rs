@@ -8,15 +8,20 @@ use clap::Args;
 
 use super::{Failure, Global, find, output};
 use crate::contract::Contract;
-use crate::rehearse::{Act, Machine, NoMachine, Rehearsal, STORE, play};
+use crate::rehearse::{Act, Ground, Machine, NoMachine, Rehearsal, STORE, play, still};
+use crate::render::Artefact;
 use crate::system::act::{self, Call, Rights};
 
 /// What is rehearsed and where.
 #[derive(Args, Debug)]
 pub(super) struct RehearseArgs {
     /// The release of Debian: bookworm (systemd 252) or trixie (systemd 257).
-    #[arg(long, default_value = "bookworm")]
+    #[arg(long, default_value = "bookworm", conflicts_with = "copy_host")]
     suite: String,
+    /// On an overlay of this very host instead: nothing in there can change it, reach its network or start more than the
+    /// contract names. What the copy writes is kept in memory.
+    #[arg(long)]
+    copy_host: bool,
     /// A working copy whose committed state is cloned in the machine; otherwise the contract's own repository here.
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
@@ -45,23 +50,23 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
     }
     let found = find::contract(global)?;
     let mut contract = found.contract;
-    super::render::rendered(&contract)?;
+    let artefacts = super::render::rendered(&contract)?;
     if args.calm {
         contract.provision.rehearse.clear();
     }
     let text = (!contract.source.built_in).then_some(found.text.as_str());
     let began = Instant::now();
+    let ground = match args.copy_host {
+        true => "a copy of this host".to_owned(),
+        false => format!("Debian {}", args.suite),
+    };
     output::print(&format!(
-        "golden rehearse · contract {} {} · Debian {}\n\n",
-        contract.name.value, contract.version.value, args.suite
+        "golden rehearse · contract {} {} · {ground}\n\n",
+        contract.name.value, contract.version.value
     ))?;
-    let mut machine = laid(&contract, args, text).map_err(no_machine)?;
+    let (mut machine, title) = laid(&contract, &artefacts, args, text).map_err(no_machine)?;
     let mut heard = Heard { failed: None };
-    heard.hear(&Act {
-        title: "a machine with the distribution alone".into(),
-        took: began.elapsed(),
-        failed: None,
-    });
+    heard.hear(&Act { title, took: began.elapsed(), failed: None });
     if args.keep.is_some() {
         machine.keep();
     }
@@ -72,7 +77,9 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
     let rehearsal = Rehearsal { contract: &contract, twice: args.twice, wheelhouse, calm: args.calm };
     let played = play(&machine, &rehearsal, &mut |act| heard.hear(act));
     if let Some(name) = &args.keep {
-        output::complain(&format!("the machine goes on as {name}"));
+        let script = machine.script_path();
+        output::complain(&format!("the machine goes on: {script} shell {name}"));
+        output::complain(&format!("to end it: {script} down {name}"));
     }
     let (count, seconds) = (played.len() + 2, began.elapsed().as_secs());
     match heard.failed {
@@ -106,14 +113,32 @@ fn failed(what: String) -> impl FnOnce(std::io::Error) -> NoMachine {
     move |error| NoMachine(format!("{what}: {error}"))
 }
 
-/// A machine with the distribution, this program, a clone's source and wheels on it, and nothing else.
-fn laid(contract: &Contract, args: &RehearseArgs, text: Option<&str>) -> Result<Machine, NoMachine> {
+/// A machine that has not booted, with this program, a clone's source and wheels on it, and what it stands for.
+fn laid(
+    contract: &Contract,
+    artefacts: &[Artefact],
+    args: &RehearseArgs,
+    text: Option<&str>,
+) -> Result<(Machine, String), NoMachine> {
     let store = std::env::var("GOLDEN_MACHINES").unwrap_or_else(|_| STORE.to_owned());
-    let packages: Vec<String> = contract.provision.packages.iter().map(|name| name.value.clone()).collect();
     let name = args.keep.clone().unwrap_or_else(|| format!("rehearsal-{}", std::process::id()));
     let mut said = |line: &str| output::talk(&format!("        {line}\n"));
-    let (machine, root) = Machine::prepare(&store, &name, &args.suite, &packages, &mut said)?;
+    let ground = match args.copy_host {
+        true => Ground::Host,
+        false => Ground::Distribution {
+            suite: args.suite.clone(),
+            packages: contract.provision.packages.iter().map(|name| name.value.clone()).collect(),
+        },
+    };
+    let (machine, root) = Machine::lay(&store, &name, &ground, &mut said)?;
     let inside = act::Act::below(std::path::Path::new(&root));
+    let title = match ground {
+        Ground::Distribution { .. } => "a machine with the distribution alone".to_owned(),
+        Ground::Host => {
+            let stilled = still(&inside, contract, artefacts).map_err(failed("the copy".to_owned()))?;
+            format!("a copy of this host, in which {stilled} links start nothing")
+        }
+    };
     let own = |mode| Rights { uid: 0, gid: 0, mode };
     let program =
         std::env::current_exe().and_then(std::fs::read).map_err(failed("this program".to_owned()))?;
@@ -133,7 +158,7 @@ fn laid(contract: &Contract, args: &RehearseArgs, text: Option<&str>) -> Result<
         }
     }
     source(contract, args, &inside)?;
-    Ok(machine)
+    Ok((machine, title))
 }
 
 /// The committed state of the working copy, to be cloned in the machine under the contract's own remote.
@@ -168,7 +193,10 @@ fn source(contract: &Contract, args: &RehearseArgs, inside: &act::Act) -> Result
     if ended.code != Some(0) {
         return Err(NoMachine(format!("{} cannot be cloned: {}", from.display(), ended.said.trim_end())));
     }
-    let config = format!("[safe]\n\tdirectory = *\n[url \"{SOURCE}\"]\n\tinsteadOf = {}\n", remote.value);
+    // What a copied host says already stays.
+    let mut config = std::fs::read_to_string(inside.place("/etc/gitconfig")).unwrap_or_default();
+    config
+        .push_str(&format!("[safe]\n\tdirectory = *\n[url \"{SOURCE}\"]\n\tinsteadOf = {}\n", remote.value));
     inside.write("/etc/gitconfig", config.as_bytes(), Rights { uid: 0, gid: 0, mode: 0o644 })?;
     Ok(())
 }

@@ -46,8 +46,8 @@ impl<'a> SourceText<'a> {
     /// Indexes a text.
     pub fn new(path: Arc<str>, text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1)).collect();
+        let breaks = text.match_indices('\n').map(|(at, _)| at as u32 + 1);
+        let starts = std::iter::once(0).chain(breaks).collect();
         let mut counts = vec![0];
         let mut total = 0;
         for chunk in bytes.chunks(STRIDE) {
@@ -69,8 +69,11 @@ impl<'a> SourceText<'a> {
         let offset = (offset as usize).min(self.text.len());
         let line = self.starts.partition_point(|start| *start as usize <= offset).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0) as usize;
-        let column = self.characters(offset) - self.characters(start) + 1;
-        Location::column(self.path.clone(), line as u32, column)
+        let before = match self.text.as_bytes().get(start..offset) {
+            Some(near) if near.len() < STRIDE => begun(near),
+            _ => self.characters(offset) - self.characters(start),
+        };
+        Location::column(self.path.clone(), line as u32, before + 1)
     }
 
     /// How many characters of its first line a span covers, as far as anybody looks.

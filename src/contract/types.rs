@@ -1,7 +1,7 @@
 //! The contract as the rest of the program sees it: resolved, merged, every value with its line.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 
@@ -48,8 +48,8 @@ pub struct Contract {
     /// Every service in the order of the file.
     pub services: Vec<Service>,
     /// What a service of each kind owes before it says anything of its own, with `<service>` for its name and `<title>` for
-    /// its title. Templates and documents are made of it; nothing is judged by it.
-    pub patterns: BTreeMap<Kind, Service>,
+    /// its title. Templates and documents are made of it; nothing is judged by it, and most readers never look.
+    pub patterns: Patterns,
     /// Every job in the order of the file.
     pub jobs: Vec<Job>,
     /// Dated exceptions.
@@ -61,6 +61,12 @@ pub struct Contract {
     /// Rule id to severity, where the contract overrides a rule's own.
     pub severities: BTreeMap<String, Stated<Level>>,
 }
+
+/// A service of each kind, made when somebody looks at the first.
+pub type Patterns = Arc<LazyLock<BTreeMap<Kind, Service>, MakePatterns>>;
+
+/// What makes them.
+pub type MakePatterns = Box<dyn FnOnce() -> BTreeMap<Kind, Service> + Send>;
 
 impl Contract {
     /// How binding a rule is under this contract; `None` where it is switched off.

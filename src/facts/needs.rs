@@ -44,7 +44,7 @@ needs! {
     Start = 4, false, "what a start needs";
     /// Env files.
     EnvFiles = 5, false, "env files";
-    /// Venvs.
+    /// Venvs: their interpreter, its configuration and its library.
     Venvs = 6, false, "venv";
     /// What systemd says of units.
     Bus = 7, true, "systemd's answers";
@@ -71,6 +71,8 @@ needs! {
     Fragments = 17, false, "effective unit";
     /// What the python of a venv says when it is run. Nobody runs it unless it is asked for: see [`Needs::looked_at`].
     Probes = 18, true, "a run of the venv's python (`--probe`)";
+    /// The scripts in a venv's `bin`.
+    VenvScripts = 19, false, "scripts of the venv";
 }
 
 /// A set of families.

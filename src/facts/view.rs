@@ -8,7 +8,7 @@ use super::environment::{self, Layer};
 use super::repository::{Search, WorkTree};
 use super::{
     ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs,
-    ProgramFacts, RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts,
+    ProgramFacts, RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts, VenvScript,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
@@ -243,6 +243,12 @@ impl<'a> View<'a> {
     /// A venv by its path; `None` when it does not exist.
     pub fn venv(&self, path: &str) -> Result<Option<&'a VenvFacts>, Undecided> {
         self.facts(Need::Venvs)?.venvs.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    }
+
+    /// The scripts in the `bin` of a venv that is there; `None` where it has no such directory.
+    pub fn venv_scripts(&self, venv: &'a VenvFacts) -> Result<Option<&'a [VenvScript]>, Undecided> {
+        self.facts(Need::VenvScripts)?;
+        Ok(venv.scripts.known()?.map(Vec::as_slice))
     }
 
     /// What a service's python said when it was run as its user.

@@ -24,6 +24,20 @@ impl From<io::Error> for NoMachine {
     }
 }
 
+/// What a machine begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// A release of the distribution with these packages, and nothing else.
+    Distribution {
+        /// Its name.
+        suite: String,
+        /// The packages.
+        packages: Vec<String>,
+    },
+    /// This very host, below an overlay.
+    Host,
+}
+
 /// A machine, which ends when this value does.
 #[derive(Debug)]
 pub struct Machine {
@@ -36,12 +50,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Lays the files of a machine with these packages; they may be changed before it boots.
-    pub fn prepare(
+    /// Lays the files of a machine; they may be changed before it boots. With it, their directory.
+    pub fn lay(
         store: &str,
         name: &str,
-        suite: &str,
-        packages: &[String],
+        ground: &Ground,
         talk: &mut dyn FnMut(&str),
     ) -> Result<(Self, String), NoMachine> {
         let act = Act::live();
@@ -52,9 +65,17 @@ impl Machine {
         let mut machine = Self { act, script, store: store.to_owned(), name: name.to_owned(), kept: true };
         // Machines whose golden was killed.
         let _ = machine.call(&["gc"], talk);
-        let image = machine.call(&["image", &format!("with:{}", packages.join(",")), suite], talk)?;
-        let _ = machine.call(&["down", name], talk);
-        let root = machine.call(&["prepare", name, &image], talk)?;
+        let root = match ground {
+            Ground::Distribution { suite, packages } => {
+                let image = machine.call(&["image", &format!("with:{}", packages.join(",")), suite], talk)?;
+                let _ = machine.call(&["down", name], talk);
+                machine.call(&["prepare", name, &image], talk)?
+            }
+            Ground::Host => {
+                let _ = machine.call(&["down", name], talk);
+                machine.call(&["copy", name], talk)?
+            }
+        };
         machine.kept = false;
         Ok((machine, root))
     }
@@ -72,6 +93,11 @@ impl Machine {
     /// Lets it outlive this value.
     pub fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// The script that enters it and ends it.
+    pub fn script_path(&self) -> &str {
+        &self.script
     }
 
     /// Reboots it and waits until it is up.
@@ -103,9 +129,13 @@ impl Machine {
         self.act.run(&Call { words: words.collect(), identity: None, environment, limit: PATIENCE }, talk)
     }
 
-    /// The last line that the script prints.
+    /// The last line that the script prints. `talk` hears what it says to people.
     fn call(&self, words: &[&str], talk: &mut dyn FnMut(&str)) -> Result<String, NoMachine> {
-        let ended = self.script(words, talk)?;
+        let ended = self.script(words, &mut |line| {
+            if let Some(said) = line.strip_prefix("machine: ") {
+                talk(said);
+            }
+        })?;
         let last = ended.said.trim_end().lines().next_back().unwrap_or_default();
         match ended.code {
             Some(0) => Ok(last.to_owned()),

@@ -1,11 +1,13 @@
 //! The clean-slate test of section K: a throwaway machine with nothing but the distribution becomes compliant by the
 //! contract alone, twice, and stays so when things die. Every act is a question with a yes or a no.
 
+mod copy;
 mod machine;
 
 use std::time::{Duration, Instant};
 
-pub use machine::{Machine, NoMachine, STORE};
+pub use copy::still;
+pub use machine::{Ground, Machine, NoMachine, STORE};
 
 use crate::contract::Contract;
 

@@ -154,6 +154,12 @@ impl Call {
         contract
             .layout
             .retain(|name, place| Some(name) == repository.as_ref() || holds_written(&place.path.value));
+        // The wrapper is what runs here; the Makefile, models and the rest of the host are the audit's business.
+        if let Some(repository) = &mut contract.repository {
+            (repository.wrapper, repository.makefile) = (None, None);
+        }
+        contract.identity.must_not_write.clear();
+        contract.safety = None;
         contract.dependencies.retain(|name, _| {
             needs(name) || service.requires.iter().any(|required| *required.value == **name)
         });

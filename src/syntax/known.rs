@@ -101,9 +101,14 @@ struct Section {
 }
 
 impl Section {
+    fn read(&self) -> HashMap<&'static str, &'static str> {
+        let mut keys = HashMap::with_capacity(self.text.lines().count());
+        keys.extend(self.text.lines().filter_map(|line| line.split_once('=')));
+        keys
+    }
+
     fn place(&self, key: &str) -> Option<Place> {
-        let read = || self.text.lines().filter_map(|line| line.split_once('=')).collect();
-        let (key, kind) = self.keys.get_or_init(read).get_key_value(key)?;
+        let (key, kind) = self.keys.get_or_init(|| self.read()).get_key_value(key)?;
         Some((self.name, Name(key), kind))
     }
 }

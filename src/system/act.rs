@@ -5,6 +5,7 @@
 //! environment but for what is stated, and has a time to end in.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that changes a host")]
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
@@ -60,20 +61,62 @@ const MOST_OUTPUT: usize = 16 * 1024;
 /// Where programs of the distribution lie.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The kernel follows no more links on one way (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// Walks to a path below a root, and follows the links on the way as if that were the root of everything. The last
+/// part is not looked at.
+fn below(root: &Path, path: &str) -> PathBuf {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let mut at = root.to_owned();
+    let mut links = 0;
+    let mut rest = parts(Path::new(path));
+    while let Some(part) = rest.pop() {
+        match part.as_encoded_bytes() {
+            b"/" => root.clone_into(&mut at),
+            b"." => {}
+            b".." if at == root => {}
+            b".." => {
+                at.pop();
+            }
+            _ => {
+                let next = at.join(&part);
+                match fs::read_link(&next) {
+                    Ok(target) if !rest.is_empty() => {
+                        links += 1;
+                        if links > MOST_LINKS {
+                            // There is no such place, and whoever works on it hears so.
+                            return root.join("too-many-links").join(part);
+                        }
+                        rest.extend(parts(&target));
+                    }
+                    _ => at = next,
+                }
+            }
+        }
+    }
+    at
+}
+
 impl Act {
     /// The host this process runs on.
     pub fn live() -> Self {
         Self { root: PathBuf::from("/") }
     }
 
-    /// Everything below another root. Programs still run on this host.
+    /// Everything below another root, where links on the way to a path stay below it. Programs still run on this host.
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// The real place of an absolute path.
+    /// The real place of an absolute path; a link at its end is not followed.
     pub fn place(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+        match self.root.parent() {
+            Some(_) => below(&self.root, path),
+            None => self.root.join(path.trim_start_matches('/')),
+        }
     }
 
     /// Replaces a file, or makes it.
@@ -279,4 +322,34 @@ fn listen(mut reader: io::PipeReader, limit: u64, line: &mut dyn FnMut(&str)) ->
         }
     }
     (String::from_utf8_lossy(&said).into_owned(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_below_a_root_stay_below_it() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("root");
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::create_dir_all(root.join("srv/real")).unwrap();
+        fs::create_dir_all(home.path().join("outside")).unwrap();
+        symlink("/srv/real", root.join("etc/absolute")).unwrap();
+        symlink("../../../../srv/real", root.join("etc/above")).unwrap();
+        symlink(home.path().join("outside"), root.join("etc/away")).unwrap();
+        symlink("circle", root.join("etc/circle")).unwrap();
+        let act = Act::below(&root);
+        assert_eq!(act.place("/etc/absolute/x"), root.join("srv/real/x"));
+        assert_eq!(act.place("/etc/above/./x/"), root.join("srv/real/x"));
+        assert_eq!(act.place("/etc/../../../x"), root.join("x"));
+        assert_eq!(act.place("/etc/absolute"), root.join("etc/absolute"), "a link at the end");
+        let rights = Rights { uid: 0, gid: 0, mode: 0o644 };
+        for path in ["/etc/away/x", "/etc/circle/x"] {
+            assert!(act.write(path, b"x", rights).is_err(), "{path}");
+        }
+        assert_eq!(fs::read_dir(home.path().join("outside")).unwrap().count(), 0);
+    }
 }

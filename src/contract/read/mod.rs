@@ -83,7 +83,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         dependencies: Default::default(),
         provision: super::Provision::nothing(&at),
         services: Vec::new(),
-        patterns: Default::default(),
+        patterns: services::no_patterns(),
         jobs: Vec::new(),
         waivers: Vec::new(),
         safety: None,

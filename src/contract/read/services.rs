@@ -1,7 +1,7 @@
 //! The services: layers of demands laid over each other, names resolved, placeholders filled.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::demands::{Rule, UnitLayer, overlay, service_text, settings_of, unit_layer};
 use super::places::{account, mode};
@@ -10,8 +10,8 @@ use super::{Cx, Fields, name};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Node, Value};
 use crate::contract::{
-    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Kind, Service, ServiceProvision, SettingDemand,
-    VariableDemand, schema, words,
+    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Identity, Kind, Patterns, Service,
+    ServiceProvision, SettingDemand, VariableDemand, schema, words,
 };
 use crate::model::{Location, Severity, Stated};
 
@@ -60,7 +60,7 @@ pub(super) fn services<'a>(
     cx: &mut Cx<'a>,
     root: &Fields<'_, 'a>,
     contract: &Contract,
-) -> (Vec<Service>, BTreeMap<Kind, Service>) {
+) -> (Vec<Service>, Patterns) {
     let kinds = kind_layers(cx, root);
     let entries = root.get("services").map(|entry| cx.named(entry)).unwrap_or_default();
     let mut drafts = Vec::with_capacity(entries.len());
@@ -72,11 +72,21 @@ pub(super) fn services<'a>(
     }
     let units: HashMap<&str, &str> =
         drafts.iter().map(|draft| (draft.name.as_ref(), draft.unit.value.as_str())).collect();
-    let around = Around { contract, kinds: &kinds, units: &units, nothing: Arc::default() };
+    let nothing: Arc<ServiceProvision> = Arc::default();
+    let around = Around { contract, kinds: &kinds, units: &units, nothing: nothing.clone() };
     let services = drafts.iter().map(|draft| around.service(cx, draft)).collect();
+    let identity = contract.identity.clone();
     let at = cx.at(root.at);
-    let patterns = kinds.iter().map(|(kind, layer)| (*kind, around.pattern(*kind, layer, &at)));
-    (services, patterns.collect())
+    let make = move || {
+        let of = |(kind, layer)| (kind, pattern(kind, layer, &identity, &nothing, &at));
+        kinds.into_iter().map(of).collect()
+    };
+    (services, Arc::new(LazyLock::new(Box::new(make))))
+}
+
+/// Of a contract that says nothing.
+pub(super) fn no_patterns() -> Patterns {
+    Arc::new(LazyLock::new(Box::new(BTreeMap::new)))
 }
 
 /// The layers of the contract and of each kind, merged.
@@ -161,42 +171,47 @@ const UNIT_NAME: &str = "{service}.service";
 const NAME: &str = "<service>";
 const TITLE: &str = "<title>";
 
-impl Around<'_> {
-    /// What a service of a kind owes before it says anything of its own.
-    fn pattern(&self, kind: Kind, layer: &KindLayer, at: &Location) -> Service {
-        let KindLayer { unit: layer, variables } = layer;
-        let identity = &self.contract.identity;
-        let named = layer.name.as_ref().map_or(UNIT_NAME, |name| name.value.as_str());
-        let words = ServiceWords { service: NAME, unit: "{unit}", title: TITLE };
-        let unit = fill(named, &words).into_owned();
-        let words = ServiceWords { unit: &unit, ..words };
-        let settings = settings_of(&layer.settings, &words);
-        let stem = unit.strip_suffix(".service").unwrap_or(&unit);
-        let timer = (kind == Kind::TimerJob).then(|| Stated::new(format!("{stem}.timer"), at.clone()));
-        Service {
-            name: NAME.into(),
-            title: Some(TITLE.to_owned()),
-            kind: Stated::new(kind, at.clone()),
-            unit: Stated::new(unit.clone(), at.clone()),
-            timer,
-            user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
-            group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
-            venv: None,
-            command: None,
-            provision: self.nothing.clone(),
-            working_directory: working_directory(&settings),
-            writes: Vec::new(),
-            variables: variables_of(variables, &words),
-            after_units: Vec::new(),
-            binds_to: Vec::new(),
-            settings,
-            env_files: env_files_of(layer.env_files.as_deref().unwrap_or_default(), &words),
-            requires: Vec::new(),
-            after: Vec::new(),
-            at: at.clone(),
-        }
+/// What a service of a kind owes before it says anything of its own.
+fn pattern(
+    kind: Kind,
+    layer: KindLayer,
+    identity: &Identity,
+    nothing: &Arc<ServiceProvision>,
+    at: &Location,
+) -> Service {
+    let KindLayer { unit: layer, variables } = layer;
+    let named = layer.name.as_ref().map_or(UNIT_NAME, |name| name.value.as_str());
+    let words = ServiceWords { service: NAME, unit: "{unit}", title: TITLE };
+    let unit = fill(named, &words).into_owned();
+    let words = ServiceWords { unit: &unit, ..words };
+    let settings = settings_of(&layer.settings, &words);
+    let stem = unit.strip_suffix(".service").unwrap_or(&unit);
+    let timer = (kind == Kind::TimerJob).then(|| Stated::new(format!("{stem}.timer"), at.clone()));
+    Service {
+        name: NAME.into(),
+        title: Some(TITLE.to_owned()),
+        kind: Stated::new(kind, at.clone()),
+        unit: Stated::new(unit.clone(), at.clone()),
+        timer,
+        user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
+        group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
+        venv: None,
+        command: None,
+        provision: nothing.clone(),
+        working_directory: working_directory(&settings),
+        writes: Vec::new(),
+        variables: variables_of(&variables, &words),
+        after_units: Vec::new(),
+        binds_to: Vec::new(),
+        settings,
+        env_files: env_files_of(layer.env_files.as_deref().unwrap_or_default(), &words),
+        requires: Vec::new(),
+        after: Vec::new(),
+        at: at.clone(),
     }
+}
 
+impl Around<'_> {
     fn service<'a>(&self, cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Service {
         let fields = &draft.fields;
         let words = draft.words();

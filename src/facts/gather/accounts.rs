@@ -9,24 +9,25 @@ use crate::syntax::sudoers::{self, Include, Sudoers};
 use crate::system::{READ_LIMIT, System, Walker};
 
 /// `/etc/passwd` and `/etc/group`.
-pub(super) fn accounts(system: &dyn System) -> Observed<Accounts> {
-    let passwd = read(system, "/etc/passwd");
-    let group = read(system, "/etc/group");
+pub(super) fn accounts<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+) -> Observed<Accounts> {
+    let read = |path| {
+        let lookup = walker.lookup(path);
+        match (&lookup.end, lookup.real()) {
+            (End::Found, Some(real)) => system.read(real, READ_LIMIT),
+            (End::Unreadable(_, why), _) => Observed::Unreadable(why.clone()),
+            _ => Observed::Absent,
+        }
+    };
+    let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
     match (passwd, group) {
         (Observed::Found(passwd), Observed::Found(group)) => {
             Observed::Found(accounts::parse(&passwd, &group))
         }
         (Observed::Unreadable(why), _) => Observed::Unreadable(format!("/etc/passwd: {why}")),
         (_, Observed::Unreadable(why)) => Observed::Unreadable(format!("/etc/group: {why}")),
-        _ => Observed::Absent,
-    }
-}
-
-fn read(system: &dyn System, path: &str) -> Observed<Vec<u8>> {
-    let lookup = Walker::new(system).lookup(path);
-    match (&lookup.end, lookup.real()) {
-        (End::Found, Some(real)) => system.read(real, READ_LIMIT),
-        (End::Unreadable(_, why), _) => Observed::Unreadable(why.clone()),
         _ => Observed::Absent,
     }
 }

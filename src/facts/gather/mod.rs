@@ -62,7 +62,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         contract_files: None,
         approval: None,
     };
-    let accounts = accounts::accounts(system);
+    let accounts = accounts::accounts(system, &walker);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
     let worker = Worker { ground: &ground, walker };
@@ -144,13 +144,6 @@ struct Ground<'a> {
     accounts: &'a Observed<crate::syntax::accounts::Accounts>,
 }
 
-impl Ground<'_> {
-    /// The unit directories, listed by whoever needs them first.
-    fn index(&self) -> &units::Index {
-        self.index.get_or_init(|| units::Index::read(self.system, &Walker::new(self.system), self.needs))
-    }
-}
-
 /// One worker: the common ground and a walker of its own.
 struct Worker<'a> {
     ground: &'a Ground<'a>,
@@ -164,6 +157,12 @@ impl<'a> Worker<'a> {
 
     fn needs(&self, need: Need) -> bool {
         self.ground.needs.has(need)
+    }
+
+    /// The unit directories, listed by whoever needs them first.
+    fn index(&self) -> &'a units::Index {
+        let Ground { system, needs, index, .. } = self.ground;
+        index.get_or_init(|| units::Index::read(*system, &self.walker, *needs))
     }
 
     /// The bytes of a file, links followed inside the root.

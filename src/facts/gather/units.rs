@@ -5,7 +5,7 @@
 //! listing, not ten thousand searches.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Pad, Worker};
 use crate::facts::{Need, Needs, UnitFacts};
@@ -84,7 +84,8 @@ pub(super) struct Index {
     enabled_by: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Directories that could not be listed.
     unread: Vec<String>,
-    names: Option<HostNames>,
+    /// Read for the first unit that has a specifier.
+    names: OnceLock<HostNames>,
 }
 
 impl Index {
@@ -102,12 +103,11 @@ impl Index {
             pulls: HashMap::new(),
             enabled_by: HashMap::new(),
             unread: Vec::new(),
-            names: None,
+            names: OnceLock::new(),
         };
         if !needs.has(Need::Fragments) {
             return index;
         }
-        index.names = Some(host_names(system, walker));
         let mut seen = BTreeSet::new();
         for directory in UNIT_DIRECTORIES {
             let lookup = walker.lookup(directory);
@@ -303,7 +303,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
     if !worker.needs(Need::Fragments) || pad.units.contains_key(name) {
         return;
     }
-    let index = worker.ground.index();
+    let index = worker.index();
     let effective = match index.unread.first() {
         Some(why) => Observed::Unreadable(format!("a unit directory could not be listed: {why}")),
         None => effective(worker, name).map(Arc::new),
@@ -329,7 +329,7 @@ pub(super) fn gather(worker: &Worker<'_>, name: &str, pad: &mut Pad) {
 
 /// The paths of all drop-in directories of a unit with these names.
 fn drop_in_directories(worker: &Worker<'_>, names: &[String]) -> Vec<Arc<str>> {
-    let index = worker.ground.index();
+    let index = worker.index();
     let names: Vec<UnitName> = names.iter().filter_map(|name| UnitName::parse(name).ok()).collect();
     let mut found = Vec::new();
     for name in search::drop_in_directories(&names).into_iter().flatten() {
@@ -358,7 +358,7 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let Ok(unit_name) = UnitName::parse(name) else {
         return Observed::Unreadable(format!("{name:?} is no unit name"));
     };
-    let index = worker.ground.index();
+    let index = worker.index();
     let Some((own, path)) = index.resolve(&unit_name) else {
         return Observed::Found(EffectiveUnit::not_found(&unit_name));
     };
@@ -377,7 +377,10 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     };
     let path = fragment.path.clone();
     let version = worker.ground.version;
-    let specifiers = Specifiers::new(&own, Some(&path), index.names.as_ref(), version);
+    let has_specifiers = std::iter::once(&fragment).chain(&drop_ins).any(UnitFile::has_specifiers);
+    let host =
+        has_specifiers.then(|| index.names.get_or_init(|| host_names(worker.ground.system, &worker.walker)));
+    let specifiers = Specifiers::new(&own, Some(&path), host, version);
     let mut unit = EffectiveUnit::merge(&own, fragment, drop_ins, &specifiers, version);
     for pull in names.iter().filter_map(|name| index.pulls.get(name.as_str())).flatten() {
         unit.add_link(pull.key, &pull.unit, pull.link.clone());
@@ -457,7 +460,7 @@ fn drop_ins(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<UnitFile>, St
 }
 
 fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>, String> {
-    let index = worker.ground.index();
+    let index = worker.index();
     let mut listed = Vec::new();
     for (group, directories) in search::drop_in_directories(names).into_iter().enumerate() {
         for directory_name in directories {
@@ -481,7 +484,7 @@ fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>,
 
 /// The real path of a drop-in directory, if it is one.
 fn drop_in_directory(worker: &Worker<'_>, rank: usize, name: &str) -> Result<Option<String>, String> {
-    let index = worker.ground.index();
+    let index = worker.index();
     let path = format!("{}/{name}", index.directories[rank].1);
     let lookup = worker.walker.lookup(&path);
     let Some(step) = lookup.node().map_err(|undecided| undecided.why)? else { return Ok(None) };

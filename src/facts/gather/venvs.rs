@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Pad, Worker};
 use crate::contract::Service;
 use crate::facts::unit::OF_THIS_MACHINE;
-use crate::facts::{ProgramFacts, VenvFacts, VenvScript};
+use crate::facts::{Need, ProgramFacts, VenvFacts, VenvScript};
 use crate::model::{NodeKind, Observed};
 use crate::syntax::elf::{self, ElfFault};
 use crate::syntax::pyvenv_cfg::{self, PyvenvCfg};
@@ -31,7 +31,11 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     let facts = found.map(|()| {
         let config = config(worker, venv, pad);
         let libraries = libraries(worker, venv, &config, pad);
-        VenvFacts { config, scripts: scripts(worker, venv, pad), libraries }
+        let scripts = match worker.needs(Need::VenvScripts) {
+            true => scripts(worker, venv, pad),
+            false => Observed::Unreadable("nobody has looked at its scripts".to_owned()),
+        };
+        VenvFacts { config, scripts, libraries }
     });
     pad.venvs.insert(venv.into(), facts);
 }

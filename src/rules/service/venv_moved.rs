@@ -43,7 +43,7 @@ rule! {
     id: "venv-moved",
     section: B,
     severity: Must,
-    needs: [Venvs],
+    needs: [Venvs, VenvScripts],
     why: "its programs fail, or run in another venv without a word",
     check: Service(check),
 }
@@ -52,7 +52,7 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(venv) = &view.service.venv else { return Ok(crate::rules::files::no_venv()) };
     let path = venv.value.as_str();
     let Some(facts) = view.venv(path)? else { return Ok(crate::rules::files::does_not_exist()) };
-    let Some(scripts) = facts.scripts.known()? else {
+    let Some(scripts) = view.venv_scripts(facts)? else {
         return Ok(Outcome::not_applicable("it has no bin directory"));
     };
     let astray: Vec<&VenvScript> = scripts.iter().filter(|script| leads_out(script, path)).collect();
