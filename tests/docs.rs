@@ -14,12 +14,14 @@ use golden::model::{Section, Severity};
 use golden::rules::RULES;
 
 /// The documents that are written by hand.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/contract-file.md",
+    "docs/rehearsal.md",
+    "docs/wrapper.md",
     "examples/quantum_trader/README.md",
 ];
 

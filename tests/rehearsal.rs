@@ -163,7 +163,7 @@ fn no_artefact_is_superfluous(kept: &Kept) {
 fn commit(kept: &Kept, name: &str, change: &str) {
     kept.expect(
         &format!(
-            "rm -rf /root/work; git clone --quiet /mnt/source/repository.git /root/work; cd /root/work; {change}; \
+            "rm -rf /root/work; git clone --quiet /var/cache/golden-rehearsal/repository.git /root/work; cd /root/work; {change}; \
              git -c user.name=x -c user.email=x@y commit --quiet --all --message '{name}'; \
              git push --quiet origin HEAD:refs/heads/{name} 2>&1"
         ),
@@ -172,7 +172,7 @@ fn commit(kept: &Kept, name: &str, change: &str) {
 }
 
 const HEAD: &str = "runuser -u qt -- git -C /home/qt/quantum_trader rev-parse HEAD";
-const DEPLOY: &str = "golden deploy --wheelhouse /mnt/wheelhouse";
+const DEPLOY: &str = "golden deploy --wheelhouse /var/cache/golden-rehearsal/wheelhouse";
 
 fn compliant_at(kept: &Kept, head: &str) {
     assert_eq!(kept.expect(HEAD, 0), head);

@@ -40,8 +40,8 @@ pub(super) struct RehearseArgs {
 }
 
 /// Where things lie in the machine.
-const SOURCE: &str = "/mnt/source/repository.git";
-const WHEELS: &str = "/mnt/wheelhouse";
+const SOURCE: &str = "/var/cache/golden-rehearsal/repository.git";
+const WHEELS: &str = "/var/cache/golden-rehearsal/wheelhouse";
 
 /// Carries the verb out.
 pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Failure> {
@@ -143,18 +143,20 @@ fn laid(
     let program =
         std::env::current_exe().and_then(std::fs::read).map_err(failed("this program".to_owned()))?;
     let golden = contract.provision.golden.value.as_str();
-    inside.make_way(golden)?;
-    inside.write(golden, &program, own(0o755)).map_err(failed(golden.to_owned()))?;
+    let put = |path: &str, bytes: &[u8], mode| {
+        let written = inside.make_way(path).and_then(|()| inside.write(path, bytes, own(mode)));
+        written.map_err(failed(path.to_owned()))
+    };
+    put(golden, &program, 0o755)?;
     if let Some(text) = text {
-        inside.make_way("/etc/golden/golden.toml")?;
-        inside.write("/etc/golden/golden.toml", text.as_bytes(), own(0o644))?;
+        put("/etc/golden/golden.toml", text.as_bytes(), 0o644)?;
     }
     if let Some(wheelhouse) = &args.wheelhouse {
         for entry in std::fs::read_dir(wheelhouse).map_err(failed(wheelhouse.display().to_string()))? {
             let entry = entry?;
             let path = format!("{WHEELS}/{}", entry.file_name().to_string_lossy());
-            inside.make_way(&path)?;
-            inside.write(&path, &std::fs::read(entry.path())?, own(0o644))?;
+            let wheel = std::fs::read(entry.path()).map_err(failed(entry.path().display().to_string()))?;
+            put(&path, &wheel, 0o644)?;
         }
     }
     source(contract, args, &inside)?;

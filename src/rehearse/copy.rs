@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::contract::Contract;
-use crate::model::{Entry, NodeKind, Observed};
+use crate::model::{Entry, Observed};
 use crate::render::Artefact;
 use crate::syntax::search::UNIT_DIRECTORIES;
 use crate::system::act::{Act, Rights};
@@ -22,16 +22,8 @@ const GENERATORS: [&str; 3] = [
     "/usr/lib/systemd/system-generators",
 ];
 
-/// Files that would make the copy mount, or unlock, what is this host's.
-const TABLES: [&str; 2] = ["/etc/fstab", "/etc/crypttab"];
-
-/// Generators of systemd's own that start what nobody has asked for: scripts of init, consoles, disks by their type.
-const UNWANTED: [&str; 4] = [
-    "systemd-sysv-generator",
-    "systemd-rc-local-generator",
-    "systemd-getty-generator",
-    "systemd-gpt-auto-generator",
-];
+/// What systemd-remount-fs.service reads.
+const MOUNTS: &str = "/etc/fstab";
 
 const ROOTS: Rights = Rights { uid: 0, gid: 0, mode: 0o644 };
 
@@ -52,9 +44,7 @@ pub fn still(act: &Act, contract: &Contract, artefacts: &[Artefact]) -> io::Resu
         stilled += copy.unlink(directory)?;
     }
     copy.mask_generators()?;
-    for table in TABLES.iter().filter(|table| copy.entry(table).is_some()) {
-        act.write(table, b"", ROOTS)?;
-    }
+    act.write(MOUNTS, b"", ROOTS)?;
     // Another machine than the host: its journal, its identity on the bus.
     act.write("/etc/machine-id", b"", Rights { mode: 0o444, ..ROOTS })?;
     act.make_way("/etc/systemd/system/default.target")?;
@@ -72,12 +62,6 @@ fn own_units<'a>(contract: &'a Contract, artefacts: &'a [Artefact]) -> BTreeSet<
 }
 
 impl Copy<'_> {
-    fn entry(&self, path: &str) -> Option<NodeKind> {
-        let walker = Walker::new(self.look);
-        let lookup = walker.lookup_no_follow(path);
-        lookup.node().ok().flatten().map(|step| step.meta.kind)
-    }
-
     /// What lies in a directory of the copy. One that cannot be read is an error: what starts there is not known.
     fn entries(&self, path: &str) -> io::Result<Vec<Entry>> {
         let walker = Walker::new(self.look);
@@ -113,15 +97,14 @@ impl Copy<'_> {
         Ok(taken)
     }
 
-    /// `/dev/null` in the directory that counts first hides a generator of the same name.
+    /// Start scripts, tables of mounts, disks by their type, consoles, a way in by ssh: whatever a generator makes a unit of
+    /// is none of the contract's. `/dev/null` in the directory that counts first hides a generator of the same name.
     fn mask_generators(&self) -> io::Result<()> {
         for directory in GENERATORS {
             for Entry { name, .. } in self.entries(directory)? {
-                if !name.starts_with("systemd-") || UNWANTED.contains(&name.as_str()) {
-                    let mask = format!("{}/{name}", GENERATORS[0]);
-                    self.act.make_way(&mask)?;
-                    self.act.link(&mask, "/dev/null", 0, 0)?;
-                }
+                let mask = format!("{}/{name}", GENERATORS[0]);
+                self.act.make_way(&mask)?;
+                self.act.link(&mask, "/dev/null", 0, 0)?;
             }
         }
         Ok(())

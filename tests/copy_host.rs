@@ -1,0 +1,197 @@
+//! `golden rehearse --copy-host` on a host with ninety daemons of its own and the example on it: the rehearsal passes, starts
+//! nothing but what the contract names, and the host is as it was.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test fails by panicking, and looks at the world itself"
+)]
+
+#[path = "support/machine.rs"]
+mod machine;
+
+use std::path::Path;
+use std::process::Command;
+
+use machine::{Bind, Image, Machine, Suite};
+
+const WHEELS: &str = "/mnt/wheelhouse";
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn success(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A host as somebody runs it: the example by `golden apply`, its data on a file system of their own, the contract behind a
+/// link, start scripts of other times, a drop-in that makes the boot do more, a table of mounts.
+fn host() -> Machine {
+    let wheels = here().join("target/wheelhouse");
+    if !wheels.is_dir() || std::fs::read_dir(&wheels).unwrap().count() < 2 {
+        success(Command::new(here().join("examples/quantum_trader/requirements/wheelhouse.sh")).arg(&wheels));
+    }
+    let copy = tempfile::tempdir().unwrap();
+    success(Command::new(here().join("tools/example/source")).arg(copy.path()));
+    let contract = Command::new(env!("CARGO_BIN_EXE_golden"))
+        .args(["contract", "show", "--text"])
+        .output()
+        .unwrap()
+        .stdout;
+    std::fs::write(copy.path().join("golden.toml"), &contract).unwrap();
+    let render = "golden=$1; \"$golden\" --contract golden.toml render --out . >/dev/null; git add --all; \
+         git -c user.name=x -c user.email=x@y commit --quiet --message 'a contract of our own'";
+    success(
+        Command::new("/bin/sh")
+            .args(["-ec", render, "sh", env!("CARGO_BIN_EXE_golden")])
+            .current_dir(copy.path()),
+    );
+    // GOLDEN_SUITE=trixie is for whoever changes how the copy is made.
+    let suite = match std::env::var("GOLDEN_SUITE").as_deref() {
+        Ok("trixie") => Suite::Trixie,
+        _ => Suite::Bookworm,
+    };
+    let mut host = Machine::prepare(&machine::image(Image::Zoo, suite));
+    let program = std::fs::read(env!("CARGO_BIN_EXE_golden")).unwrap();
+    host.write("/usr/local/bin/golden", program, 0o755, "root:root");
+    let source = host.root().join("srv/source.git");
+    success(Command::new("git").args(["clone", "--quiet", "--bare"]).arg(copy.path()).arg(source));
+    host.write(
+        "/etc/gitconfig",
+        "[safe]\n\tdirectory = *\n[url \"/srv/source.git\"]\n\tinsteadOf = https://github.com/binyaminsemerci-ops/quantum_trader.git\n",
+        0o644,
+        "root:root",
+    );
+    host.up(&[Bind::read_only(wheels, WHEELS)]);
+    host.sh_ok("mkdir /elsewhere; mount --bind /elsewhere /opt; mount -o remount,bind,nosuid /opt; mkdir -m 0755 /srv/golden; ln -s /srv/golden /etc/golden");
+    host.write("/srv/golden/golden.toml", contract, 0o644, "root:root");
+    host.sh_ok(&format!("golden --quiet apply --wheelhouse {WHEELS} >/dev/null 2>&1; golden audit --quiet || {{ golden audit >&2; exit 1; }}"));
+    let oneshot = |path: &str, section: &str| {
+        let unit = "[Service]\nType=oneshot\nExecStart=/bin/touch /srv/started-%n\n";
+        host.write(path, format!("{unit}{section}"), 0o644, "root:root");
+    };
+    oneshot("/etc/systemd/system/backup.service", "[Install]\nWantedBy=sysinit.target\n");
+    oneshot("/etc/systemd/system/added.service", "");
+    host.write(
+        "/etc/systemd/system/multi-user.target.d/more.conf",
+        "[Unit]\nWants=added.service\n",
+        0o644,
+        "root:root",
+    );
+    host.write("/etc/rc.local", "#!/bin/sh\ntouch /srv/started-rc.local\n", 0o755, "root:root");
+    host.write("/etc/fstab", "/srv/golden /media none bind 0 0\n", 0o644, "root:root");
+    host.sh_ok("systemctl --quiet enable backup.service; systemctl daemon-reload");
+    host
+}
+
+/// Everything that somebody would call theirs: contents, owners, modes and links of files, and who runs since when.
+fn state(host: &Machine) -> String {
+    host.sh_ok(
+        "cd /; find etc home/qt/quantum_trader opt/quantum/venvs opt/quantum/ai_engine srv usr/local var/lib/golden \
+             -printf '%p %u:%g %m %l %y\\n' | sort
+         find etc home/qt/quantum_trader opt/quantum/venvs srv usr/local var/lib/golden -type f -print0 | sort -z | xargs -0 sha256sum
+         systemctl show --property Id,MainPID,ActiveState,NRestarts,ExecMainStartTimestamp 'quantum-*' redis-server ssh cron nginx
+         grep -v golden- /proc/self/mountinfo | sort",
+    )
+}
+
+/// The rehearsal as a service, so that the copy lives in a control group of the host's own.
+fn rehearse(host: &Machine, words: &str) -> (i32, String) {
+    let script = format!(
+        "systemd-run --quiet --wait --pipe --property=KillMode=process golden rehearse --copy-host --calm {words} 2>&1"
+    );
+    let output = host.sh(&script);
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_copy_of_a_host_is_rehearsed_and_the_host_is_as_it_was() {
+    if let Err(why) = machine::machines_available() {
+        println!("skipped: {why}");
+        return;
+    }
+    let host = host();
+    let before = state(&host);
+    twice(&host);
+    inside(&host);
+    a_contract_that_does_not_hold(&host);
+    assert_eq!(before, state(&host), "the host has changed");
+    assert_eq!(host.sh_ok("ls -A /var/cache/golden/machines/run"), "", "something is left");
+    host.sh_ok("golden audit --quiet");
+}
+
+/// From what is there and from a clean slate, without a network.
+fn twice(host: &Machine) {
+    let (code, said) = rehearse(host, &format!("--twice --wheelhouse {WHEELS}"));
+    println!("{said}");
+    assert_eq!(code, 0, "{said}");
+    for act in [
+        "a copy of this host",
+        "the audit passes",
+        "everything that was made is deleted",
+        "the audit passes after that",
+    ] {
+        assert!(said.lines().any(|line| line.contains(act) && line.contains('✓')), "{act}: {said}");
+    }
+}
+
+/// What runs in there, and what it could reach.
+fn inside(host: &Machine) {
+    let (code, said) = rehearse(host, "--keep copy");
+    assert_eq!(code, 0, "{said}");
+    let enter = |script: &str| {
+        host.sh_ok(&format!("/var/cache/golden/machines/machine exec copy /bin/sh -ec '{script}'"))
+    };
+    let started = enter(
+        "systemctl list-units --plain --no-legend --no-pager --type=service,timer,socket,path | cut -d\" \" -f1",
+    );
+    println!("{started}");
+    let expected = |unit: &&str| {
+        [
+            "systemd-",
+            "quantum-",
+            "dbus.",
+            "redis-server.service",
+            "golden-audit-quantum.",
+            "user@0",
+            "user-runtime-dir@0",
+            "kmod-static-nodes",
+        ]
+        .iter()
+        .any(|own| unit.starts_with(own))
+    };
+    let others: Vec<&str> = started.lines().filter(|unit| !expected(unit)).collect();
+    assert_eq!(others, Vec::<&str>::new());
+    assert!(started.contains("quantum-backend.service") && started.contains("golden-audit-quantum.timer"));
+    assert_eq!(enter("ls /srv | grep started || true"), "", "something else has run");
+    assert_eq!(enter("ls /sys/class/net"), "lo\n");
+    assert_eq!(enter("mknod /srv/disk b 254 0 2>&1 || true"), "mknod: /srv/disk: Operation not permitted\n");
+    host.sh_ok(
+        "/var/cache/golden/machines/machine exec copy --user qt test -r /opt/quantum/data/quantum_trader.db",
+    );
+    // Each file system has an overlay of its own, as it was mounted.
+    assert!(enter("findmnt --noheadings --output OPTIONS /opt").contains("nosuid,nodev"));
+    enter("echo changed >/srv/golden/golden.toml; touch /opt/quantum/new; rm -r /etc/quantum");
+    host.sh_ok(
+        "test ! -e /opt/quantum/new; test -d /etc/quantum; /var/cache/golden/machines/machine down copy",
+    );
+}
+
+/// A contract is tried on the copy before anything of the host is touched.
+fn a_contract_that_does_not_hold(host: &Machine) {
+    let contract = "schema = 1\nextends = \"quantum\"\n\n[layout.missing]\npath = \"/opt/quantum/data/quantum_trader.db/x\"\nowner = \"qt\"\n";
+    host.write("/root/changed.toml", contract, 0o644, "root:root");
+    let script = "systemd-run --quiet --wait --pipe golden --contract /root/changed.toml rehearse --copy-host --calm 2>&1";
+    let output = host.sh(script);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("✗ the contract is applied") && said.contains("/opt/quantum/data/quantum_trader.db"),
+        "{said}"
+    );
+    host.sh_ok("rm /root/changed.toml");
+}
