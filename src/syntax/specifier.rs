@@ -27,6 +27,18 @@ pub struct HostNames {
     pub pretty_host_name: Option<String>,
 }
 
+/// Whoever knows the names of the host. Most units never ask.
+pub trait Host {
+    /// The names.
+    fn names(&self) -> &HostNames;
+}
+
+impl Host for HostNames {
+    fn names(&self) -> &HostNames {
+        self
+    }
+}
+
 /// systemd's name for an architecture as Rust calls it (`x86_64` → `x86-64`, `aarch64` → `arm64`).
 pub fn architecture(rust: &str) -> Option<&'static str> {
     const NAMES: &[(&str, &str)] = &[
@@ -57,11 +69,11 @@ pub enum SpecifierError {
 }
 
 /// What specifiers stand for in one unit.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Specifiers<'a> {
     name: &'a UnitName,
     fragment: Option<Arc<str>>,
-    host: Option<&'a HostNames>,
+    host: Option<&'a dyn Host>,
     version: SystemdVersion,
 }
 
@@ -70,7 +82,7 @@ impl<'a> Specifiers<'a> {
     pub fn new(
         name: &'a UnitName,
         fragment: Option<&Arc<str>>,
-        host: Option<&'a HostNames>,
+        host: Option<&'a dyn Host>,
         version: SystemdVersion,
     ) -> Self {
         Self { name, fragment: fragment.cloned(), host, version }
@@ -147,7 +159,7 @@ impl<'a> Specifiers<'a> {
     }
 
     fn of_host(&self, letter: char) -> Result<Cow<'_, str>, SpecifierError> {
-        let host = self.host;
+        let host = self.host.map(Host::names);
         let release = |key: &str| {
             let text = host?.os_release.as_deref()?;
             let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;

@@ -22,13 +22,6 @@ pub struct UnitFile {
     pub empty: bool,
 }
 
-impl UnitFile {
-    /// Whether any value may have a specifier in it.
-    pub fn has_specifiers(&self) -> bool {
-        self.entries.iter().any(|entry| entry.value.contains('%'))
-    }
-}
-
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pad, Worker};
+use super::{Pad, Part, Worker};
 use crate::contract::{Dependency, DependencyKind, Service};
 use crate::facts::{DependencyFacts, Need, environment};
 use crate::model::Observed;
@@ -87,43 +87,63 @@ fn is_thorough(worker: &Worker<'_>) -> bool {
     worker.needs(Need::ServerFiles) || worker.needs(Need::Bus)
 }
 
-/// Asks the servers that the environments of services name, where they are not the contract's own address.
-pub(super) fn named(worker: &Worker<'_>, pad: &Pad) -> BTreeMap<Arc<str>, Observed<RedisAnswer>> {
-    let mut asked = BTreeMap::new();
-    let Some(ask) = worker.ground.system.ask().filter(|_| worker.needs(Need::Servers)) else { return asked };
-    let contract = worker.ground.contract;
-    for dependency in contract.dependencies.values() {
+/// A server that the environment of a service names, with the key of a file that holds its password.
+pub(super) struct Named<'c> {
+    address: String,
+    password: Option<(&'c str, &'c str)>,
+}
+
+/// The servers that the environments of services name, where they are not the contract's own address.
+pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c>> {
+    let mut all: Vec<Named<'c>> = Vec::new();
+    if !worker.needs(Need::Servers) {
+        return all;
+    }
+    for dependency in worker.ground.contract.dependencies.values() {
         let DependencyKind::Redis { address, password, named_by: Some((host, port)), .. } = &dependency.kind
         else {
             continue;
         };
         let requires =
-            |service: &&Service| service.requires.iter().any(|name| *name.value == *dependency.name);
-        for service in contract.services.iter().filter(requires) {
+            |service: &Service| service.requires.iter().any(|name| *name.value == *dependency.name);
+        let services = parts.iter().flat_map(|part| part.services.iter().map(|service| (service, &part.pad)));
+        for (service, pad) in services.filter(|(service, _)| requires(service)) {
             let unit = pad.units.get(service.unit.value.as_str()).map(|unit| &unit.effective);
             let Some(Observed::Found(unit)) = unit else { continue };
-            let named = environment::named_address(&pad.env_files, unit, (&host.value, &port.value));
-            let Ok(Some((named, _))) = named else { continue };
-            if named == address.value || asked.contains_key(named.as_str()) {
-                continue;
+            let found = environment::named_address(&pad.env_files, unit, (&host.value, &port.value));
+            let Ok(Some((found, _))) = found else { continue };
+            if found != address.value && all.iter().all(|named| named.address != found) {
+                let password = password.as_ref().map(|(file, key)| (&*file.value, &*key.value));
+                all.push(Named { address: found, password });
             }
-            let password = password.as_ref().map(|(file, key)| secret(worker, &file.value, &key.value));
-            let answer = match password.transpose() {
-                Ok(password) => ask.redis(&RedisQuestion {
-                    address: &named,
-                    password: password.as_deref(),
-                    parameters: None,
-                }),
-                Err(why) => Observed::Unreadable(why),
-            };
-            asked.insert(named.into(), answer);
         }
     }
-    asked
+    all
+}
+
+/// Asks them.
+pub(super) fn ask_named(
+    worker: &Worker<'_>,
+    named: Vec<Named<'_>>,
+) -> BTreeMap<Arc<str>, Observed<RedisAnswer>> {
+    let Some(ask) = worker.ground.system.ask() else { return BTreeMap::new() };
+    let answer = |Named { address, password }: Named<'_>| {
+        let password = password.map(|(file, key)| secret(worker, file, key));
+        let answer = match password.transpose() {
+            Ok(password) => ask.redis(&RedisQuestion {
+                address: &address,
+                password: password.as_deref(),
+                parameters: None,
+            }),
+            Err(why) => Observed::Unreadable(why),
+        };
+        (address.into(), answer)
+    };
+    named.into_iter().map(answer).collect()
 }
 
 /// What a configuration file says is of a running host second to what the server itself says.
-fn asks(worker: &Worker<'_>) -> bool {
+pub(super) fn asks(worker: &Worker<'_>) -> bool {
     worker.needs(Need::Servers) || worker.needs(Need::ServerFiles)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One gatherer a family. Services are independent of each other, so they are gathered on all processors;
 //! each worker has its own [`Pad`] of observations, and the pads are laid together at the end. While
-//! systemd answers, the rest of the host is looked at.
+//! systemd and servers answer, the rest of the host is looked at.
 
 mod accounts;
 mod approval;
@@ -66,11 +66,17 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
     let worker = Worker { ground: &ground, walker };
+    let asked = system.ask().filter(|_| dependencies::asks(&worker));
     let bus = system.ask().filter(|_| needs.has(Need::Bus));
-    let (mut pad, host) = std::thread::scope(|scope| {
-        // systemd takes its time to answer; without it a second thread costs what it saves.
+    let (mut pad, host, answers) = std::thread::scope(|scope| {
+        // Servers and systemd take their time to answer; a thread for anything else costs what it saves.
+        let answers = asked.map(|_| scope.spawn(|| dependencies::ask(&Worker::new(&ground))));
         let host = bus.map(|_| scope.spawn(|| HostPart::gather(&Worker::new(&ground))));
-        let mut pad = gather_services(&worker);
+        let parts = each_service(&worker, parts(&contract.services), described);
+        let named = dependencies::named(&worker, &parts);
+        let named = (!named.is_empty())
+            .then(|| scope.spawn(|| dependencies::ask_named(&Worker::new(&ground), named)));
+        let mut pad = Pad::of(each_service(&worker, parts, started));
         if needs.has(Need::Units) {
             units::gather_others(&worker, &mut pad);
             for path in OWN_PROGRAMS {
@@ -82,15 +88,15 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
             let states = units::ask_systemd(ask, &names);
             units::take_states(&worker, states, &mut pad, &mut facts.processes);
         }
-        let host = host.map(|host| host.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        (pad, host.unwrap_or_else(|| HostPart::gather(&worker)))
+        let host = host.map_or_else(|| HostPart::gather(&worker), joined);
+        facts.named_servers = named.map(joined).unwrap_or_default();
+        (pad, host, answers.map(joined).unwrap_or_default())
     });
     pad.take(host.pad);
     facts.sudoers = host.sudoers;
     facts.logs = host.logs;
     facts.repository = host.repository;
-    facts.dependencies = dependencies::gather(&worker, host.answers, &mut pad);
-    facts.named_servers = dependencies::named(&worker, &pad);
+    facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
     facts.contract_files = places::contract_files(&worker);
     facts.approval = approval::gather(&worker, &mut pad);
 
@@ -105,19 +111,17 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts
 }
 
-/// What of the host is no unit and no service: looked at, and its servers asked, while those are.
+/// What of the host is no unit and no service: looked at while those are.
 struct HostPart {
     pad: Pad,
     sudoers: Observed<SudoersFiles>,
     logs: Option<LogFacts>,
     repository: Option<RepositoryFacts>,
-    answers: dependencies::Answers,
 }
 
 impl HostPart {
     fn gather(worker: &Worker<'_>) -> Self {
         let mut pad = Pad::default();
-        let answers = dependencies::ask(worker);
         let sudoers = match worker.needs(Need::Sudo) {
             true => accounts::sudoers(worker),
             false => Observed::Absent,
@@ -130,7 +134,7 @@ impl HostPart {
             any if any.iter().any(|need| worker.needs(*need)) => repository::gather(worker, &mut pad),
             _ => None,
         };
-        Self { pad, sudoers, logs, repository, answers }
+        Self { pad, sudoers, logs, repository }
     }
 }
 
@@ -193,6 +197,16 @@ struct Pad {
 }
 
 impl Pad {
+    /// What all parts have observed.
+    fn of(parts: Vec<Part<'_>>) -> Self {
+        let pads = parts.into_iter().map(|part| part.pad);
+        pads.reduce(|mut all, pad| {
+            all.take(pad);
+            all
+        })
+        .unwrap_or_default()
+    }
+
     /// Lays another pad on this one.
     fn take(&mut self, mut other: Pad) {
         self.paths.append(&mut other.paths);
@@ -229,40 +243,59 @@ impl Pad {
     }
 }
 
-fn gather_services(worker: &Worker<'_>) -> Pad {
-    let ground = worker.ground;
-    let services = &ground.contract.services;
-    let workers = crate::facts::workers(services.len());
-    let chunk = services.len().div_ceil(workers).max(1);
-    if workers == 1 {
-        return gather_chunk(worker, services);
-    }
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = services
-            .chunks(chunk)
-            .map(|part| scope.spawn(move || gather_chunk(&Worker::new(ground), part)))
-            .collect();
-        handles.into_iter().fold(Pad::default(), |mut all, handle| {
-            match handle.join() {
-                Ok(pad) => all.take(pad),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-            all
-        })
-    })
+/// Services that one worker looks at, and what it has observed.
+struct Part<'c> {
+    services: &'c [Service],
+    pad: Pad,
 }
 
-fn gather_chunk(worker: &Worker<'_>, services: &[Service]) -> Pad {
-    let mut pad = Pad::default();
-    for service in services {
-        units::gather(worker, &service.unit.value, &mut pad);
-        environment::gather(worker, service, &mut pad);
-        if worker.needs(Need::Start) {
-            start::gather(worker, service, &mut pad);
-        }
-        if worker.needs(Need::Venvs) {
-            venvs::gather(worker, service, &mut pad);
-        }
+/// Services in as many parts as there are workers for them; one part of no services.
+fn parts(services: &[Service]) -> Vec<Part<'_>> {
+    let chunk = services.len().div_ceil(crate::facts::workers(services.len())).max(1);
+    let part = |services| Part { services, pad: Pad::default() };
+    match services.is_empty() {
+        true => vec![part(services)],
+        false => services.chunks(chunk).map(part).collect(),
     }
-    pad
+}
+
+/// Does the same for each service, each part on a processor of its own.
+fn each_service<'c>(
+    worker: &Worker<'_>,
+    mut parts: Vec<Part<'c>>,
+    gather: fn(&Worker<'_>, &Service, &mut Pad),
+) -> Vec<Part<'c>> {
+    let through = |worker: &Worker<'_>, part: &mut Part<'c>| {
+        part.services.iter().for_each(|service| gather(worker, service, &mut part.pad));
+    };
+    match parts.as_mut_slice() {
+        [part] => through(worker, part),
+        parts => std::thread::scope(|scope| {
+            for part in parts {
+                scope.spawn(|| through(&Worker::new(worker.ground), part));
+            }
+        }),
+    }
+    parts
+}
+
+/// A service as it is written: its unit and what is in its environment.
+fn described(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
+    units::gather(worker, &service.unit.value, pad);
+    environment::gather(worker, service, pad);
+}
+
+/// A service as it starts: programs, directories, its venv.
+fn started(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
+    if worker.needs(Need::Start) {
+        start::gather(worker, service, pad);
+    }
+    if worker.needs(Need::Venvs) {
+        venvs::gather(worker, service, pad);
+    }
+}
+
+/// What a thread has gathered. A panic in there goes on here.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

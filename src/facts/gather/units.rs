@@ -84,7 +84,7 @@ pub(super) struct Index {
     enabled_by: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Directories that could not be listed.
     unread: Vec<String>,
-    /// Read for the first unit that has a specifier.
+    /// Read for the first specifier that stands for one.
     names: OnceLock<HostNames>,
 }
 
@@ -261,6 +261,12 @@ impl Index {
     }
 }
 
+impl specifier::Host for Worker<'_> {
+    fn names(&self) -> &HostNames {
+        self.index().names.get_or_init(|| host_names(self.ground.system, &self.walker))
+    }
+}
+
 /// Names of the host that specifiers may need; what cannot be known stays unknown.
 fn host_names<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> HostNames {
     let text = |path: &str| {
@@ -377,10 +383,7 @@ fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     };
     let path = fragment.path.clone();
     let version = worker.ground.version;
-    let has_specifiers = std::iter::once(&fragment).chain(&drop_ins).any(UnitFile::has_specifiers);
-    let host =
-        has_specifiers.then(|| index.names.get_or_init(|| host_names(worker.ground.system, &worker.walker)));
-    let specifiers = Specifiers::new(&own, Some(&path), host, version);
+    let specifiers = Specifiers::new(&own, Some(&path), Some(worker), version);
     let mut unit = EffectiveUnit::merge(&own, fragment, drop_ins, &specifiers, version);
     for pull in names.iter().filter_map(|name| index.pulls.get(name.as_str())).flatten() {
         unit.add_link(pull.key, &pull.unit, pull.link.clone());

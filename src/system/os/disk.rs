@@ -107,6 +107,9 @@ fn contents(fd: &OwnedFd, size: u64, limit: u64) -> Result<Vec<u8>, Errno> {
 /// Room for a read of a file that does not say how long it is.
 const SMALLEST_READ: usize = 4096;
 
+/// Bytes of a directory that the kernel is asked for at a time.
+const LISTED_AT_ONCE: usize = 32 * 1024;
+
 impl Look for DiskSystem {
     fn node(&self, path: &str) -> Observed<(Meta, Option<Arc<str>>)> {
         if self.live.is_some() {
@@ -154,24 +157,24 @@ impl Look for DiskSystem {
         let opened = self.open_node(path, OFlags::RDONLY | OFlags::DIRECTORY);
         observe(opened.and_then(|fd| {
             let mut entries = Vec::new();
-            let mut directory = rustix::fs::Dir::new(fd)?;
-            while let Some(entry) = directory.read() {
+            let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
+            let mut directory = rustix::fs::RawDir::new(&fd, buffer.spare_capacity_mut());
+            while let Some(entry) = directory.next() {
                 let entry = entry?;
-                let fd = directory.fd()?;
                 let name = entry.file_name().to_string_lossy();
                 if name == "." || name == ".." {
                     continue;
                 }
                 // Some file systems do not keep the type in the directory.
                 let kind = match entry.file_type() {
-                    FileType::Unknown => match statat(fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                    FileType::Unknown => match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                         Ok(stat) => meta(&stat).kind,
                         Err(_) => NodeKind::Special,
                     },
                     known => kind(known),
                 };
                 let target = match kind {
-                    NodeKind::Link => readlinkat(fd, entry.file_name(), Vec::new()).ok(),
+                    NodeKind::Link => readlinkat(&fd, entry.file_name(), Vec::new()).ok(),
                     _ => None,
                 };
                 let target = target.map(|target| target.to_string_lossy().into());
