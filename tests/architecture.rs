@@ -31,7 +31,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // From rules and policy only what each rule is about, for the documents.
     ("render", &["contract", "policy", "rules", "syntax", "model"]),
     ("plan", &["render", "contract", "syntax", "model", "system"]),
-    ("rehearse", &["render", "contract", "system"]),
+    ("rehearse", &["render", "contract", "system", "model", "syntax"]),
     ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "system"]),
     (
         "cli",

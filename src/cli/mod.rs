@@ -15,6 +15,7 @@ mod explain;
 mod facts;
 mod find;
 mod init;
+mod later;
 mod output;
 mod plan;
 mod rehearse;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use later::Later;
 
 pub use error::Failure;
 
@@ -91,35 +93,35 @@ enum Color {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Judge this host (or a disk, or recorded facts) by the contract.
-    Audit(audit::AuditArgs),
+    Audit(Later<audit::AuditArgs>),
     /// Show the manual page of a rule, or list all rules.
-    Explain(explain::ExplainArgs),
+    Explain(Later<explain::ExplainArgs>),
     /// Write down what an audit would look at, to be judged elsewhere.
-    Facts(facts::FactsArgs),
+    Facts(Later<facts::FactsArgs>),
     /// Run a script of the repository as a service would: checked, with its environment, as its user.
-    Run(run::RunArgs),
+    Run(Later<run::RunArgs>),
     /// Run a job of the contract the same way.
-    Job(run::JobArgs),
+    Job(Later<run::JobArgs>),
     /// Begin: a commented contract for a system of your own, and what it makes.
-    Init(init::InitArgs),
+    Init(Later<init::InitArgs>),
     /// Add, list, show or remove services of the contract.
     #[command(subcommand)]
-    Service(service::ServiceVerb),
+    Service(Later<service::ServiceVerb>),
     /// Write what the contract makes into a governed repository: units, env files, Makefile, wrapper …
-    Render(render::RenderArgs),
+    Render(Later<render::RenderArgs>),
     /// Show what must be done so that this host is as its contract says. Changes nothing.
-    Plan(plan::PlanArgs),
+    Plan(Later<plan::PlanArgs>),
     /// Do it: backed up, verified, undone when a step fails.
-    Apply(plan::ApplyArgs),
+    Apply(Later<plan::ApplyArgs>),
     /// Mend what an audit finds, as far as a machine can: backed up, verified, undone when a step fails.
-    Fix(plan::FixArgs),
+    Fix(Later<plan::FixArgs>),
     /// Bring another commit to this host: audited before and after, taken back when anything fails.
-    Deploy(deploy::DeployArgs),
+    Deploy(Later<deploy::DeployArgs>),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
-    Rehearse(rehearse::RehearseArgs),
+    Rehearse(Later<rehearse::RehearseArgs>),
     /// Check, show, sign or compare contracts.
     #[command(subcommand)]
-    Contract(contract::ContractVerb),
+    Contract(Later<contract::ContractVerb>),
 }
 
 /// Runs the command line. A panic is a plain message and the code of a failure: a tool that failed has not said yes.
@@ -146,20 +148,20 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         }
     };
     let done = match &cli.verb {
-        Verb::Audit(args) => audit::run(&cli.global, args),
-        Verb::Explain(args) => explain::run(&cli.global, args),
-        Verb::Facts(args) => facts::run(&cli.global, args),
-        Verb::Run(args) => run::run(&cli.global, args),
-        Verb::Job(args) => run::job(&cli.global, args),
-        Verb::Init(args) => init::run(&cli.global, args),
-        Verb::Service(verb) => service::run(&cli.global, verb),
-        Verb::Render(args) => render::run(&cli.global, args),
-        Verb::Plan(args) => plan::plan(&cli.global, args),
-        Verb::Apply(args) => plan::apply(&cli.global, args),
-        Verb::Fix(args) => plan::fix(&cli.global, args),
-        Verb::Deploy(args) => deploy::run(&cli.global, args),
-        Verb::Rehearse(args) => rehearse::run(&cli.global, args),
-        Verb::Contract(verb) => contract::run(&cli.global, verb),
+        Verb::Audit(Later(args)) => audit::run(&cli.global, args),
+        Verb::Explain(Later(args)) => explain::run(&cli.global, args),
+        Verb::Facts(Later(args)) => facts::run(&cli.global, args),
+        Verb::Run(Later(args)) => run::run(&cli.global, args),
+        Verb::Job(Later(args)) => run::job(&cli.global, args),
+        Verb::Init(Later(args)) => init::run(&cli.global, args),
+        Verb::Service(Later(verb)) => service::run(&cli.global, verb),
+        Verb::Render(Later(args)) => render::run(&cli.global, args),
+        Verb::Plan(Later(args)) => plan::plan(&cli.global, args),
+        Verb::Apply(Later(args)) => plan::apply(&cli.global, args),
+        Verb::Fix(Later(args)) => plan::fix(&cli.global, args),
+        Verb::Deploy(Later(args)) => deploy::run(&cli.global, args),
+        Verb::Rehearse(Later(args)) => rehearse::run(&cli.global, args),
+        Verb::Contract(Later(verb)) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {
         output::complain(&failure.to_string());

@@ -50,7 +50,7 @@ needs! {
     Bus = 7, true, "systemd's answers";
     /// The main processes of units.
     Processes = 8, true, "running processes";
-    /// Redis and other servers, asked.
+    /// Redis and other servers of the contract, asked.
     Servers = 9, true, "servers' answers";
     /// Configuration files of servers.
     ServerFiles = 10, false, "servers' configuration";
@@ -73,6 +73,8 @@ needs! {
     Probes = 18, true, "a run of the venv's python (`--probe`)";
     /// The scripts in a venv's `bin`.
     VenvScripts = 19, false, "scripts of the venv";
+    /// The servers that the environments of services name, asked.
+    NamedServers = 20, true, "answers of servers that env files name";
 }
 
 /// A set of families.

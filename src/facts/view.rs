@@ -230,9 +230,24 @@ impl<'a> View<'a> {
         environment::named_address(&self.facts(Need::EnvFiles)?.env_files, unit, variables)
     }
 
+    /// Whether the contract's own Redis answers, for rules that have nothing to add where it does not; `None` where nobody
+    /// has asked it.
+    pub fn own_redis_answers(&self, dependency: &str) -> Option<bool> {
+        let asked = self.facts.gathered.has(Need::Servers);
+        let answer = match self.facts.dependencies.get(dependency) {
+            Some(DependencyFacts::Redis { answer: Observed::Found(answer), .. }) => Some(&answer.ping),
+            _ => None,
+        };
+        asked.then(|| answer.is_some_and(|ping| ping.as_deref() == Ok("PONG")))
+    }
+
     /// What the Redis server at an address that an env file names answers; `None` when it refuses the connection.
     pub fn named_server(&self, address: &str) -> Result<Option<&'a RedisAnswer>, Undecided> {
-        self.facts(Need::Servers)?.named_servers.get(address).ok_or_else(|| not_looked_at(address))?.known()
+        self.facts(Need::NamedServers)?
+            .named_servers
+            .get(address)
+            .ok_or_else(|| not_looked_at(address))?
+            .known()
     }
 
     /// What an executable is; `None` when it does not exist.

@@ -5,7 +5,7 @@ use crate::audit::{Selection, audit};
 use crate::contract::{Contract, Dependency, DependencyKind, JobProgram};
 use crate::facts::HostFacts;
 use crate::facts::gather::gather;
-use crate::model::Report;
+use crate::model::{Report, RuleResult, Said, Verdict};
 use crate::system::System;
 
 /// A check as a person knows it: its name, what it is about on this host, and the rules that speak of it.
@@ -31,7 +31,7 @@ const TOPICS: &[(&str, &[&str])] = &[
     ),
     ("variables", &["env-variable-missing", "env-variable-wrong", "env-variable-hijacks"]),
     ("script", &["job-script-missing", "job-script-open"]),
-    ("server", &["redis-not-answering", "redis-named-not-answering", "port-refused", DEPENDENCY_UNIT]),
+    ("server", &[OWN_REDIS, NAMED_REDIS, "port-refused", DEPENDENCY_UNIT]),
     ("database", &["database-missing", "database-invalid"]),
     ("directories", &["place-missing", "place-misplaced", "place-owner-wrong", "place-mode-wrong", UNPLACED]),
 ];
@@ -43,6 +43,13 @@ const DEPENDENCY_UNIT: &str = "dependency-not-active";
 /// unit's start needs.
 const UNPLACED: &str = "start-directory-unwritable";
 
+/// Asked at once only where the environment need not name a server: a job uses the one that is named. It is asked when
+/// that one does not answer, because it tells which of the two is wrong.
+const OWN_REDIS: &str = "redis-not-answering";
+
+/// The one that the environment names.
+const NAMED_REDIS: &str = "redis-named-not-answering";
+
 /// What was found, by topic.
 pub struct Preflight {
     /// The outcomes.
@@ -53,16 +60,26 @@ pub struct Preflight {
     pub topics: Vec<Topic>,
 }
 
-/// Looks at the host and judges it by a narrowed contract.
+/// Looks at the host and judges it by a narrowed contract. Where that is not compliant, or no environment names the Redis
+/// that the contract has, it looks again, at all there is to know.
 pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
-    let selection = selection(contract);
-    let facts = gather(system, contract, selection.needs(contract));
-    let report = audit(contract, &facts, &selection, false);
+    let look = |is_thorough| {
+        let selection = selection(contract, is_thorough);
+        let facts = gather(system, contract, selection.needs(contract));
+        (audit(contract, &facts, &selection, false), facts)
+    };
+    let (mut report, mut facts) = look(false);
+    let has_asked = |result: &RuleResult| result.rule.id == NAMED_REDIS && matches!(result.said, Said::Pass);
+    if report.verdict() != Verdict::Compliant
+        || names_its_redis(contract) && !report.results.iter().any(has_asked)
+    {
+        (report, facts) = look(true);
+    }
     let topics = TOPICS.iter().map(|(name, rules)| (*name, about(contract, name), *rules)).collect();
     Preflight { report, facts, topics }
 }
 
-fn selection(contract: &Contract) -> Selection {
+fn selection(contract: &Contract, is_thorough: bool) -> Selection {
     let has_plain_unit =
         contract.dependencies.values().any(|other| matches!(other.kind, DependencyKind::Unit));
     let is_placed = |path: &str| contract.layout.values().any(|place| place.path.value == path);
@@ -72,9 +89,20 @@ fn selection(contract: &Contract) -> Selection {
     let rules = rules.filter(|rule| match **rule {
         DEPENDENCY_UNIT => has_plain_unit,
         UNPLACED => has_unplaced,
+        OWN_REDIS => is_thorough || !names_its_redis(contract),
         _ => true,
     });
     Selection { rules: rules.map(|rule| (*rule).to_owned()).collect(), ..Selection::default() }
+}
+
+/// Whether the contract has one Redis and says where services find its address.
+fn names_its_redis(contract: &Contract) -> bool {
+    let named_by = |dependency: &Dependency| match &dependency.kind {
+        DependencyKind::Redis { named_by, .. } => Some(named_by.is_some()),
+        _ => None,
+    };
+    let all: Vec<bool> = contract.dependencies.values().filter_map(named_by).collect();
+    all == [true]
 }
 
 /// What a topic is about, as the contract names it.

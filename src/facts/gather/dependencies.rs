@@ -93,10 +93,10 @@ pub(super) struct Named<'c> {
     password: Option<(&'c str, &'c str)>,
 }
 
-/// The servers that the environments of services name, where they are not the contract's own address.
+/// The servers that the environments of services name, but for those that are asked as the contract's own.
 pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c>> {
     let mut all: Vec<Named<'c>> = Vec::new();
-    if !worker.needs(Need::Servers) {
+    if !worker.needs(Need::NamedServers) {
         return all;
     }
     for dependency in worker.ground.contract.dependencies.values() {
@@ -104,6 +104,7 @@ pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c
         else {
             continue;
         };
+        let is_asked = |found: &str| asks(worker) && found == address.value;
         let requires =
             |service: &Service| service.requires.iter().any(|name| *name.value == *dependency.name);
         let services = parts.iter().flat_map(|part| part.services.iter().map(|service| (service, &part.pad)));
@@ -112,7 +113,7 @@ pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c
             let Some(Observed::Found(unit)) = unit else { continue };
             let found = environment::named_address(&pad.env_files, unit, (&host.value, &port.value));
             let Ok(Some((found, _))) = found else { continue };
-            if found != address.value && all.iter().all(|named| named.address != found) {
+            if !is_asked(&found) && all.iter().all(|named| named.address != found) {
                 let password = password.as_ref().map(|(file, key)| (&*file.value, &*key.value));
                 all.push(Named { address: found, password });
             }

@@ -1,6 +1,5 @@
 //! The Redis that a service's own environment names.
 
-use crate::facts::DependencyFacts;
 use crate::rules::prelude::*;
 
 rule! {
@@ -8,8 +7,8 @@ rule! {
     ///
     /// The contract names a Redis, and the variables in which services find it (`named_by`). What stands in those
     /// variables of the service's effective environment is asked, as the service would: it may be another host or
-    /// port than the contract's, or a name that leads elsewhere. Where the contract's own does not answer either, that
-    /// is the word of `redis-not-answering`.
+    /// port than the contract's, or a name that leads elsewhere. Where the contract's own was asked as well and does not
+    /// answer either, that is the word of `redis-not-answering`.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -24,7 +23,7 @@ rule! {
     id: "redis-named-not-answering",
     section: E,
     severity: Must,
-    needs: [Servers, EnvFiles, Fragments],
+    needs: [NamedServers, EnvFiles, Fragments],
     why: "the service looks for its data where nobody has it",
     check: Service(check),
 }
@@ -42,9 +41,10 @@ fn check(view: &ServiceView) -> Ruling {
         let Some((host, port)) = named_by else { continue };
         let Some((named, at)) = view.named_address(unit, (&host.value, &port.value))? else { continue };
         asked += 1;
-        // The contract's own server is another rule's matter.
-        if named == address.value || !answers(view, &required.value)? {
-            continue;
+        match view.own_redis_answers(&required.value) {
+            Some(false) => continue,
+            Some(true) if named == address.value => continue,
+            _ => {}
         }
         let observed = match view.named_server(&named)? {
             None => "the connection is refused".to_owned(),
@@ -66,12 +66,6 @@ fn check(view: &ServiceView) -> Ruling {
         0 => Ok(Outcome::not_applicable("no variable names a Redis that it requires")),
         _ => Ok(Outcome::from_findings(findings)),
     }
-}
-
-/// Whether the contract's own Redis answers.
-fn answers(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
-    let DependencyFacts::Redis { answer, .. } = view.dependency(Need::Servers, name)? else { return Ok(false) };
-    Ok(matches!(answer, Observed::Found(answer) if answer.ping.as_deref() == Ok("PONG")))
 }
 
 /// Names the contract's own host where the env file names another.
