@@ -31,13 +31,16 @@ const TOPICS: &[(&str, &[&str])] = &[
     ),
     ("variables", &["env-variable-missing", "env-variable-wrong", "env-variable-hijacks"]),
     ("script", &["job-script-missing", "job-script-open"]),
-    ("server", &[OWN_REDIS, NAMED_REDIS, "port-refused", DEPENDENCY_UNIT]),
+    ("server", &[OWN_REDIS, NAMED_REDIS, DEPENDENCY_PORT, DEPENDENCY_UNIT]),
     ("database", &["database-missing", "database-invalid"]),
     ("directories", &["place-missing", "place-misplaced", "place-owner-wrong", "place-mode-wrong", UNPLACED]),
 ];
 
 /// Asked only where a dependency is nothing but a unit: it takes a connection to systemd.
 const DEPENDENCY_UNIT: &str = "dependency-not-active";
+
+/// Asked only where a dependency is a port: it asks every server of the contract.
+const DEPENDENCY_PORT: &str = "port-refused";
 
 /// Asked only where a service writes a directory that is no place of the layout: it takes a look at all that the
 /// unit's start needs.
@@ -80,14 +83,16 @@ pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
 }
 
 fn selection(contract: &Contract, is_thorough: bool) -> Selection {
-    let has_plain_unit =
-        contract.dependencies.values().any(|other| matches!(other.kind, DependencyKind::Unit));
+    let has = |is: fn(&DependencyKind) -> bool| contract.dependencies.values().any(|other| is(&other.kind));
+    let has_unit = has(|kind| matches!(kind, DependencyKind::Unit));
+    let has_port = has(|kind| matches!(kind, DependencyKind::Tcp { .. }));
     let is_placed = |path: &str| contract.layout.values().any(|place| place.path.value == path);
     let mut written = contract.services.iter().flat_map(|service| &service.writes);
     let has_unplaced = written.any(|path| !is_placed(&path.value));
     let rules = TOPICS.iter().flat_map(|(_, rules)| *rules);
     let rules = rules.filter(|rule| match **rule {
-        DEPENDENCY_UNIT => has_plain_unit,
+        DEPENDENCY_UNIT => has_unit,
+        DEPENDENCY_PORT => has_port,
         UNPLACED => has_unplaced,
         OWN_REDIS => is_thorough || !names_its_redis(contract),
         _ => true,
@@ -148,7 +153,26 @@ fn about(contract: &Contract, topic: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use super::{OWN_REDIS, selection};
+    use crate::contract::Contract;
+    use crate::facts::Need;
     use crate::rules::Rule;
+    use crate::run::call;
+
+    #[test]
+    fn the_contracts_own_redis_is_asked_for_when_something_is_wrong() {
+        let contract = Contract::built_in();
+        let call = call::nothing(&contract, OsStr::new("ai-engine")).unwrap();
+        let narrow = call.narrowed(contract).unwrap();
+        let (quick, thorough) = (selection(&narrow, false), selection(&narrow, true));
+        let needs = quick.needs(&narrow);
+        assert!(needs.has(Need::NamedServers) && !needs.has(Need::Servers));
+        assert!(!quick.rules.iter().any(|rule| rule == OWN_REDIS));
+        assert!(thorough.rules.iter().any(|rule| rule == OWN_REDIS));
+        assert!(thorough.needs(&narrow).has(Need::Servers));
+    }
 
     #[test]
     fn every_rule_of_the_preflight_exists_and_stands_in_one_topic() {

@@ -42,7 +42,7 @@ fn check(view: &ServiceView) -> Ruling {
         let Some((named, at)) = view.named_address(unit, (&host.value, &port.value))? else { continue };
         asked += 1;
         match view.own_redis_answers(&required.value) {
-            Some(false) => continue,
+            Some(false) => return Ok(Outcome::not_applicable("the contract's own does not answer either")),
             Some(true) if named == address.value => continue,
             _ => {}
         }
