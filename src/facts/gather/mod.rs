@@ -66,16 +66,15 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
     let worker = Worker { ground: &ground, walker };
-    let asked = system.ask().filter(|_| dependencies::asks(&worker));
     let bus = system.ask().filter(|_| needs.has(Need::Bus));
     let (mut pad, host, answers) = std::thread::scope(|scope| {
-        // Servers and systemd take their time to answer; a thread for anything else costs what it saves.
-        let answers = asked.map(|_| scope.spawn(|| dependencies::ask(&Worker::new(&ground))));
-        let host = bus.map(|_| scope.spawn(|| HostPart::gather(&Worker::new(&ground))));
+        // systemd takes its time to answer; without it another thread costs what it saves.
+        let beside = Beside { scope, is_worth_it: bus.is_some() };
+        let answers = beside.gather(|| dependencies::ask(&Worker::new(&ground)));
+        let host = beside.gather(|| HostPart::gather(&Worker::new(&ground)));
         let parts = each_service(&worker, parts(&contract.services), described);
         let named = dependencies::named(&worker, &parts);
-        let named = (!named.is_empty())
-            .then(|| scope.spawn(|| dependencies::ask_named(&Worker::new(&ground), named)));
+        let named = beside.gather(|| dependencies::ask_named(&Worker::new(&ground), named));
         let mut pad = Pad::of(each_service(&worker, parts, started));
         if needs.has(Need::Units) {
             units::gather_others(&worker, &mut pad);
@@ -88,9 +87,8 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
             let states = units::ask_systemd(ask, &names);
             units::take_states(&worker, states, &mut pad, &mut facts.processes);
         }
-        let host = host.map_or_else(|| HostPart::gather(&worker), joined);
-        facts.named_servers = named.map(joined).unwrap_or_default();
-        (pad, host, answers.map(joined).unwrap_or_default())
+        facts.named_servers = named.taken();
+        (pad, host.taken(), answers.taken())
     });
     pad.take(host.pad);
     facts.sudoers = host.sudoers;
@@ -295,7 +293,35 @@ fn started(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     }
 }
 
-/// What a thread has gathered. A panic in there goes on here.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Where looks are made beside the others.
+struct Beside<'scope, 'env> {
+    scope: &'scope std::thread::Scope<'scope, 'env>,
+    is_worth_it: bool,
+}
+
+/// What is gathered there.
+enum Gathered<'scope, T> {
+    Now(T),
+    Beside(std::thread::ScopedJoinHandle<'scope, T>),
+}
+
+impl<'scope> Beside<'scope, '_> {
+    fn gather<T: Send + 'scope>(&self, look: impl FnOnce() -> T + Send + 'scope) -> Gathered<'scope, T> {
+        match self.is_worth_it {
+            true => Gathered::Beside(self.scope.spawn(look)),
+            false => Gathered::Now(look()),
+        }
+    }
+}
+
+impl<T> Gathered<'_, T> {
+    /// Waits for it. A panic in there goes on here.
+    fn taken(self) -> T {
+        match self {
+            Gathered::Now(gathered) => gathered,
+            Gathered::Beside(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+        }
+    }
 }
