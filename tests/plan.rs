@@ -45,6 +45,7 @@ const CASES: &[(&str, Case)] = &[
     ("nobody but root changes a host", only_root),
     ("a plan changes nothing", a_plan_changes_nothing),
     ("applied, and again, and undone", applied_and_undone),
+    ("a contract that extends files", extending_contract),
     ("killed at every write", killed_at_every_write),
     ("a step that fails undoes what went before", a_failing_step),
     ("one at a time", one_at_a_time),
@@ -136,9 +137,54 @@ fn applied_and_undone(host: &Host) {
     assert!(said.contains("no plan that could be undone"), "{said}");
     host.expect("apply --quiet", 0);
     host.expect("audit --quiet", 0);
-    // Every line of the ledger follows the one before it.
-    let ledger = host.shell("cat /var/lib/golden/ledger.jsonl");
-    assert_eq!(golden::plan::ledger::verify(&ledger), Ok(3));
+    the_ledger(host);
+}
+
+/// What a contract extends is installed with it, before it, and goes with it.
+fn extending_contract(host: &Host) {
+    host.shell(
+        "mkdir -p /root/team/parts; cd /root/team
+         printf 'schema = 1\\nextends = \"parts/base.toml\"\\n' >golden.toml
+         printf 'schema = 1\\nextends = \"quantum\"\\n[contract]\\nversion = \"3.0.0\"\\n' >parts/base.toml
+         printf 'schema = 1\\nextends = \"../parts/base.toml\"\\n' >parts/out.toml",
+    );
+    let before = host.state();
+    let plan = host.expect("--contract /root/team/golden.toml plan --list", 1);
+    let place = |path: &str| plan.find(&format!("write {path}")).unwrap_or_else(|| panic!("{path}: {plan}"));
+    assert!(place("/etc/golden/parts/base.toml") < place("/etc/golden/golden.toml"), "{plan}");
+    host.expect("--contract /root/team/golden.toml apply --quiet", 0);
+    assert!(host.expect("contract show", 0).contains("3.0.0"));
+    assert!(host.expect("plan --list", 0).contains("nothing to do"));
+    host.expect("apply --undo", 0);
+    assert_same(&before, &host.state(), "the undo has left something");
+    let refused = host.expect("--contract /root/team/parts/out.toml plan", 2);
+    assert!(refused.contains("leads out of its directory"), "{refused}");
+    host.shell("cd /root/team; cp golden.toml ..; cd ..; golden --contract team/golden.toml contract check; rm -r golden.toml team");
+}
+
+/// What was done is told, and what was done to the record as well.
+fn the_ledger(host: &Host) {
+    let said = host.expect("ledger", 0);
+    assert!(said.contains("3 entries, each follows the one before"), "{said}");
+    for verb in ["  apply  ", "  undo  "] {
+        assert!(said.lines().any(|line| line.contains(verb) && line.contains("done")), "{verb}: {said}");
+    }
+    let last = said.split_whitespace().next_back().unwrap();
+    host.expect(&format!("ledger --holds {last}"), 0);
+    let tampered = |how: &str, words: &str, code: i32, says: &str| {
+        host.shell(&format!("{how} /var/lib/golden/ledger.jsonl >/root/tampered.jsonl"));
+        let said = host.expect(&format!("ledger --file /root/tampered.jsonl {words}"), code);
+        assert!(said.contains(says), "{how}: {said}");
+    };
+    tampered("sed '2s/undo/apply/'", "", 1, "/root/tampered.jsonl:2: it was changed");
+    tampered("sed 2d", "", 1, "/root/tampered.jsonl:2: it does not follow");
+    tampered("sed 3d", "", 0, "2 entries");
+    tampered("sed 3d", &format!("--holds {last}"), 1, "cut off");
+    tampered("sed d", "", 1, "is empty");
+    let refused = host.run("runuser -u qt -- golden ledger; golden ledger --file /root/none; test $? = 2");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.success() && said.contains("sudo golden ledger"), "{said}");
+    assert!(said.contains("golden has changed nothing here yet"), "{said}");
 }
 
 /// Something for a plan to do: a file to write, one with another owner, two units that must restart. Services can
@@ -177,8 +223,7 @@ fn killed_at_every_write(host: &Host) {
     println!("           killed {kills} times, the old state came back each time");
     host.expect("apply --quiet", 0);
     host.expect("audit --quiet", 0);
-    let ledger = host.shell("cat /var/lib/golden/ledger.jsonl");
-    golden::plan::ledger::verify(&ledger).unwrap();
+    host.expect("ledger", 0);
 }
 
 fn a_failing_step(host: &Host) {

@@ -10,10 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Global, output};
-use crate::contract::{Contract, ContractError};
+use crate::contract::{Contract, ContractError, INSTALLED};
 use crate::rules::RULES;
 
-const INSTALLED: &str = "/etc/golden/golden.toml";
 const VARIABLE: &str = "GOLDEN_CONTRACT";
 
 /// The contract in force with the text it was made from.
@@ -144,10 +143,9 @@ pub(super) fn read(path: &Path) -> Result<FoundContract, Failure> {
 /// Validates a text as the contract that lies, or will lie, at a path.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Contract, Failure> {
     let shown = path.display().to_string();
-    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     // A chain of contracts is as trustworthy as its weakest file.
     let load = |name: &str| {
-        let path = folder.join(name);
+        let path = PathBuf::from(name);
         match distrust(&path).map_err(|failure| failure.to_string())? {
             Some(why) => Err(format!("root does not obey it: {why}")),
             None => super::read_text(&path).map_err(|error| error.to_string()),

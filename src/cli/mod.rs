@@ -16,6 +16,7 @@ mod facts;
 mod find;
 mod init;
 mod later;
+mod ledger;
 mod output;
 mod plan;
 mod rehearse;
@@ -119,6 +120,8 @@ enum Verb {
     Deploy(Later<deploy::DeployArgs>),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
     Rehearse(Later<rehearse::RehearseArgs>),
+    /// Show what was done to this host, and whether the record is whole.
+    Ledger(Later<ledger::LedgerArgs>),
     /// Check, show, sign or compare contracts.
     #[command(subcommand)]
     Contract(Later<contract::ContractVerb>),
@@ -161,6 +164,7 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Fix(Later(args)) => plan::fix(&cli.global, args),
         Verb::Deploy(Later(args)) => deploy::run(&cli.global, args),
         Verb::Rehearse(Later(args)) => rehearse::run(&cli.global, args),
+        Verb::Ledger(Later(args)) => ledger::run(&cli.global, args),
         Verb::Contract(Later(verb)) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {

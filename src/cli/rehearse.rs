@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::{Failure, Global, find, output};
-use crate::contract::Contract;
+use crate::contract::{Contract, INSTALLED};
 use crate::rehearse::{Act, Ground, Machine, NoMachine, Rehearsal, STORE, play, still};
 use crate::render::Artefact;
 use crate::system::act::{self, Call, Rights};
@@ -149,7 +149,12 @@ fn laid(
     };
     put(golden, &program, 0o755)?;
     if let Some(text) = text {
-        put("/etc/golden/golden.toml", text.as_bytes(), 0o644)?;
+        let out =
+            |named| NoMachine(format!("the contract extends {named}, which leads out of its directory"));
+        for (path, text) in contract.source.files_beside(INSTALLED).map_err(out)? {
+            put(&path, text.as_bytes(), 0o644)?;
+        }
+        put(INSTALLED, text.as_bytes(), 0o644)?;
     }
     if let Some(wheelhouse) = &args.wheelhouse {
         for entry in std::fs::read_dir(wheelhouse).map_err(failed(wheelhouse.display().to_string()))? {

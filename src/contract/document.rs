@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::reader::Cx;
 use super::text::{SourceText, Span};
 use super::tree::{Table, Value, span};
-use super::{builtin, schema};
+use super::{Extended, builtin, schema};
 
 /// How many contracts may stand in one line of inheritance.
 const LAYERS: usize = 8;
@@ -29,6 +29,8 @@ pub(super) struct Document<'a> {
     pub root: Option<Table<'a>>,
     /// sha256 in hex, of the contract's bytes followed by those of each contract it extends, in order.
     pub digest: String,
+    /// The files that are extended, in order.
+    pub extended: Vec<Extended>,
 }
 
 /// Reads a contract and what it extends. Errors of syntax and of inheritance go to `cx`.
@@ -42,6 +44,7 @@ pub(super) fn read<'a>(
     let mut hash = Sha256::new();
     let mut layers = Vec::new();
     let mut readable = true;
+    let mut extended = Vec::new();
     let mut next = Some((path.to_owned(), text));
     while let Some((path, text)) = next.take() {
         hash.update(text.as_bytes());
@@ -49,6 +52,11 @@ pub(super) fn read<'a>(
         readable &= is_readable(cx, &table);
         let room = shelf.0.get(layers.len()).filter(|_| layers.len() + 1 < LAYERS);
         next = inherited(cx, &table, &path, room, load);
+        if let (Some((target, text)), Some(named)) = (&next, extends(&table))
+            && target != builtin::PATH
+        {
+            extended.push(Extended { named: named.to_owned(), text: (*text).into() });
+        }
         layers.push(table);
     }
     let mut merged = layers.pop();
@@ -56,7 +64,7 @@ pub(super) fn read<'a>(
         merged = merged.map(|below| below.overlaid(over, &mut Vec::new()));
     }
     let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Document { root: merged.filter(|_| readable), digest }
+    Document { root: merged.filter(|_| readable), digest, extended }
 }
 
 /// Parses one text. What the parser can save of a broken one is still judged.
@@ -133,6 +141,14 @@ fn is_readable(cx: &mut Cx<'_>, table: &Table<'_>) -> bool {
             cx.error(entry.node.span, message, format!("write `schema = {version}`"));
             true
         }
+    }
+}
+
+/// What a contract extends, as it names it.
+fn extends<'t>(table: &'t Table<'_>) -> Option<&'t str> {
+    match &table.get("extends")?.node.value {
+        Value::Text(named) => Some(named),
+        _ => None,
     }
 }
 

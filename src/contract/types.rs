@@ -96,6 +96,9 @@ pub enum Level {
     Off,
 }
 
+/// Where a contract is in force for everybody on a host.
+pub const INSTALLED: &str = "/etc/golden/golden.toml";
+
 /// The text a contract was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -105,9 +108,40 @@ pub struct Source {
     pub built_in: bool,
     /// sha256 of the bytes, in hex.
     pub digest: String,
+    /// The files that it extends, in order.
+    pub extended: Vec<Extended>,
+}
+
+/// A file that a contract extends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// As the contract names it.
+    pub named: String,
+    /// What stands in it.
+    pub text: Arc<str>,
 }
 
 impl Source {
+    /// The files that must lie with the contract when it is put at `place`: the path and text of each. A file that is
+    /// named by an absolute path stays where it is, with what it extends.
+    ///
+    /// # Errors
+    /// The name of one that would lie outside of the contract's directory.
+    pub fn files_beside(&self, place: &str) -> Result<Vec<(String, &str)>, &str> {
+        let directory = place.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let mut files = Vec::new();
+        let mut at = directory.to_owned();
+        for Extended { named, text } in self.extended.iter().take_while(|file| !file.named.starts_with('/')) {
+            if named.split('/').any(|part| part == "..") {
+                return Err(named);
+            }
+            let path = format!("{at}/{named}");
+            at = path.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned());
+            files.push((path, &**text));
+        }
+        Ok(files)
+    }
+
     /// The file in which the signatures of a contract lie: beside it.
     pub fn signature_path(&self) -> String {
         format!("{}.sig", self.path)

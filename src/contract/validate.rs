@@ -9,8 +9,8 @@ use super::{Contract, ContractError, Source, builtin, check, read};
 impl Contract {
     /// Parses and validates a contract.
     ///
-    /// `path` names the text in locations; `load` reads the file that the contract extends, whose path is
-    /// given relative to the directory of `path`. The errors are all there are, in the order of the files.
+    /// `path` names the text in locations; `load` reads the file that the contract extends: what the contract names, in
+    /// the directory of `path`. The errors are all there are, in the order of the files.
     pub fn parse(
         text: &str,
         path: &str,
@@ -55,7 +55,7 @@ fn judge(
     let shelf = Shelf::default();
     let mut cx = Cx::default();
     let document = document::read(&mut cx, text, path, &shelf, load);
-    let source = Source { path: path.into(), built_in, digest: document.digest };
+    let source = Source { path: path.into(), built_in, digest: document.digest, extended: document.extended };
     let contract = match document.root {
         Some(root) => {
             let contract = read::contract(&mut cx, root, source);

@@ -10,16 +10,13 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{Action, Plan, Step, UnitVerb, Write, redis};
-use crate::contract::{Contract, Dependency, DependencyKind, Health, Service};
+use crate::contract::{Contract, Dependency, DependencyKind, Health, INSTALLED, Service};
 use crate::model::answers::{UnitState, UnitStates};
 use crate::model::{End, Lookup, NodeKind, Observed};
 use crate::render::{Artefact, HostFile, What, env_line, rendered};
 use crate::syntax::accounts::{self, Accounts};
 use crate::syntax::env_file;
 use crate::system::{READ_LIMIT, System, Walker};
-
-/// Where a contract is in force.
-pub const INSTALLED: &str = "/etc/golden/golden.toml";
 
 /// In a venv that golden made: the digest of the requirements that are in it.
 pub(super) const STAMP: &str = ".golden-requirements";
@@ -215,10 +212,23 @@ impl<'a> Builder<'a> {
     }
 
     fn contract_file(&mut self, text: Option<&str>) {
-        let Some(text) = text.filter(|_| &*self.contract.source.path != INSTALLED) else { return };
-        let file =
-            HostFile { path: INSTALLED.to_owned(), owner: "root".to_owned(), group: "root".to_owned() };
-        self.write("host", &file, 0o644, false, text.to_owned());
+        let contract = self.contract;
+        let Some(text) = text.filter(|_| &*contract.source.path != INSTALLED) else { return };
+        let extended = match contract.source.files_beside(INSTALLED) {
+            Ok(files) => files,
+            Err(named) => {
+                let what =
+                    format!("{} extends {named}, which leads out of its directory", contract.source.path);
+                let way_out =
+                    "lay it beside the contract, or name it by an absolute path where only root writes";
+                return self.hindrances.push(Hindrance { what, way_out: way_out.to_owned() });
+            }
+        };
+        // What is extended comes first: no contract ever lies there without it.
+        for (path, text) in extended.into_iter().rev().chain([(INSTALLED.to_owned(), text)]) {
+            let file = HostFile { path, owner: "root".to_owned(), group: "root".to_owned() };
+            self.write("host", &file, 0o644, false, text.to_owned());
+        }
     }
 
     fn host_files(&mut self, artefacts: &[Artefact]) {

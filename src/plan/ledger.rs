@@ -44,30 +44,73 @@ fn digest_of(entry: &Map<String, Value>) -> String {
     digest(Value::Object(entry.clone()).to_string().as_bytes())
 }
 
-/// The number of entries, or the first line that is not as it was written and why.
-pub fn verify(text: &str) -> Result<usize, (usize, String)> {
-    let mut previous = FIRST.to_owned();
-    let mut count = 0;
+/// An entry whose place in the chain holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When, as RFC 3339 has it, in UTC.
+    pub at: String,
+    /// Who called.
+    pub by: String,
+    /// `apply`, `fix`, `deploy` …
+    pub verb: String,
+    /// The plan's id, by which it is undone.
+    pub plan: String,
+    /// How many steps it had.
+    pub steps: usize,
+    /// How it ended.
+    pub result: String,
+    /// sha256 of the entry, which holds the digest of the one before it.
+    pub digest: String,
+}
+
+/// Where the chain breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The entries up to the first that is not as it was written. A chain that was cut off at its end, or written anew from
+/// its beginning, is whole: only somebody who knows a later digest can tell.
+pub fn read(text: &str) -> (Vec<Entry>, Option<Broken>) {
+    let mut entries: Vec<Entry> = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let number = index + 1;
-        let mut entry: Map<String, Value> =
-            serde_json::from_str(line).map_err(|error| (number, format!("it is no entry: {error}")))?;
-        let own = entry.remove("digest").and_then(|value| value.as_str().map(str::to_owned));
-        let said = entry.get("previous").and_then(Value::as_str);
-        if said != Some(previous.as_str()) {
-            return Err((number, "it does not follow the entry before it".to_owned()));
+        let previous = entries.last().map_or(FIRST, |entry| entry.digest.as_str());
+        match link(line, index + 1, previous) {
+            Ok(entry) => entries.push(entry),
+            Err(why) => return (entries, Some(Broken { line: index + 1, why })),
         }
-        if entry.get("number").and_then(Value::as_u64) != u64::try_from(number).ok() {
-            return Err((number, "its number is not its place".to_owned()));
-        }
-        let digest = digest_of(&entry);
-        if own.as_deref() != Some(digest.as_str()) {
-            return Err((number, "it was changed".to_owned()));
-        }
-        previous = digest;
-        count = number;
     }
-    Ok(count)
+    (entries, None)
+}
+
+/// Reads the line with this number, which must follow an entry with this digest.
+fn link(line: &str, number: usize, previous: &str) -> Result<Entry, String> {
+    let mut entry: Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| format!("it is no entry: {error}"))?;
+    let own = entry.remove("digest").and_then(|value| value.as_str().map(str::to_owned));
+    if entry.get("previous").and_then(Value::as_str) != Some(previous) {
+        return Err("it does not follow the entry before it".to_owned());
+    }
+    if entry.get("number").and_then(Value::as_u64) != u64::try_from(number).ok() {
+        return Err("its number is not its place".to_owned());
+    }
+    let digest = digest_of(&entry);
+    if own.as_deref() != Some(digest.as_str()) {
+        return Err("it was changed".to_owned());
+    }
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Entry {
+        at: text("at"),
+        by: text("by"),
+        verb: text("verb"),
+        plan: text("plan"),
+        steps: entry.get("steps").and_then(Value::as_array).map_or(0, Vec::len),
+        result: text("result"),
+        digest,
+    })
 }
 
 #[cfg(test)]
@@ -84,12 +127,23 @@ mod tests {
             append(&act, entry).unwrap();
         }
         let text = fs::read_to_string(act.place(LEDGER)).unwrap();
-        assert_eq!(verify(&text), Ok(4));
+        let (entries, broken) = read(&text);
+        assert_eq!((entries.len(), broken), (4, None));
+        assert_eq!(entries[3].verb, "apply 3");
         let lines: Vec<&str> = text.lines().collect();
         let joined = |lines: &[&str]| lines.join("\n") + "\n";
-        assert_eq!(verify(&text.replace("apply 1", "apply 7")).unwrap_err().0, 2);
-        assert_eq!(verify(&joined(&[lines[0], lines[2], lines[3]])).unwrap_err().0, 2);
-        assert_eq!(verify(&joined(&[lines[0], lines[2], lines[1]])).unwrap_err().0, 2);
-        assert_eq!(verify("{}\n").unwrap_err().0, 1);
+        for (what, text, line) in [
+            ("changed", text.replace("apply 1", "apply 7"), 2),
+            ("removed", joined(&[lines[0], lines[2], lines[3]]), 2),
+            ("moved", joined(&[lines[0], lines[2], lines[1]]), 2),
+            ("the first removed", joined(&lines[1..]), 1),
+            ("twice", joined(&[lines[0], lines[0]]), 2),
+            ("no entry", "{}\n".to_owned(), 1),
+            ("an empty line", joined(&[lines[0], "", lines[1]]), 2),
+        ] {
+            let (entries, broken) = read(&text);
+            assert_eq!(broken.map(|broken| broken.line), Some(line), "{what}");
+            assert_eq!(entries.len(), line - 1, "{what}");
+        }
     }
 }

@@ -1,9 +1,6 @@
 //! Commands that several documents show, with the contract's own names in them.
 
-use crate::contract::{Contract, Job, JobProgram};
-
-/// Where a contract is in force.
-const INSTALLED: &str = "/etc/golden/golden.toml";
+use crate::contract::{Contract, INSTALLED, Job, JobProgram};
 
 /// How a contract of one's own comes into force on a host; nothing for one that is part of the program.
 pub(super) fn put_in_force(contract: &Contract) -> Vec<String> {

@@ -131,7 +131,12 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn source() -> Source {
-        Source { path: "/etc/golden/golden.toml".into(), built_in: false, digest: "ab".repeat(32) }
+        Source {
+            path: "/etc/golden/golden.toml".into(),
+            built_in: false,
+            digest: "ab".repeat(32),
+            extended: Vec::new(),
+        }
     }
 
     fn line(names: &str, options: &str, seed: u8) -> String {

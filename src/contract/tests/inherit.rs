@@ -167,3 +167,30 @@ variables = { ONLY = \"mine\" }
     let owed: Vec<&str> = cron.variables.iter().map(|demand| demand.name.as_ref()).collect();
     assert_eq!(owed, ["ONLY"], "without env files nothing is inherited");
 }
+
+#[test]
+fn what_is_extended_lies_beside_an_installed_contract() {
+    let parse = |named: &str, base: &str| {
+        let text = format!("schema = 1\nextends = \"{named}\"\n");
+        Contract::parse(&text, "/srv/team/golden.toml", false, &|path| match path {
+            "/srv/team/parts/base.toml" | "/srv/base.toml" | "/srv/team/../base.toml" => Ok(base.to_owned()),
+            "/srv/team/parts/deep/last.toml" => Ok("schema = 1\nextends = \"quantum\"\n".to_owned()),
+            other => Err(format!("no {other} here")),
+        })
+        .unwrap()
+        .source
+    };
+    let end = "schema = 1\nextends = \"quantum\"\n";
+    let paths = |source: &crate::contract::Source| -> Vec<String> {
+        source.files_beside("/etc/golden/golden.toml").unwrap().into_iter().map(|(path, _)| path).collect()
+    };
+    assert_eq!(paths(&parse("parts/base.toml", end)), ["/etc/golden/parts/base.toml"]);
+    let chain = "schema = 1\nextends = \"deep/last.toml\"\n";
+    assert_eq!(
+        paths(&parse("parts/base.toml", chain)),
+        ["/etc/golden/parts/base.toml", "/etc/golden/parts/deep/last.toml"]
+    );
+    assert!(paths(&parse("/srv/base.toml", end)).is_empty(), "it stays where it is");
+    assert_eq!(parse("../base.toml", end).files_beside("/etc/golden/golden.toml"), Err("../base.toml"));
+    assert!(paths(&parse("quantum", end)).is_empty());
+}
