@@ -122,6 +122,7 @@ type Case = fn(&Kept);
 const CASES: &[(&str, Case)] = &[
     ("systemd has nothing to say about the units", nothing_to_say),
     ("no artefact is superfluous", no_artefact_is_superfluous),
+    ("uv in place of pip", uv_installs),
     ("what may not be deployed", not_deployed),
     ("deployed, and taken back", deployed),
     ("killed while it deploys", killed_while_it_deploys),
@@ -157,6 +158,36 @@ fn no_artefact_is_superfluous(kept: &Kept) {
         kept.expect(&format!("mv /root/kept {repository}/{path}"), 0);
     }
     kept.expect(&format!("{render} && golden plan --list && golden audit --quiet"), 0);
+}
+
+/// The program, from its wheel.
+fn uv() -> PathBuf {
+    let directory = here().join("target/uv");
+    let program = directory.join("uv/bin/uv");
+    if !program.exists() {
+        std::fs::create_dir_all(&directory).unwrap();
+        let fetch = "python3 -m pip download --quiet --no-deps --only-binary=:all: --dest . uv==0.9.5
+            python3 -m zipfile -e uv-*.whl unpacked && mkdir -p uv/bin && mv unpacked/*.data/scripts/uv uv/bin/ && chmod 0755 uv/bin/uv";
+        success(Command::new("/bin/sh").args(["-ec", fetch]).current_dir(&directory));
+    }
+    program
+}
+
+fn uv_installs(kept: &Kept) {
+    let root = success(&mut Kept::tool("root", &kept.name));
+    let inside = Path::new(root.trim()).join("usr/local/bin/uv");
+    std::fs::copy(uv(), &inside).unwrap();
+    kept.expect(
+        "printf 'schema = 1\\nextends = \"quantum\"\\n[provision]\\nuv = \"/usr/local/bin/uv\"\\n' >/root/uv.toml
+         rm -r /opt/quantum/venvs/backend
+         golden --contract /root/uv.toml apply --quiet --wheelhouse /var/cache/golden-rehearsal/wheelhouse",
+        0,
+    );
+    let installers =
+        kept.expect("cat /opt/quantum/venvs/backend/lib/python3*/site-packages/fastapi-*/INSTALLER", 0);
+    assert_eq!(installers.trim(), "uv");
+    assert_eq!(kept.expect("find /opt/quantum/venvs/backend ! -user root | head", 0), "");
+    kept.expect("golden audit --quiet; rm /root/uv.toml /usr/local/bin/uv; golden apply --undo; golden --quiet apply --wheelhouse /var/cache/golden-rehearsal/wheelhouse; golden audit --quiet", 0);
 }
 
 /// A commit in the repository that the machine fetches from.

@@ -30,6 +30,8 @@ pub struct Provision {
     pub interpreter: Stated<String>,
     /// A directory of wheels; without one pip asks its index.
     pub wheelhouse: Option<Stated<String>>,
+    /// uv(1), which installs in place of pip.
+    pub uv: Option<Stated<String>>,
     /// Name of a venv to its locked requirements, relative to the repository.
     pub requirements: BTreeMap<Arc<str>, Stated<String>>,
     /// The branch that a new clone is of.
@@ -96,6 +98,7 @@ impl Provision {
             golden: usual("/usr/local/bin/golden"),
             interpreter: usual("/usr/bin/python3"),
             wheelhouse: None,
+            uv: None,
             requirements: BTreeMap::new(),
             branch: None,
             audit: usual("daily"),

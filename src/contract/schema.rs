@@ -57,7 +57,7 @@ tables! {
         "working_directory" "requires" "after" "writes" "unit" "variables" "provision"
     ]
     PROVISION "provision" [
-        "packages" "rehearse" "home" "golden" "interpreter" "wheelhouse" "requirements" "branch" "audit" "variables" "unit"
+        "packages" "rehearse" "home" "golden" "interpreter" "wheelhouse" "uv" "requirements" "branch" "audit" "variables" "unit"
     ]
     SERVICE_PROVISION "services.*.provision" ["rendered" "start" "schedule" "variables" "unit" "health"]
     WRITTEN "provision.unit" ["Unit" "Service" "Install"]

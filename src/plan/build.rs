@@ -349,6 +349,7 @@ impl<'a> Builder<'a> {
                 interpreter: contract.provision.interpreter.value.clone(),
                 requirements,
                 wheelhouse: contract.provision.wheelhouse.as_ref().map(|path| path.value.clone()),
+                uv: contract.provision.uv.as_ref().map(|path| path.value.clone()),
             };
             self.step("host", why, action);
         }

@@ -130,6 +130,7 @@ fn steps(
             interpreter: contract.provision.interpreter.value.clone(),
             requirements: format!("{}/{file}", tree.path),
             wheelhouse: contract.provision.wheelhouse.as_ref().map(|path| path.value.clone()),
+            uv: contract.provision.uv.as_ref().map(|path| path.value.clone()),
         };
         add("host", "its locked requirements differ", action);
     }

@@ -85,6 +85,8 @@ pub enum Action {
         requirements: String,
         /// Where wheels lie.
         wheelhouse: Option<String>,
+        /// uv, where it installs in place of pip.
+        uv: Option<String>,
     },
     /// Makes an empty SQLite database.
     Database {

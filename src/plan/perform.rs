@@ -154,8 +154,9 @@ pub(super) fn perform(hands: &mut Hands<'_>, step: &Step) -> Result<(), Failed> 
             true => tree.go(act, to),
             false => Err(failed(format!("{} is no longer at {}", tree.path, from.commit))),
         },
-        Action::Venv { path, interpreter, requirements, wheelhouse } => {
-            venv(hands, path, interpreter, requirements, wheelhouse.as_deref())
+        Action::Venv { path, interpreter, requirements, wheelhouse, uv } => {
+            let installer = installer(path, uv.as_deref(), wheelhouse.as_deref());
+            venv(hands, path, interpreter, requirements, installer)
         }
         Action::Database { path, user } => database(hands, path, user),
         Action::Reload => systemctl(act, &["daemon-reload"]).map(drop),
@@ -222,6 +223,20 @@ fn clone(
     run(hands.act, words, Some(&user), LONG, hands.talk).map(drop)
 }
 
+/// The command that installs locked requirements into a venv: nothing without a hash, nothing that is built here.
+fn installer(venv: &str, uv: Option<&str>, wheelhouse: Option<&str>) -> Vec<String> {
+    let python = format!("{venv}/bin/python");
+    let mut words = match uv {
+        Some(uv) => vec![uv, "pip", "install", "--python", &python, "--no-cache", "--link-mode=copy"],
+        None => vec![&python, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir"],
+    };
+    words.extend(["--quiet", "--only-binary=:all:", "--require-hashes"]);
+    if let Some(wheelhouse) = wheelhouse {
+        words.extend(["--no-index", "--find-links", wheelhouse]);
+    }
+    words.into_iter().map(str::to_owned).collect()
+}
+
 /// Makes a venv as nobody who matters: what is installed may run code, so it is done as the owner of the
 /// requirements; then all of it is given to root, so that no service can change what it runs.
 fn venv(
@@ -229,7 +244,7 @@ fn venv(
     path: &str,
     interpreter: &str,
     requirements: &str,
-    wheelhouse: Option<&str>,
+    mut installer: Vec<String>,
 ) -> Result<(), Failed> {
     let act = hands.act;
     let locked = match hands.system.read(requirements, READ_LIMIT) {
@@ -249,25 +264,8 @@ fn venv(
     act.make_directory(path, Rights { uid: owner.uid, gid: owner.gid, mode: 0o755 })?;
     let words = [interpreter, "-m", "venv", path].map(str::to_owned).to_vec();
     run(act, words, Some(owner), LONG, hands.talk)?;
-    let python = format!("{path}/bin/python");
-    let mut words: Vec<String> = [
-        &python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--only-binary=:all:",
-        "--require-hashes",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    if let Some(wheelhouse) = wheelhouse {
-        words.extend(["--no-index".to_owned(), "--find-links".to_owned(), wheelhouse.to_owned()]);
-    }
-    words.extend(["--requirement".to_owned(), requirements.to_owned()]);
-    run(act, words, Some(owner), LONG, hands.talk)?;
+    installer.extend(["--requirement".to_owned(), requirements.to_owned()]);
+    run(act, installer, Some(owner), LONG, hands.talk)?;
     act.own_tree(path, 0, 0)?;
     let stamp = format!("{}\n", digest(&locked));
     Ok(act.write(&format!("{path}/{STAMP}"), stamp.as_bytes(), Rights { uid: 0, gid: 0, mode: 0o644 })?)

@@ -30,6 +30,7 @@ pub(super) fn provision<'a>(
         provision.interpreter = interpreter;
     }
     provision.wheelhouse = fields.opt(cx, "wheelhouse", path_value);
+    provision.uv = fields.opt(cx, "uv", path_value);
     provision.branch = fields.opt(cx, "branch", Cx::text);
     if let Some(audit) = fields.opt(cx, "audit", Cx::text) {
         provision.audit = audit;
