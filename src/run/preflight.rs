@@ -3,8 +3,8 @@
 
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, Dependency, DependencyKind, JobProgram};
-use crate::facts::HostFacts;
 use crate::facts::gather::gather;
+use crate::facts::{HostFacts, Need};
 use crate::model::{Report, RuleResult, Said, Verdict};
 use crate::system::System;
 
@@ -78,7 +78,7 @@ pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
     {
         (report, facts) = look(true);
     }
-    let topics = TOPICS.iter().map(|(name, rules)| (*name, about(contract, name), *rules)).collect();
+    let topics = TOPICS.iter().map(|(name, rules)| (*name, about(contract, &facts, name), *rules)).collect();
     Preflight { report, facts, topics }
 }
 
@@ -110,12 +110,14 @@ fn names_its_redis(contract: &Contract) -> bool {
     all == [true]
 }
 
-/// What a topic is about, as the contract names it.
-fn about(contract: &Contract, topic: &str) -> String {
+/// What a topic is about: as the contract names it, and servers as they were asked.
+fn about(contract: &Contract, facts: &HostFacts, topic: &str) -> String {
     let Some(service) = contract.services.first() else { return String::new() };
     let venv =
         |rest: &str| service.venv.as_ref().map(|venv| format!("{}{rest}", venv.value)).unwrap_or_default();
+    let asks_named_alone = facts.gathered.has(Need::NamedServers) && !facts.gathered.has(Need::Servers);
     let server = |dependency: &Dependency| match &dependency.kind {
+        DependencyKind::Redis { .. } if asks_named_alone => None,
         DependencyKind::Redis { address, .. } | DependencyKind::Tcp { address } => {
             Some(address.value.clone())
         }
@@ -143,7 +145,10 @@ fn about(contract: &Contract, topic: &str) -> String {
                 JobProgram::BuiltIn(_) => None,
             })
             .collect(),
-        "server" => dependencies.filter_map(server).collect(),
+        "server" => {
+            let named = facts.named_servers.keys().map(|address| address.to_string());
+            dependencies.filter_map(server).chain(named).collect()
+        }
         "database" => dependencies.filter_map(database).collect(),
         "directories" => service.writes.iter().map(|written| written.value.clone()).collect(),
         _ => Vec::new(),
