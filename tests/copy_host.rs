@@ -118,6 +118,7 @@ fn a_copy_of_a_host_is_rehearsed_and_the_host_is_as_it_was() {
     let before = state(&host);
     twice(&host);
     inside(&host);
+    interrupted(&host);
     a_contract_that_does_not_hold(&host);
     assert_eq!(before, state(&host), "the host has changed");
     assert_eq!(host.sh_ok("ls -A /var/cache/golden/machines/run"), "", "something is left");
@@ -179,6 +180,29 @@ fn inside(host: &Machine) {
     host.sh_ok(
         "test ! -e /opt/quantum/new; test -d /etc/quantum; /var/cache/golden/machines/machine down copy",
     );
+}
+
+/// Ctrl-C takes the copy away; what a kill leaves goes with the next rehearsal.
+fn interrupted(host: &Machine) {
+    let signalled = |signal: &str| {
+        let output = host.sh(&format!(
+            "rm -f /root/said; systemd-run --quiet --wait --pipe --unit=rehearsal-{signal} golden rehearse --copy-host >/root/said 2>&1 & pid=$!
+             until grep -q 'is killed, and everything' /root/said; do sleep 0.05; done
+             kill -{signal} $(systemctl show --property MainPID --value rehearsal-{signal}.service)
+             code=0; wait $pid || code=$?; cat /root/said; rm /root/said; exit $code"
+        ));
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = signalled("INT");
+    assert!(code == 1 && said.contains("it was interrupted"), "{code}: {said}");
+    assert_eq!(
+        host.sh_ok("ls -A /var/cache/golden/machines/run; grep golden- /proc/self/mountinfo || true"),
+        ""
+    );
+    signalled("KILL");
+    assert!(host.sh_ok("ls -A /var/cache/golden/machines/run").contains("rehearsal-"), "nothing was killed");
+    let (code, said) = rehearse(host, "");
+    assert_eq!(code, 0, "{said}");
 }
 
 /// A contract is tried on the copy before anything of the host is touched.

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Failure, Global, find, output};
 use crate::contract::{Contract, INSTALLED};
@@ -91,6 +94,17 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
     }
 }
 
+/// Set by Ctrl-C and its kin from now on: what runs in the machine ends, and the machine goes away as it always does.
+fn stopped() -> std::io::Result<Arc<AtomicBool>> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // Whoever asks twice does not want to wait; the next rehearsal clears away what that leaves.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, stopped.clone())?;
+        signal_hook::flag::register(signal, stopped.clone())?;
+    }
+    Ok(stopped)
+}
+
 /// Prints the protocol while it is played.
 struct Heard {
     failed: Option<String>,
@@ -130,7 +144,7 @@ fn laid(
             packages: contract.provision.packages.iter().map(|name| name.value.clone()).collect(),
         },
     };
-    let (machine, root) = Machine::lay(&store, &name, &ground, &mut said)?;
+    let (machine, root) = Machine::lay(&store, &name, &ground, stopped()?, &mut said)?;
     let inside = act::Act::below(std::path::Path::new(&root));
     let title = match ground {
         Ground::Distribution { .. } => "a machine with the distribution alone".to_owned(),

@@ -2,6 +2,8 @@
 //! done by the script that the tests use too, which travels inside this program.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::system::act::{Act, Call, Ended, Rights};
 
@@ -47,14 +49,18 @@ pub struct Machine {
     name: String,
     /// It outlives this value.
     kept: bool,
+    /// Somebody wants it to end.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Machine {
-    /// Lays the files of a machine; they may be changed before it boots. With it, their directory.
+    /// Lays the files of a machine; they may be changed before it boots. With it, their directory. When `stopped` is set,
+    /// nothing more is run in it, and whoever plays on it hears so.
     pub fn lay(
         store: &str,
         name: &str,
         ground: &Ground,
+        stopped: Arc<AtomicBool>,
         talk: &mut dyn FnMut(&str),
     ) -> Result<(Self, String), NoMachine> {
         let act = Act::live();
@@ -62,32 +68,31 @@ impl Machine {
         act.make_way(&script)?;
         let own = Rights { uid: 0, gid: 0, mode: 0o700 };
         act.write(&script, SCRIPT.as_bytes(), own)?;
-        let mut machine = Self { act, script, store: store.to_owned(), name: name.to_owned(), kept: true };
+        let (store, name) = (store.to_owned(), name.to_owned());
+        let mut machine = Self { act, script, store, name: name.clone(), kept: true, stopped };
         // Machines whose golden was killed.
         let _ = machine.call(&["gc"], talk);
-        let root = match ground {
+        let image = match ground {
             Ground::Distribution { suite, packages } => {
-                let image = machine.call(&["image", &format!("with:{}", packages.join(",")), suite], talk)?;
-                let _ = machine.call(&["down", name], talk);
-                machine.call(&["prepare", name, &image], talk)?
+                Some(machine.call(&["image", &format!("with:{}", packages.join(",")), suite], talk)?)
             }
-            Ground::Host => {
-                let _ = machine.call(&["down", name], talk);
-                machine.call(&["copy", name], talk)?
-            }
+            Ground::Host => None,
         };
+        let _ = machine.call(&["down", &name], talk);
+        // From here on there is something to take down, however far it comes.
+        let owner = std::process::id().to_string();
         machine.kept = false;
+        let root = match &image {
+            Some(image) => machine.call(&["prepare", &name, image, "--owner", &owner], talk)?,
+            None => machine.call(&["copy", &name, "--owner", &owner], talk)?,
+        };
         Ok((machine, root))
     }
 
     /// Boots it. What outlives this process has no owner with whom it would end.
     pub fn boot(&self, talk: &mut dyn FnMut(&str)) -> Result<(), NoMachine> {
-        let owner = std::process::id().to_string();
-        match self.kept {
-            true => self.call(&["up", &self.name], talk),
-            false => self.call(&["up", &self.name, "--owner", &owner], talk),
-        }
-        .map(drop)
+        let owner = if self.kept { "-".to_owned() } else { std::process::id().to_string() };
+        self.call(&["up", &self.name, "--owner", &owner], talk).map(drop)
     }
 
     /// Lets it outlive this value.
@@ -105,9 +110,13 @@ impl Machine {
         self.call(&["reboot", &self.name], &mut |_| {}).map(drop).map_err(|NoMachine(why)| why)
     }
 
-    /// Runs a program in it as root.
+    /// Runs a program in it as root. An error where it could not be run, or somebody wants the machine to end.
     pub fn run(&self, words: &[&str]) -> io::Result<Ended> {
-        self.script(&[&["exec", &self.name, "--"][..], words].concat(), &mut |_| {})
+        let ended = self.script(&[&["exec", &self.name, "--"][..], words].concat(), &mut |_| {});
+        match self.stopped.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("it was interrupted")),
+            false => ended,
+        }
     }
 
     /// Runs a program in it and wants a certain exit code; what it said otherwise.

@@ -143,13 +143,13 @@ fn back(machine: &Machine, contract: &Contract) -> Result<(), String> {
     let began = Instant::now();
     loop {
         // is-active is content with one of several, so each is asked.
-        let dead: Vec<&str> = units(contract)
-            .filter(|unit| {
-                machine
-                    .run(&["systemctl", "is-active", "--quiet", unit])
-                    .map_or(true, |ended| ended.code != Some(0))
-            })
-            .collect();
+        let mut dead = Vec::new();
+        for unit in units(contract) {
+            let asked = machine.run(&["systemctl", "is-active", "--quiet", unit]);
+            if asked.map_err(|error| error.to_string())?.code != Some(0) {
+                dead.push(unit);
+            }
+        }
         if dead.is_empty() {
             return Ok(());
         }
