@@ -84,6 +84,7 @@ fn host() -> Machine {
     );
     host.write("/etc/rc.local", "#!/bin/sh\ntouch /srv/started-rc.local\n", 0o755, "root:root");
     host.write("/etc/fstab", "/srv/golden /media none bind 0 0\n", 0o644, "root:root");
+    host.sh_ok("mkdir -p /var/lib/systemd/linger; touch /var/lib/systemd/linger/qt");
     host.sh_ok("systemctl --quiet enable backup.service; systemctl daemon-reload");
     host
 }
@@ -158,8 +159,6 @@ fn inside(host: &Machine) {
             "dbus.",
             "redis-server.service",
             "golden-audit-quantum.",
-            "user@0",
-            "user-runtime-dir@0",
             "kmod-static-nodes",
         ]
         .iter()

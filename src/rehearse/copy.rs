@@ -22,6 +22,9 @@ const GENERATORS: [&str; 3] = [
     "/usr/lib/systemd/system-generators",
 ];
 
+/// Users whose own managers start with the host (loginctl(1)).
+const LINGERING: &str = "/var/lib/systemd/linger";
+
 /// What systemd-remount-fs.service reads.
 const MOUNTS: &str = "/etc/fstab";
 
@@ -44,6 +47,7 @@ pub fn still(act: &Act, contract: &Contract, artefacts: &[Artefact]) -> io::Resu
         stilled += copy.unlink(directory)?;
     }
     copy.mask_generators()?;
+    act.remove(LINGERING)?;
     act.write(MOUNTS, b"", ROOTS)?;
     // Another machine than the host: its journal, its identity on the bus.
     act.write("/etc/machine-id", b"", Rights { mode: 0o444, ..ROOTS })?;
