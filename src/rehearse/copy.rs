@@ -38,7 +38,7 @@ struct Copy<'a> {
     own: BTreeSet<&'a str>,
 }
 
-/// Takes away everything that would start by itself and is none of the contract's. Says how many units that were.
+/// Takes away everything that would start by itself and is none of the contract's. Says how many links that were.
 pub fn still(act: &Act, contract: &Contract, artefacts: &[Artefact]) -> io::Result<usize> {
     let look = DiskSystem::rooted(&act.place("/"))?;
     let copy = Copy { look: &look, act, own: own_units(contract, artefacts) };

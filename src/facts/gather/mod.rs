@@ -35,33 +35,8 @@ use crate::system::{System, Walker};
 /// Looks at a host for what `needs` names.
 pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {
     let walker = Walker::new(system);
-    let mut facts = HostFacts {
-        schema: SCHEMA.to_owned(),
-        golden: env!("CARGO_PKG_VERSION").to_owned(),
-        host: system.host_name(),
-        scope: system.scope(),
-        time: system.now(),
-        caller: system.caller(),
-        gathered: needs.looked_at(),
-        systemd: units::version(system, &walker),
-        accounts: Observed::Absent,
-        sudoers: Observed::Absent,
-        paths: BTreeMap::new(),
-        listings: BTreeMap::new(),
-        file_systems: BTreeMap::new(),
-        units: BTreeMap::new(),
-        processes: BTreeMap::new(),
-        env_files: BTreeMap::new(),
-        programs: BTreeMap::new(),
-        venvs: BTreeMap::new(),
-        dependencies: BTreeMap::new(),
-        named_servers: BTreeMap::new(),
-        pythons: BTreeMap::new(),
-        repository: None,
-        logs: None,
-        contract_files: None,
-        approval: None,
-    };
+    let mut facts = nothing_seen(system, needs);
+    facts.systemd = units::version(system, &walker);
     let accounts = accounts::accounts(system, &walker);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
@@ -107,6 +82,37 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts.programs = pad.programs;
     facts.venvs = pad.venvs;
     facts
+}
+
+/// Facts of this host, now, in which nothing has been looked at yet.
+fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
+    HostFacts {
+        schema: SCHEMA.to_owned(),
+        golden: env!("CARGO_PKG_VERSION").to_owned(),
+        host: system.host_name(),
+        scope: system.scope(),
+        time: system.now(),
+        caller: system.caller(),
+        gathered: needs.looked_at(),
+        systemd: Observed::Absent,
+        accounts: Observed::Absent,
+        sudoers: Observed::Absent,
+        paths: BTreeMap::new(),
+        listings: BTreeMap::new(),
+        file_systems: BTreeMap::new(),
+        units: BTreeMap::new(),
+        processes: BTreeMap::new(),
+        env_files: BTreeMap::new(),
+        programs: BTreeMap::new(),
+        venvs: BTreeMap::new(),
+        dependencies: BTreeMap::new(),
+        named_servers: BTreeMap::new(),
+        pythons: BTreeMap::new(),
+        repository: None,
+        logs: None,
+        contract_files: None,
+        approval: None,
+    }
 }
 
 /// What of the host is no unit and no service: looked at while those are.
