@@ -123,6 +123,7 @@ const CASES: &[(&str, Case)] = &[
     ("systemd has nothing to say about the units", nothing_to_say),
     ("no artefact is superfluous", no_artefact_is_superfluous),
     ("uv in place of pip", uv_installs),
+    ("nowhere to install from", nowhere_to_install_from),
     ("what may not be deployed", not_deployed),
     ("deployed, and taken back", deployed),
     ("killed while it deploys", killed_while_it_deploys),
@@ -188,6 +189,14 @@ fn uv_installs(kept: &Kept) {
     assert_eq!(installers.trim(), "uv");
     assert_eq!(kept.expect("find /opt/quantum/venvs/backend ! -user root | head", 0), "");
     kept.expect("golden audit --quiet; rm /root/uv.toml /usr/local/bin/uv; golden apply --undo; golden --quiet apply --wheelhouse /var/cache/golden-rehearsal/wheelhouse; golden audit --quiet", 0);
+}
+
+/// The machine has no network, and nobody says where wheels lie: nothing is half-done.
+fn nowhere_to_install_from(kept: &Kept) {
+    kept.expect("mv /opt/quantum/venvs/backend /root/venv", 0);
+    let said = kept.expect("golden apply", 1);
+    assert!(said.contains("No matching distribution") && said.contains("--wheelhouse"), "{said}");
+    kept.expect("test ! -e /opt/quantum/venvs/backend && mv /root/venv /opt/quantum/venvs/backend && golden audit --quiet", 0);
 }
 
 /// A commit in the repository that the machine fetches from.

@@ -29,6 +29,15 @@ impl From<std::io::Error> for Failed {
     }
 }
 
+impl Failed {
+    /// The same with a way out.
+    fn hint(mut self, way_out: &str) -> Self {
+        self.why.push_str("; ");
+        self.why.push_str(way_out);
+        self
+    }
+}
+
 fn failed(why: impl Into<String>) -> Failed {
     Failed { why: why.into(), said: String::new() }
 }
@@ -156,7 +165,11 @@ pub(super) fn perform(hands: &mut Hands<'_>, step: &Step) -> Result<(), Failed> 
         },
         Action::Venv { path, interpreter, requirements, wheelhouse, uv } => {
             let installer = installer(path, uv.as_deref(), wheelhouse.as_deref());
-            venv(hands, path, interpreter, requirements, installer)
+            let made = venv(hands, path, interpreter, requirements, installer);
+            made.map_err(|failed| match wheelhouse {
+                Some(_) => failed,
+                None => failed.hint("where the index cannot be reached: golden apply --wheelhouse DIR"),
+            })
         }
         Action::Database { path, user } => database(hands, path, user),
         Action::Reload => systemctl(act, &["daemon-reload"]).map(drop),
