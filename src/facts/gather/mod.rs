@@ -47,7 +47,7 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
         let beside = Beside { scope, is_worth_it: bus.is_some() };
         let answers = beside.gather(|| dependencies::ask(&Worker::new(&ground)));
         let host = beside.gather(|| HostPart::gather(&Worker::new(&ground)));
-        let parts = each_service(&worker, parts(&contract.services), described);
+        let parts = each_service(&worker, parts(&ground), described);
         let named = dependencies::named(&worker, &parts);
         let named = beside.gather(|| dependencies::ask_named(&Worker::new(&ground), named));
         let mut pad = Pad::of(each_service(&worker, parts, started));
@@ -248,38 +248,41 @@ impl Pad {
 }
 
 /// Services that one worker looks at, and what it has observed.
-struct Part<'c> {
-    services: &'c [Service],
+struct Part<'a> {
+    services: &'a [Service],
     pad: Pad,
+    /// The one who looks; `None` where there is one part alone, which the caller looks at.
+    worker: Option<Worker<'a>>,
 }
 
 /// Services in as many parts as there are workers for them; one part of no services.
-fn parts(services: &[Service]) -> Vec<Part<'_>> {
-    let chunk = services.len().div_ceil(crate::facts::workers(services.len())).max(1);
-    let part = |services| Part { services, pad: Pad::default() };
-    match services.is_empty() {
-        true => vec![part(services)],
-        false => services.chunks(chunk).map(part).collect(),
+fn parts<'a>(ground: &'a Ground<'a>) -> Vec<Part<'a>> {
+    let services = &ground.contract.services;
+    let workers = crate::facts::workers(services.len());
+    if workers == 1 {
+        return vec![Part { services, pad: Pad::default(), worker: None }];
     }
+    let part = |services| Part { services, pad: Pad::default(), worker: Some(Worker::new(ground)) };
+    services.chunks(services.len().div_ceil(workers)).map(part).collect()
 }
 
 /// Does the same for each service, each part on a processor of its own.
-fn each_service<'c>(
+fn each_service<'a>(
     worker: &Worker<'_>,
-    mut parts: Vec<Part<'c>>,
+    mut parts: Vec<Part<'a>>,
     gather: fn(&Worker<'_>, &Service, &mut Pad),
-) -> Vec<Part<'c>> {
-    let through = |worker: &Worker<'_>, part: &mut Part<'c>| {
-        part.services.iter().for_each(|service| gather(worker, service, &mut part.pad));
+) -> Vec<Part<'a>> {
+    let through = |worker: &Worker<'_>, services: &[Service], pad: &mut Pad| {
+        services.iter().for_each(|service| gather(worker, service, pad));
     };
-    match parts.as_mut_slice() {
-        [part] => through(worker, part),
-        parts => std::thread::scope(|scope| {
-            for part in parts {
-                scope.spawn(|| through(&Worker::new(worker.ground), part));
+    std::thread::scope(|scope| {
+        for Part { services, pad, worker: own } in &mut parts {
+            match own {
+                Some(own) => drop(scope.spawn(move || through(own, services, pad))),
+                None => through(worker, services, pad),
             }
-        }),
-    }
+        }
+    });
     parts
 }
 
