@@ -28,7 +28,7 @@ PLACES = {
     "/opt/quantum/data/redis_dumps": (None, None, None),
     "/opt/quantum/data/training_data": (None, None, None),
     "/opt/quantum/data/model_checkpoints": (None, None, None),
-    "/opt/quantum/ai_engine/models": ("qt", "qt", None),
+    "/opt/quantum/ai_engine/models": ("root", None, 0o755),
     "/opt/quantum/venvs": (None, None, None),
     "/etc/quantum": ("root", None, 0o755),
     "/opt/quantum/secrets": ("root", None, 0o750),

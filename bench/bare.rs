@@ -3,6 +3,7 @@
 //! library: the floor that an audit is measured against.
 //!
 //!     bare FILES [--redis HOST:PORT] [--bus UNIT…]
+//!     bare --peak PROGRAM [WORD…]      runs it with its output thrown away; prints its peak memory in KiB
 
 use std::fs::File;
 use std::io::{Read, Result, Write};
@@ -26,6 +27,10 @@ const PROPERTIES: &[(&str, &str)] = &[
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments[0] == "--peak" {
+        println!("{}", peak(&arguments[1..])?);
+        return Ok(());
+    }
     let mut bytes = 0;
     let mut buffer = Vec::with_capacity(1 << 20);
     for path in std::fs::read_to_string(&arguments[0])?.lines() {
@@ -39,6 +44,26 @@ fn main() -> Result<()> {
     }
     println!("{bytes} bytes");
     Ok(())
+}
+
+/// The peak of a child counts what its parent held when it was made, so the parent must be small: a python is not.
+fn peak(command: &[String]) -> Result<i64> {
+    unsafe extern "C" {
+        fn getrusage(who: i32, usage: *mut [i64; 18]) -> i32;
+    }
+    const CHILDREN: i32 = -1;
+    let nothing = || std::process::Stdio::null();
+    std::process::Command::new(&command[0])
+        .args(&command[1..])
+        .stdout(nothing())
+        .stderr(nothing())
+        .status()?;
+    let mut usage = [0; 18];
+    // SAFETY: struct rusage of Linux is 18 longs (getrusage(2)): two times of two, then ru_maxrss.
+    match unsafe { getrusage(CHILDREN, &raw mut usage) } {
+        0 => Ok(usage[4]),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 fn look(path: &str, buffer: &mut Vec<u8>) -> Result<usize> {

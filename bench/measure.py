@@ -3,6 +3,7 @@
 
     measure.py reads TRACE                    the files and directories that an audit read, from its strace
     measure.py live DIRECTORY                 on the demo machine: the audit, the usual auditor, the bare looks
+    measure.py gate DIRECTORY                 on that machine: the gate, redis-cli, and the gate that people write
     measure.py many GOLDEN BARE SMALL LARGE   two trees of many.py
     measure.py table FILE...                  the table, from what live and many printed (JSON)
 
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import statistics
+import subprocess
 import sys
 import time
 
@@ -80,6 +82,29 @@ def live(directory):
         }, 2 * RUNS),
         "version": side_by_side({"golden": ["golden", "--version"], "nothing": ["true"]}),
     }
+
+
+STREAM = "quantum:stream:trade.intent"
+
+
+def gate(directory):
+    """The newest 2,000 and 100,000 events."""
+    python = "/opt/quantum/venvs/ai-engine/bin/python"
+    figures = {}
+    for count in (2_000, 100_000):
+        figures[f"gate {count}"] = side_by_side({
+            "golden": ["golden", "--contract", f"{directory}/gate-{count}.toml", "gate", "--no-report"],
+            "redis-cli": ["redis-cli", "--raw", "XREVRANGE", STREAM, "+", "-", "COUNT", str(count)],
+            "python": [python, f"{directory}/gate.py", "judge", str(count)],
+        })
+        figures[f"gate {count}"]["golden"]["kib"] = peak(
+            directory, "golden", "--contract", f"{directory}/gate-{count}.toml", "gate", "--no-report")
+    return figures
+
+
+def peak(directory, *command):
+    """Peak memory in KiB. What this python holds would count for its own children, too (getrusage(2), ru_maxrss)."""
+    return int(subprocess.run([f"{directory}/bare", "--peak", *command], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def reads(trace):
@@ -154,6 +179,14 @@ def rows(figures):
         yield "  peak memory", f"{memory:.0f} MiB", "250 MB", "-", met(memory * 1.048576 < 250), "-"
         cores = figure["golden"]["processor"] / figure["golden"]["seconds"]
         yield "  processors busy", f"{cores:.2f}", "-", "-", "-", "-"
+    for count in (2_000, 100_000):
+        if f"gate {count}" in figures:
+            figure = figures[f"gate {count}"]
+            yield f"gate on {count:,} events: against redis-cli", *times(ratio(figure, "golden", "redis-cli"), 0.5, 0.3)
+            value = ratio(figure, "python", "golden")
+            yield "  against redis-py with numpy", f"{value:.1f} x faster", "-", "-", "-", "-"
+            memory = figure["golden"]["kib"] / 1024
+            yield "  peak memory", f"{memory:.1f} MiB", "16 MB", "-", met(memory * 1.048576 < 16), "-"
     if "run" in figures:
         direct = figures["run"]["direct"]["seconds"]
         value = (figures["run"]["golden"]["seconds"] - direct) * 1000
@@ -193,6 +226,8 @@ def main(verb="", *rest):
             sys.stdout.write(reads(*rest))
         case "live":
             json.dump(live(*rest), sys.stdout)
+        case "gate":
+            json.dump(gate(*rest), sys.stdout)
         case "many":
             json.dump(many(*rest), sys.stdout)
         case "table":

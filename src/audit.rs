@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::contract::{Contract, Service};
-use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
+use crate::facts::secrets::Known;
+use crate::facts::view::{DependencyView, JobView, ModelView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Need, Needs};
 use crate::model::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, NEEDS_PROBE, Outcome, Report, Results, RuleResult, Ruling, Said,
-    Scope, Section, Severity, Subject, Undecided,
+    ContractNote, Failure, Finding, MOST_FINDINGS, NEEDS_LIVE_HOST, NEEDS_PROBE, NEEDS_TELEMETRY, Outcome,
+    Remedy, Report, Results, RuleResult, Ruling, Said, Scope, Section, Severity, Subject, Undecided,
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
@@ -45,9 +46,19 @@ impl Selection {
         self.rules(contract).any(|rule| rule.needs.has(Need::Probes))
     }
 
+    /// Whether a selected rule judges what models say.
+    pub fn wants_telemetry(&self, contract: &Contract) -> bool {
+        self.rules(contract).any(|rule| rule.needs.has(Need::Telemetry))
+    }
+
     /// Whether no selected rule judges anything else.
     pub fn asks_only_for_probes(&self, contract: &Contract) -> bool {
         self.rules(contract).all(|rule| rule.needs.has(Need::Probes))
+    }
+
+    /// Whether no selected rule judges anything but models.
+    pub fn asks_only_for_models(&self, contract: &Contract) -> bool {
+        self.rules(contract).all(|rule| rule.needs.has(Need::Telemetry))
     }
 
     /// Whether a service is selected.
@@ -64,9 +75,24 @@ impl Selection {
     }
 }
 
+/// The first findings, the last of which says how many more there are.
+fn counted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(MOST_FINDINGS);
+    if more > 0 {
+        // What only warns never pushes aside what counts.
+        findings.sort_by_key(|finding| finding.severity.is_some());
+    }
+    findings.truncate(MOST_FINDINGS);
+    if let Some(last) = findings.last_mut().filter(|_| more > 0) {
+        last.message = format!("{} (and {more} more like it)", last.message);
+    }
+    findings
+}
+
 /// Judges the facts of a host by a contract.
 pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, replayed: bool) -> Report {
     let mut results = judge(contract, facts, selection);
+    conceal(contract, facts, &mut results);
     policy::apply(contract, facts.time, selection, &mut results);
     Report {
         contract: ContractNote {
@@ -81,6 +107,53 @@ pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, repl
         filters: selection.words(),
         notes: notes(facts),
         results,
+    }
+}
+
+/// Takes secrets of the host out of all that is said. Rules do not show what they know for one; this catches what stands in
+/// a text that they quote, such as a line of a unit.
+fn conceal(contract: &Contract, facts: &HostFacts, results: &mut Results) {
+    let speaks = |result: &&mut RuleResult| matches!(result.said, Said::Fail(_) | Said::Undecided(_));
+    let mut speaking = results.iter_mut().filter(speaks).peekable();
+    if speaking.peek().is_none() {
+        return;
+    }
+    let known = Known::of(facts, contract);
+    let hide = |text: &str| known.hidden(text, &|_| "(a secret)".to_owned());
+    let conceal = |text: &mut String| {
+        if let Some(other) = hide(text) {
+            *text = other;
+        }
+    };
+    for result in speaking {
+        match &mut result.said {
+            Said::Fail(failure) => {
+                let finding = &mut failure.finding;
+                conceal(&mut finding.message);
+                finding.expected.iter_mut().chain(&mut finding.observed).for_each(conceal);
+                finding.overrode.iter_mut().for_each(|(_, text)| conceal(text));
+                match &mut finding.remedy {
+                    Some(Remedy::Decide(decision)) => {
+                        conceal(&mut decision.question);
+                        decision.candidates.iter_mut().for_each(|candidate| {
+                            conceal(&mut candidate.words);
+                            conceal(&mut candidate.shell);
+                        });
+                    }
+                    // What a person copies would show it, and without it the change is another one.
+                    Some(remedy) if hide(&remedy.shell()).is_some() => {
+                        let question = format!("correct {}, a line with a secret in it", finding.location);
+                        finding.remedy = Some(Remedy::decide(question));
+                    }
+                    _ => {}
+                }
+            }
+            Said::Undecided(undecided) => {
+                conceal(&mut undecided.why);
+                undecided.remedy.iter_mut().for_each(conceal);
+            }
+            Said::Pass | Said::NotApplicable(_) => {}
+        }
     }
 }
 
@@ -149,7 +222,7 @@ fn rulings(rules: &[&(&'static Rule, Severity)], service: &Service) -> usize {
         Check::Service(_) => 1,
         Check::Setting(_) => service.settings.len(),
         Check::Variable(_) => service.variables.len(),
-        Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) => 0,
+        Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) | Check::Model(_) => 0,
     };
     rules.iter().map(|(rule, _)| of_rule(rule)).sum()
 }
@@ -211,6 +284,9 @@ impl<'a> Loop<'a> {
         if rule.needs.has(Need::Probes) && !self.facts.gathered.has(Need::Probes) {
             return Ok(Outcome::not_applicable(NEEDS_PROBE));
         }
+        if rule.needs.has(Need::Telemetry) && !self.facts.gathered.has(Need::Telemetry) {
+            return Ok(Outcome::not_applicable(NEEDS_TELEMETRY));
+        }
         match noticing_unread(|| check(View::new(self.contract, self.facts, rule.needs))) {
             (Ok(_), Some(why)) => Err(Undecided::new(why)),
             (ruling, _) => ruling,
@@ -244,7 +320,20 @@ impl<'a> Loop<'a> {
                     self.say(slot(severity, Subject::Job(job.name.clone()), None), ruling);
                 }
             }
+            Check::Model(check) => self.model_rule(rule, severity, check),
             Check::Service(_) | Check::Setting(_) | Check::Variable(_) => {}
+        }
+    }
+
+    /// Each model that is judged; without telemetry there is none, and the host is told why.
+    fn model_rule(&mut self, rule: &'static Rule, severity: Severity, check: fn(&ModelView) -> Ruling) {
+        let slot = |subject| Slot { rule, severity, subject, key: None };
+        let Some(telemetry) = &self.facts.telemetry else {
+            return self.say(slot(Subject::Host), Ok(Outcome::not_applicable(NEEDS_TELEMETRY)));
+        };
+        for model in &telemetry.judged {
+            let ruling = self.ask(rule, |view| check(&ModelView::new(view, model)));
+            self.say(slot(Subject::Model(model.clone())), ruling);
         }
     }
 
@@ -268,7 +357,7 @@ impl<'a> Loop<'a> {
                     self.say(slot(demand.severity, Some(demand.name.clone())), ruling);
                 }
             }
-            Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) => {}
+            Check::Host(_) | Check::Place(_) | Check::Dependency(_) | Check::Job(_) | Check::Model(_) => {}
         }
     }
 
@@ -276,7 +365,12 @@ impl<'a> Loop<'a> {
     fn say(&mut self, slot: Slot, ruling: Ruling) {
         let result = |key, said| RuleResult {
             rule: &slot.rule.info,
-            severity: slot.severity,
+            severity: match &said {
+                Said::Fail(failure) => {
+                    failure.finding.severity.map_or(slot.severity, |most| most.max(slot.severity))
+                }
+                _ => slot.severity,
+            },
             subject: slot.subject.clone(),
             key,
             said,
@@ -284,10 +378,12 @@ impl<'a> Loop<'a> {
         match ruling {
             Ok(Outcome::Pass) => self.results.push(result(slot.key, Said::Pass)),
             Ok(Outcome::NotApplicable(why)) => self.results.push(result(slot.key, Said::NotApplicable(why))),
-            Ok(Outcome::Fail(findings)) => self.results.extend(findings.into_iter().map(|finding| {
-                let key = finding.key.as_deref().map(Arc::from).or_else(|| slot.key.clone());
-                result(key, Said::Fail(Box::new(Failure::new(finding))))
-            })),
+            Ok(Outcome::Fail(findings)) => {
+                self.results.extend(counted(findings).into_iter().map(|finding| {
+                    let key = finding.key.as_deref().map(Arc::from).or_else(|| slot.key.clone());
+                    result(key, Said::Fail(Box::new(Failure::new(finding))))
+                }))
+            }
             Err(undecided) => self.results.push(result(slot.key, Said::Undecided(Box::new(undecided)))),
         }
     }

@@ -7,7 +7,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::audit::Selection;
 use crate::contract::{Contract, Waiver};
 use crate::model::{
-    Failure, Finding, Location, Results, RuleInfo, RuleResult, Said, Section, Severity, Subject, WaiverNote,
+    Cause, Failure, Finding, Location, Remedy, Results, RuleInfo, RuleResult, Said, Section, Severity,
+    Subject, WaiverNote,
 };
 
 /// The rule that unused waivers break. It judges the audit itself and so cannot be a file among the rules.
@@ -15,6 +16,7 @@ pub static WAIVER_UNUSED: RuleInfo = RuleInfo {
     id: "waiver-unused",
     section: Section::H,
     severity: Severity::Should,
+    cause: Cause::Host,
     why: "an exception that covers nothing hides the next defect of its kind",
     doc: "A waiver covers nothing.\n\nThe defect it was written for is gone, or its rule, subject or key is \
           misspelt. Remove it: the next defect of this kind must be seen.\n",
@@ -27,10 +29,13 @@ pub fn apply(contract: &Contract, time: i64, selection: &Selection, results: &mu
     let mut unused = Vec::new();
     for waiver in &contract.waivers {
         let (mut used, mut looked_at) = (false, true);
-        for result in results
-            .iter_mut()
-            .filter(|result| waiver.rule == result.rule.id && waiver.subject == result.subject)
-        {
+        for result in results.iter_mut().filter(|result| waiver.rule == result.rule.id) {
+            let is_of_models = matches!(waiver.subject, Subject::Model(_));
+            if waiver.subject != result.subject {
+                // An audit that asks no model has one word for all of them.
+                looked_at &= !(is_of_models && result.was_not_looked_at());
+                continue;
+            }
             looked_at &= !result.was_not_looked_at();
             let Said::Fail(failure) = &mut result.said else { continue };
             if waiver.key.is_some() && waiver.key.as_deref() != result.key.as_deref() {
@@ -88,6 +93,6 @@ fn unused_waiver(waiver: &Waiver) -> RuleResult {
     }
 }
 
-fn remove(at: &Location) -> String {
-    format!("remove the waiver at {at}")
+fn remove(at: &Location) -> Remedy {
+    Remedy::decide(format!("remove the waiver at {at}"))
 }

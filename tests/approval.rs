@@ -212,7 +212,7 @@ fn what_cannot_be_told_is_exit_2() {
     assert!(code == 2 && said.contains("holds more than"), "{said}");
     desk.write("golden.toml.sig", [0xff, 0xfe]);
     let (code, said) = desk.verify();
-    assert!(code == 2 && said.contains("is no text"), "{said}");
+    assert!(code == 2 && said.contains("is not UTF-8"), "{said}");
     fs::remove_file(desk.path("golden.toml.sig")).unwrap();
     fs::create_dir(desk.path("golden.toml.sig")).unwrap();
     let (code, said) = desk.verify();

@@ -155,3 +155,36 @@ fn root_does_not_obey_a_contract_that_others_can_write() {
         .unwrap();
     assert!(stderr(&here).contains("is not obeyed") && here.status.success(), "{}", stderr(&here));
 }
+
+#[test]
+fn a_place_that_another_user_can_replace_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("golden.toml");
+    let text = "schema = 1\n[contract]\nname = \"shop\"\nversion = \"1\"\n[identity]\nuser = \"app\"\ngroup = \"app\"\n\
+                [layout.live]\npath = \"/srv/live\"\nowner = \"app\"\n\
+                [layout.keys]\npath = \"/srv/live/keys\"\nowner = \"root\"\n";
+    std::fs::write(&path, text).unwrap();
+    let output = golden(&["contract", "check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("app can replace it"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("golden.toml:12:8"), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no errors"));
+    std::fs::write(&path, text.replace("owner = \"root\"", "owner = \"app\"")).unwrap();
+    let output = golden(&["contract", "check", path.to_str().unwrap()]);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    // The home that golden makes is that user's too, and a place without an owner is made as root's.
+    let home = "schema = 1\n[contract]\nname = \"shop\"\nversion = \"1\"\n[identity]\nuser = \"app\"\ngroup = \"app\"\n\
+                [layout.venvs]\npath = \"/srv/shop/venvs\"\n[provision]\nhome = \"/srv/shop\"\n";
+    for (text, warned) in
+        [(home.to_owned(), true), (home.replace("home = \"/srv/shop\"", "home = \"/srv/app\""), false)]
+    {
+        std::fs::write(&path, text).unwrap();
+        let output = golden(&["contract", "check", path.to_str().unwrap()]);
+        assert_eq!(
+            stderr(&output).contains("below /srv/shop, which app owns"),
+            warned,
+            "{}",
+            stderr(&output)
+        );
+    }
+}

@@ -166,7 +166,7 @@ fn every_verb_that_a_rule_or_document_names_exists() {
         let there = text.split("## What it does not do").next().unwrap_or_default();
         texts.push(((*document).to_owned(), there.to_owned()));
     }
-    for folder in ["host", "service", "repository"] {
+    for folder in ["host", "service", "model", "repository"] {
         for entry in std::fs::read_dir(tree("src/rules").join(folder)).unwrap() {
             let path = entry.unwrap().path();
             texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
@@ -201,7 +201,16 @@ fn commands(text: &str) -> Vec<Vec<&str>> {
         for (at, mark) in text.match_indices(mark) {
             let rest = &text[at + mark.len()..];
             let end = rest.find(['`', '\n', ';', ',', '(']).unwrap_or(rest.len());
-            found.push(rest[..end].split_whitespace().collect());
+            let mut words: Vec<&str> = rest[..end].split_whitespace().collect();
+            // Which contract is meant is said before the verb.
+            while let Some(skipped) = words.first().and_then(|word| match *word {
+                "--contract" => Some(2),
+                "--quiet" => Some(1),
+                _ => None,
+            }) {
+                words.drain(..skipped.min(words.len()));
+            }
+            found.push(words);
         }
     }
     found
@@ -220,7 +229,7 @@ fn every_command_of_a_rendered_document_exists() {
         .collect();
     let mut named = 0;
     for words in texts.iter().flat_map(|text| commands(text)) {
-        let has_sub = matches!(words[0], "contract" | "service");
+        let has_sub = matches!(words[0], "contract" | "service" | "model");
         let verb = words[..if has_sub { 2 } else { 1 }].to_vec();
         if verb == ["VERB"] {
             continue;

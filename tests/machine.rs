@@ -47,7 +47,10 @@ fn the_audit_on_a_booted_machine() {
     breaks.retain(|entry| entry.name.contains(&chosen));
     let mut score = Score::default();
     for entry in &breaks {
+        let known = wrong.len();
         score.judge(&demo, &baseline, entry, &mut wrong);
+        println!("break: {} {}", entry.section, entry.name);
+        wrong[known..].iter().for_each(|why| println!("       WRONG {why}"));
     }
     let mut rewrites = catalogue::rewrites();
     rewrites.retain(|rewrite| rewrite.name.contains(&chosen));
@@ -99,12 +102,13 @@ impl Score {
         if complaint.is_none() && entry.rule != "undecided" {
             let finding = judged.finding(&entry.rule, &entry.subject, &entry.place);
             let remedy = &finding.remedy;
-            if remedy.contains("person must") {
+            if demo::remedy::is_a_persons(remedy) {
                 self.for_a_person.insert(entry.rule.clone());
             } else {
                 ran.push_str(remedy);
                 let before_mend = demo.snapshot(&catalogue::paths_in(remedy), false);
-                match demo.mend(&finding).or_else(|| left_behind(baseline, &demo.audit(), entry)) {
+                let left = || left_behind(baseline, &demo.audit(), entry).or_else(|| demo.plans_something());
+                match demo.mend(&finding).or_else(left) {
                     None => self.mended += 1,
                     Some(why) => wrong
                         .push(format!("{} {}: {remedy:?} did not mend it: {why}", entry.section, entry.name)),

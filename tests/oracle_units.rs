@@ -118,7 +118,7 @@ fn every_unit_loads_or_is_refused_as_by_the_live_systemd() {
                     let joined = at < line && lines[at - 1..line - 1].iter().all(|line| line.ends_with('\\'));
                     at == line || joined || section_only && at == line + 1
                 };
-                if !unit.ignored.iter().any(|ignored| ignored.at.line.is_some_and(|at| seen(at.get()))) {
+                if !unit.ignored.iter().any(|ignored| ignored.at.line_number().is_some_and(&seen)) {
                     differences.push(format!("{version} {}: not noticed: {message}", case.name));
                 }
             }

@@ -61,7 +61,9 @@ impl Kept {
     }
 
     fn run(&self, script: &str) -> (i32, String) {
-        let output = Self::tool("exec", &self.name).args(["/bin/sh", "-ec", script]).output().unwrap();
+        // The contract is the built-in one, which verbs that change a host want to be named.
+        let script = format!("export GOLDEN_CONTRACT=builtin:quantum; {script}");
+        let output = Self::tool("exec", &self.name).args(["/bin/sh", "-ec", &script]).output().unwrap();
         (output.status.code().unwrap_or(-1), said(&output))
     }
 
@@ -181,20 +183,20 @@ fn uv_installs(kept: &Kept) {
     kept.expect(
         "printf 'schema = 1\\nextends = \"quantum\"\\n[provision]\\nuv = \"/usr/local/bin/uv\"\\n' >/root/uv.toml
          rm -r /opt/quantum/venvs/backend
-         golden --contract /root/uv.toml apply --quiet --wheelhouse /var/cache/golden-rehearsal/wheelhouse",
+         golden --contract /root/uv.toml apply --yes --quiet --wheelhouse /var/cache/golden-rehearsal/wheelhouse",
         0,
     );
     let installers =
         kept.expect("cat /opt/quantum/venvs/backend/lib/python3*/site-packages/fastapi-*/INSTALLER", 0);
     assert_eq!(installers.trim(), "uv");
     assert_eq!(kept.expect("find /opt/quantum/venvs/backend ! -user root | head", 0), "");
-    kept.expect("golden audit --quiet; rm /root/uv.toml /usr/local/bin/uv; golden apply --undo; golden --quiet apply --wheelhouse /var/cache/golden-rehearsal/wheelhouse; golden audit --quiet", 0);
+    kept.expect("golden audit --quiet; rm /root/uv.toml /usr/local/bin/uv; golden apply --undo; golden --quiet apply --yes --wheelhouse /var/cache/golden-rehearsal/wheelhouse; golden audit --quiet", 0);
 }
 
 /// The machine has no network, and nobody says where wheels lie: nothing is half-done.
 fn nowhere_to_install_from(kept: &Kept) {
     kept.expect("mv /opt/quantum/venvs/backend /root/venv", 0);
-    let said = kept.expect("golden apply", 1);
+    let said = kept.expect("golden apply --yes", 1);
     assert!(said.contains("No matching distribution") && said.contains("--wheelhouse"), "{said}");
     kept.expect("test ! -e /opt/quantum/venvs/backend && mv /root/venv /opt/quantum/venvs/backend && golden audit --quiet", 0);
 }
@@ -295,6 +297,8 @@ fn deployed(kept: &Kept) {
     kept.expect("golden ledger", 0);
     let last: serde_json::Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
     assert_eq!((last["verb"].as_str(), last["result"].as_str()), (Some("deploy"), Some("done")));
+    assert_eq!(last["event"].as_str(), Some("deployed"));
+    let last = &last["facts"];
     assert_eq!((last["from"].as_str(), last["to"].as_str()), (Some(head.trim()), Some(new.trim())));
     assert!(kept.expect(&format!("{DEPLOY} better"), 0).contains("nothing to do"));
     kept.expect("golden apply --undo", 0);
@@ -314,7 +318,7 @@ fn killed_while_it_deploys(kept: &Kept) {
             0,
         );
         // The next call brings the old commit back before it does anything else.
-        let said = kept.run("golden apply --undo nothing").1;
+        let said = kept.run("golden apply --recover").1;
         assert!(said.contains("was interrupted; what it had done is undone"), "{moment}: {said}");
         compliant_at(kept, &head);
     }

@@ -22,7 +22,7 @@ fn audit(facts: &Path) -> Output {
 
 fn failed_rules(output: &Output) -> Vec<String> {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["schema"], "golden.report/1");
+    assert_eq!(report["schema"], "golden.report/2");
     assert_eq!(report["scope"], "facts");
     let results = report["results"].as_array().unwrap().iter();
     let failed = results.filter(|result| result["outcome"] == "fail" && result["severity"] == "must");

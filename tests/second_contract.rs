@@ -20,6 +20,7 @@ use std::process::Command;
 
 use machine::{Image, Machine, Suite};
 use report::Report;
+use report::remedy::is_a_persons;
 
 /// One thing that goes wrong.
 struct Break {
@@ -204,17 +205,33 @@ impl Shop {
             .then(|| format!("said beside it: {failures:#?} {:#?}", report.undecided()))
     }
 
-    /// What the finding says mends it.
+    /// What the finding says mends it: by golden, taken back, and by the shell that a person would copy.
     fn mend(&self, entry: &Break) -> Option<String> {
         let (rule, subject, place) = entry.expect;
-        let failures = self.audit(&["--rule", rule]).failures();
-        let remedy = &failures.iter().find(|said| said.is(rule, subject, place))?.remedy;
-        if remedy.contains("person must") {
-            return None;
+        let said = || {
+            self.audit(&["--rule", rule]).failures().into_iter().find(|said| said.is(rule, subject, place))
+        };
+        let remedy = said()?.remedy;
+        if is_a_persons(&remedy) {
+            let output = self.machine.run(&["golden", "fix", "--yes", "--rule", rule]);
+            return (output.status.code() != Some(1))
+                .then(|| format!("golden mended what a person must: {remedy}"));
         }
-        self.machine.sh_ok(remedy);
-        let left = self.audit(&["--rule", rule]).failures();
-        left.iter().any(|said| said.is(rule, subject, place)).then(|| format!("{remedy:?} did not mend it"))
+        let fix = format!("golden fix --yes --list --rule {rule} 2>&1");
+        let fixed = String::from_utf8_lossy(&self.machine.sh(&fix).stdout).into_owned();
+        if said().is_some() {
+            return Some(format!("golden fix did not mend it: {fixed}"));
+        }
+        self.machine.sh_ok("golden apply --undo --quiet 2>&1");
+        // What was wrong in a process alone ended with that process.
+        if rule.starts_with("process-") {
+            self.machine.sh_ok(&format!("U=/etc/systemd/system; {}", entry.shell));
+        }
+        if said().is_none() {
+            return Some(format!("the undo did not take it back: {fixed}"));
+        }
+        self.machine.sh_ok(&remedy);
+        said().is_some().then(|| format!("{remedy:?} did not mend it"))
     }
 
     /// Starts are counted by systemd, and too many of them refused; reset-failed forgets them.

@@ -182,11 +182,11 @@ fn contracts_that_contradict_themselves_are_refused_with_their_lines() {
     let broken = |from: &str, to: &str, says: &[&str]| {
         assert!(text.contains(from), "{from}");
         fs::write(desk.path("golden.toml"), text.replacen(from, to, 1)).unwrap();
-        for verb in [&["contract", "check"][..], &["render"], &["plan"], &["apply"]] {
+        for verb in [&["contract", "check"][..], &["render"], &["plan"], &["apply", "--yes"]] {
             let Said(code, out, err) = desk.golden(verb);
             assert!(code == 1 || code == 2, "{verb:?} {from}: {code} {out}");
             // Without root `apply` says that first.
-            if verb != ["apply"] || rustix::process::geteuid().is_root() {
+            if verb != ["apply", "--yes"] || rustix::process::geteuid().is_root() {
                 for part in says {
                     assert!(err.contains(part), "{verb:?} {from}: {part:?} is not in {err}");
                 }
@@ -244,7 +244,7 @@ fn a_contract_of_ones_own_becomes_a_compliant_host() {
          golden service add report --runtime timer --exec /usr/bin/true --schedule daily
          golden render --quiet
          git add --all; git commit --quiet -m first; git push --quiet origin HEAD:main
-         golden apply --quiet
+         golden apply --quiet --yes
          golden audit
          golden plan --list
          golden service show api
@@ -266,5 +266,5 @@ fn a_contract_of_ones_own_becomes_a_compliant_host() {
         said.lines().filter(|line| line.starts_with("   ")).take(3).map(str::trim).collect();
     assert_eq!(commands[0], "systemctl disable --now shop-api.service", "{said}");
     machine.sh_ok(&commands.join("\n"));
-    machine.sh_ok("cd /root/shop; golden render --quiet; golden apply --quiet; golden audit --quiet; ! systemctl cat shop-api.service");
+    machine.sh_ok("cd /root/shop; golden render --quiet; golden apply --quiet --yes; golden audit --quiet; ! systemctl cat shop-api.service");
 }

@@ -14,8 +14,8 @@ use golden::syntax::specifier::Specifiers;
 use golden::syntax::unit_name::UnitName;
 use golden::syntax::version::SystemdVersion;
 use golden::syntax::{
-    accounts, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg, redis_conf,
-    secret_shape, shebang, shell_words, sudoers,
+    accounts, breakdown, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg,
+    redis_conf, secret_shape, shebang, shell_words, sudoers,
 };
 use golden::syntax::{known, search, unit_file, unit_name, value};
 use proptest::prelude::*;
@@ -66,6 +66,24 @@ fn read_small(bytes: &[u8]) {
     conf.splice(0, "/inc", redis_conf::parse(bytes));
     secret_shape::secret_shape(&text(bytes));
     secret_shape::is_placeholder(&text(bytes));
+}
+
+/// As it comes, as an answer, as a confidence, and inside of a payload.
+fn read_breakdown(bytes: &[u8]) {
+    let actions = ["BUY".to_owned(), "HOLD".to_owned()];
+    let wanted = breakdown::Wanted { actions: &actions, mark: Some("digest") };
+    let answer = [b"{\"m\":{\"action\":\"BUY\",\"confidence\":", bytes, b"}}"].concat();
+    let model = [b"{\"m\":", bytes, b"}"].concat();
+    let payload = [b"{\"b\":", bytes, b"}"].concat();
+    for json in [bytes, &answer, &model] {
+        let mut answers = Vec::new();
+        if breakdown::read(json, wanted, &mut answers).is_ok() {
+            assert!(!answers.is_empty());
+            assert!(answers.iter().all(|one| (0.0..=1.0).contains(&one.confidence) && one.action < 2));
+        }
+    }
+    let (mut held, mut answers) = (String::new(), Vec::new());
+    breakdown::read_inside(&payload, "b", &mut held, wanted, &mut answers).ok();
 }
 
 fn read_makefile(bytes: &[u8]) {
@@ -157,6 +175,7 @@ fn read_all(bytes: &[u8]) {
         read_commands,
         read_accounts,
         read_small,
+        read_breakdown,
         read_makefile,
         read_shell,
         read_unit,

@@ -36,6 +36,21 @@ fn judge(changes: &str, waivers: &str, now: i64) -> Report {
     audit(&contract, &facts, &selection, false)
 }
 
+/// An audit does not ask models, so an exception for one is no relic there.
+#[test]
+fn a_waiver_for_a_model_is_not_called_unused_by_an_audit() {
+    let waivers = waiver("model-dead-zone", "model:momentum", "2026-12-31");
+    let text = format!("schema = 1\nextends = \"quantum\"\n{waivers}");
+    let contract =
+        Contract::parse(&text, "/etc/golden/golden.toml", false, &|_| Err("nothing".into())).unwrap();
+    let mut host = MemorySystem::from_manifest(HOST).unwrap();
+    host.now = NOON;
+    let selection = Selection::default();
+    let facts = gather(&host, &contract, selection.needs(&contract));
+    let report = audit(&contract, &facts, &selection, false);
+    assert!(report.results.iter().all(|result| result.rule.id != "waiver-unused"));
+}
+
 #[test]
 fn a_waiver_covers_until_the_end_of_its_day_and_no_longer() {
     assert_eq!(judge(ROOT, "", NOON).verdict(), Verdict::Violated);

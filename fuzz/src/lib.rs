@@ -256,11 +256,39 @@ fn render(contract: &Contract, facts: &HostFacts) {
 pub type Fuzzer = fn(&[u8]);
 
 /// Every fuzzer by its name.
-pub const ALL: [(&str, Fuzzer); 6] = [
+pub const ALL: [(&str, Fuzzer); 7] = [
     ("unit_file", unit_file),
     ("drop_ins", drop_ins),
     ("env_file", env_file),
     ("contract", contract),
     ("facts", facts),
     ("commands", commands),
+    ("telemetry", telemetry),
 ];
+
+/// Recorded events of models: whatever stands there, only numbers from 0 to 1 and known actions are counted.
+pub fn telemetry(data: &[u8]) {
+    let contract = Contract::built_in();
+    let mut host = host(257);
+    host.now = 1_769_860_800;
+    let mut seen = gather::nothing_seen(&host, Needs::default());
+    let asked = gather::Asked { model: Some("m".into()), ..gather::Asked::default() };
+    gather::recorded(&mut &*data, "events", &contract, &asked, &mut seen);
+    let telemetry = seen.telemetry.as_ref().expect("the contract has a [safety]");
+    if let golden::model::Observed::Found(events) = &telemetry.events {
+        assert!(events.malformed_count <= events.count && events.votes.len() as u64 <= events.count);
+        for model in events.models.values() {
+            let said: u64 = model.actions.iter().map(|(_, count)| count).sum();
+            assert!(said == model.count() && said > 0 && said <= events.count);
+            assert!(model.confidences.iter().all(|one| (0.0..=1.0).contains(one)));
+            assert!(model.confidences.is_sorted() && model.p10 <= model.p90 && model.deviation.is_finite());
+        }
+    }
+    let judged = golden::safety::gate::judge_recorded(&contract, &host, asked, ("events", &mut &*data), None);
+    // Fewer than two hundred events prove nothing, and no fuzzer writes so many.
+    let lines = data.split(|byte| *byte == b'\n').count();
+    assert!(lines >= 200 || !judged.passed());
+    let board = judged.board(&contract);
+    let page = golden::report::board::page(&board);
+    assert!(!page.contains("<script") && page.ends_with("</html>\n"));
+}

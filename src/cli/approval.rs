@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use crate::contract::{Approval, Contract, NAMESPACE, Source};
 use crate::facts::gather::gather;
 use crate::facts::{Need, Needs};
 use crate::model::{Location, Observed, Stated};
+use crate::report::Shown;
 use crate::rules::approval::{Weighed, weigh, writable_by_others};
 use crate::syntax::ssh_signature;
 use crate::system::DiskSystem;
@@ -83,7 +84,7 @@ pub(super) fn sign(global: &Global, args: &SignArgs) -> Result<ExitCode, Failure
     let armoured: Result<String, ssh_key::Error> =
         kept.iter().map(|one| one.to_pem(LineEnding::LF)).collect();
     let text = armoured.map_err(|error| Failure::new(format!("the signature cannot be written: {error}")))?;
-    write(&beside, &text)?;
+    output::file(&beside, &text, 0o644)?;
     let mut said = format!(
         "{} sha256:{}\nsigned by {} in {}, which holds {} of them\n",
         source.path,
@@ -110,7 +111,7 @@ fn usual_key() -> Result<PathBuf, Failure> {
 
 /// How to sign with a key that this program cannot use: an agent, a token, a passphrase.
 fn way_out(key: &Path, source: &Source) -> String {
-    let quoted = |text: &str| crate::rules::mend::quoted(text).to_string();
+    let quoted = |text: &str| crate::model::change::quoted(text).to_string();
     format!(
         "golden contract sign --message {} | ssh-keygen -Y sign -n {NAMESPACE} -f {} >>{}",
         quoted(&source.path),
@@ -186,20 +187,6 @@ fn read_small(path: &Path) -> std::io::Result<String> {
     }
 }
 
-/// The old file or the new one, whatever happens.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", path.display()));
-    let temporary = path.with_extension(format!("sig.{}.new", std::process::id()));
-    let mut out =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temporary).map_err(cannot)?;
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
-    written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        cannot(error)
-    })
-}
-
 /// Verifies.
 pub(super) fn verify(global: &Global, args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let mut contract = contract(global, args.file.as_deref())?;
@@ -245,42 +232,34 @@ fn by_signers(contract: &Contract, file: &Path) -> Result<Approval, Failure> {
     Ok(Approval { signers: Stated::new(path, at.clone()), required, at })
 }
 
-fn words(
-    source: &Source,
-    demand: &Approval,
-    weighed: &Weighed,
-    open: Option<&str>,
-    approved: bool,
-) -> String {
+fn words(source: &Source, demand: &Approval, weighed: &Weighed, open: Option<&str>, approved: bool) -> Shown {
     let word = if approved { "approved" } else { "NOT APPROVED" };
-    let mut text = format!(
-        "{word}: {} sha256:{}\n{} of {} whose signatures are demanded\n",
-        source.path,
-        source.digest,
-        weighed.people.len(),
-        demand.required.value
-    );
+    let mut text = Shown::new();
+    text.line(format_args!("{word}: {} sha256:{}", source.path, source.digest));
+    let (signed, required) = (weighed.people.len(), demand.required.value);
+    text.line(format_args!("{signed} of {required} whose signatures are demanded"));
     for person in &weighed.people {
-        let _ = writeln!(
-            text,
+        text.line(format_args!(
             "   signed    {} {} ({})",
             person.names.join(","),
             person.keys.join(" "),
             person.at
-        );
+        ));
     }
     for refused in &weighed.refused {
-        let _ = writeln!(text, "   no        {}: {} ({})", refused.who, refused.why, refused.at);
+        text.line(format_args!("   no        {}: {} ({})", refused.who, refused.why, refused.at));
     }
     for (at, why) in &weighed.defects {
-        let _ = writeln!(text, "   nobody    {at}: {why}");
+        text.line(format_args!("   nobody    {at}: {why}"));
     }
     if let Some(why) = open {
-        let _ = writeln!(text, "   nothing counts: {why}; who may sign must be for root alone to say");
+        text.line(format_args!("   nothing counts: {why}; who may sign must be for root alone to say"));
     }
     if weighed.people.is_empty() && weighed.refused.is_empty() {
-        let _ =
-            writeln!(text, "   no signature in {}; golden contract sign makes one", source.signature_path());
+        text.line(format_args!(
+            "   no signature in {}; golden contract sign makes one",
+            source.signature_path()
+        ));
     }
     text
 }

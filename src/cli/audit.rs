@@ -11,7 +11,7 @@ use crate::audit::{Selection, audit};
 use crate::contract::Contract;
 use crate::facts::{HostFacts, Need};
 use crate::model::{Report, Scope, Section};
-use crate::report::{human, json};
+use crate::report::{Shown, human, json};
 use crate::rules::{RULES, Rule};
 
 /// Arguments of `golden audit`.
@@ -40,7 +40,7 @@ pub(super) struct AuditArgs {
 enum Format {
     /// For a person.
     Human,
-    /// For a machine: golden.report/1.
+    /// For a machine: golden.report/2.
     Json,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn run_with(global: &Global, arguments: &[OsString]) -> Result<ExitCo
     match AsJob::try_parse_from(arguments) {
         Ok(job) => run(global, &job.args),
         Err(error) if !error.use_stderr() => output::print_and(&error.to_string(), ExitCode::SUCCESS),
-        Err(error) => Err(Failure::new(error.to_string().trim_end())),
+        Err(error) => Err(Failure::listing(error.to_string().trim_end())),
     }
 }
 
@@ -82,6 +82,12 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
             if args.facts.is_some() { "golden facts --probe --out FILE" } else { "golden audit --probe" };
         return Err(Failure::new("nothing was run, and what is selected judges nothing else").hint(way));
     }
+    if !args.rule.is_empty() && selection.asks_only_for_models(&contract) {
+        return Err(Failure::new(
+            "an audit asks no model what it said, and what is selected judges nothing else",
+        )
+        .hint("golden gate"));
+    }
     let mut report = audit(&contract, &facts, &selection, args.facts.is_some());
     report.notes.extend(rights_wanting(&report));
     let text = render(&report, &facts, args.format, global)?;
@@ -98,10 +104,11 @@ fn rights_wanting(report: &Report) -> Option<String> {
     (here && wanting).then(|| "without root much cannot be read: sudo golden audit".to_owned())
 }
 
-fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<String, Failure> {
+fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<Shown, Failure> {
     match format {
         Format::Human => Ok(human::render(report, output::style(global))),
         Format::Json => json::render(report)
+            .map(|text| Shown::json(&text))
             .map_err(|error| Failure::new(format!("the report cannot be written: {error}"))),
     }
 }

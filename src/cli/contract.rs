@@ -1,6 +1,5 @@
 //! `golden contract`: `check` and `show` are here, the other verbs in files of their own.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +7,8 @@ use clap::Subcommand;
 
 use super::{Failure, Global, approval, contract_diff, find, output};
 use crate::contract::Contract;
+use crate::model::visible;
+use crate::report::Shown;
 
 /// The verbs about the contract itself.
 #[derive(Subcommand, Debug)]
@@ -40,11 +41,14 @@ pub(super) fn run(global: &Global, verb: &ContractVerb) -> Result<ExitCode, Fail
                 None => find::contract(global)?,
             };
             let contract = &found.contract;
+            for doubt in contract.doubts() {
+                output::complain(&format!("warning: {doubt}\n  = help: {}", doubt.way_out));
+            }
             let text = format!(
                 "{}: no errors. {} {}, {} services, {} jobs, {} waivers.\n",
-                contract.source.path,
-                contract.name.value,
-                contract.version.value,
+                visible(&contract.source.path),
+                visible(&contract.name.value),
+                visible(&contract.version.value),
                 contract.services.len(),
                 contract.jobs.len(),
                 contract.waivers.len()
@@ -53,7 +57,7 @@ pub(super) fn run(global: &Global, verb: &ContractVerb) -> Result<ExitCode, Fail
         }
         ContractVerb::Show { text } => {
             let found = find::contract(global)?;
-            let shown = if *text { found.text } else { summary(&found.contract) };
+            let shown = if *text { Shown::from(&found.text) } else { summary(&found.contract) };
             output::print_and(&shown, ExitCode::SUCCESS)
         }
         ContractVerb::Sign(args) => approval::sign(global, args),
@@ -62,49 +66,51 @@ pub(super) fn run(global: &Global, verb: &ContractVerb) -> Result<ExitCode, Fail
     }
 }
 
-fn summary(contract: &Contract) -> String {
-    let mut text = format!(
-        "contract    {} {}\nsource      {}\nsha256      {}\n",
-        contract.name.value, contract.version.value, contract.source.path, contract.source.digest
-    );
+fn summary(contract: &Contract) -> Shown {
+    let mut text = Shown::new();
+    text.line(format_args!("contract    {} {}", contract.name.value, contract.version.value));
+    text.line(format_args!("source      {}", contract.source.path));
+    text.line(format_args!("sha256      {}", contract.source.digest));
     if let Some(review) = &contract.next_review {
-        let _ = writeln!(text, "review by   {}", review.value);
+        text.line(format_args!("review by   {}", review.value));
     }
     if let Some(approval) = &contract.approval {
         let (required, signers) = (approval.required.value, &approval.signers.value);
-        let _ = writeln!(text, "approval    {required} of those in {signers}");
+        text.line(format_args!("approval    {required} of those in {signers}"));
     }
-    let _ = writeln!(text, "\nplaces");
+    text.end_line();
+    text.line(format_args!("places"));
     for place in contract.layout.values() {
-        let _ = writeln!(text, "   {:<14} {:<36} {}", place.name, place.path.value, place.path.at);
+        text.line(format_args!("   {:<14} {:<36} {}", place.name, place.path.value, place.path.at));
     }
-    let _ = writeln!(text, "\nservices");
+    text.end_line();
+    text.line(format_args!("services"));
     for service in &contract.services {
-        let _ = writeln!(
-            text,
+        text.line(format_args!(
             "   {:<20} {:<12} {:<36} user {:<10} {}",
             service.name,
             service.kind.value.word(),
             service.unit.value,
             service.user.value,
             service.at
-        );
+        ));
     }
-    let _ = writeln!(text, "\ndependencies");
+    text.end_line();
+    text.line(format_args!("dependencies"));
     for dependency in contract.dependencies.values() {
         let unit = dependency.unit.as_ref().map_or("", |unit| unit.value.as_str());
-        let _ = writeln!(text, "   {:<20} {:<36} {}", dependency.name, unit, dependency.at);
+        text.line(format_args!("   {:<20} {:<36} {}", dependency.name, unit, dependency.at));
     }
     if !contract.waivers.is_empty() {
-        let _ = writeln!(text, "\nwaivers");
+        text.end_line();
+        text.line(format_args!("waivers"));
     }
     for waiver in &contract.waivers {
         let key = waiver.key.as_deref().map_or(String::new(), |key| format!(" ({key})"));
-        let _ = writeln!(
-            text,
+        text.line(format_args!(
             "   {} {}{key} until {} by {}: {}",
             waiver.rule, waiver.subject, waiver.expires, waiver.owner, waiver.reason
-        );
+        ));
     }
     text
 }

@@ -1,7 +1,6 @@
 //! `golden contract diff`.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 use super::{Failure, find, output};
 use crate::contract::Contract;
 use crate::contract::diff::{Change, Side, diff};
+use crate::report::Shown;
 
 /// Arguments of `golden contract diff`.
 #[derive(Args, Debug)]
@@ -38,8 +38,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
     let new = find::read(&args.new)?.contract;
     let changes = diff(&old, &new);
     let text = match args.format {
-        Format::Human => human(&old, &new, &changes),
-        Format::Json => json(&old, &new, &changes)?,
+        Format::Human => human(&old, &new),
+        Format::Json => Shown::json(&json(&old, &new, &changes)?),
     };
     output::print_and(&text, ExitCode::from(u8::from(!changes.is_empty())))
 }
@@ -89,9 +89,11 @@ fn json(old: &Contract, new: &Contract, changes: &[Change]) -> Result<String, Fa
 const NAMED: usize = 6;
 
 /// What changes alike for many is said once.
-fn human(old: &Contract, new: &Contract, changes: &[Change]) -> String {
+pub(super) fn human(old: &Contract, new: &Contract) -> Shown {
+    let changes = &diff(old, new);
     let which = |contract: &Contract| format!("{} ({})", contract.source.path, contract.version.value);
-    let mut text = format!("{} → {}\n", which(old), which(new));
+    let mut text = Shown::new();
+    text.line(format_args!("{} → {}", which(old), which(new)));
     let mut alike: Vec<(&Change, Vec<&str>)> = Vec::new();
     let mut places: HashMap<_, usize> = HashMap::new();
     for change in changes {
@@ -111,16 +113,18 @@ fn human(old: &Contract, new: &Contract, changes: &[Change]) -> String {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let _ = writeln!(text, "\n{:<10} {}   {named}{more}", change.kind.word(), change.what);
+        text.end_line();
+        text.line(format_args!("{:<10} {}   {named}{more}", change.kind.word(), change.what));
         for (word, side) in [("old", &change.old), ("new", &change.new)] {
             if let Some(side) = side {
-                let _ = writeln!(text, "   {word}  {:<48} {}", side.text, side.at);
+                text.line(format_args!("   {word}  {:<48} {}", side.text, side.at));
             }
         }
     }
-    let _ = match changes.len() {
-        0 => writeln!(text, "\nno duty of any host changes"),
-        number => writeln!(text, "\n{number} changes"),
-    };
+    text.end_line();
+    match changes.len() {
+        0 => text.line(format_args!("no duty of any host changes")),
+        number => text.line(format_args!("{number} changes")),
+    }
     text
 }

@@ -5,18 +5,19 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::plan::{Said, caller, hindered, take_host, troubled};
-use super::{Failure, Global, find, output};
-use crate::audit::{Selection, audit};
+use super::change::{self, Host, Said, caller, hindered, take_host, troubled};
+use super::incoming::Incoming;
+use super::plan::Wider;
+use super::{Failure, Global, output};
 use crate::contract::{CheckItem, Contract, SeenTo};
+use crate::ledger::Event;
 use crate::model::report::Said as Outcome;
-use crate::model::{Report, Section, Severity, Stated, Verdict};
-use crate::plan::apply::{self, Order};
-use crate::plan::deploy::{self, Deployment};
-use crate::plan::{Failed, short};
+use crate::model::{Report, Section, Stated, Verdict};
+use crate::operate::{self, deploy::Deployed, provision};
+use crate::plan::deploy::{self, Deployment, Wanted};
+use crate::plan::{Order, apply, prepare, short};
 use crate::report::human::{self, Style};
-use crate::system::act::{Act, Call};
-use crate::system::{DiskSystem, System};
+use crate::system::System;
 
 /// What is deployed.
 #[derive(Args, Debug)]
@@ -24,6 +25,12 @@ pub(super) struct DeployArgs {
     /// A branch of the remote, a tag, or a commit.
     #[arg(value_name = "REF")]
     reference: String,
+    /// Restart only this service of those whose code differs (repeatable); the others go on with what they have loaded.
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Leave the contract of this host as it is, whatever the commit brings.
+    #[arg(long)]
+    without_contract: bool,
     /// Change nothing on the host: audit, fetch, and show the checklist and the steps.
     #[arg(long)]
     check: bool,
@@ -37,48 +44,61 @@ const NOT_DEPLOYED: u8 = 1;
 
 /// Carries the verb out.
 pub(super) fn run(global: &Global, args: &DeployArgs) -> Result<ExitCode, Failure> {
-    let mut contract = find::contract(global)?.contract;
+    let mut contract = change::contract(global)?.contract;
     if let Some(directory) = &args.wheelhouse {
         let at = crate::model::Location::file("--wheelhouse");
         contract.provision.wheelhouse = Some(Stated::new(directory.clone(), at));
     }
-    let (act, mut said) = (Act::live(), Said::new(global));
-    let alone = match take_host("deploy", &act, &mut said) {
+    let (host, mut said) = (Host::live()?, Said::new(global));
+    let alone = match take_host("deploy", &host, &mut said) {
         Ok(alone) => alone,
         Err(code) => return Ok(code),
     };
-    let (report, system) = look(&contract)?;
+    let report = operate::look(&host.system, &contract, &std::collections::BTreeSet::new());
     if report.verdict() != Verdict::Compliant {
-        output::print(&human::render(&report, Style { quiet: true, ..output::style(global) }))?;
+        output::print(human::render(&report, Style { quiet: true, ..output::style(global) }))?;
         output::complain("not deployed: the host is not compliant; golden fix mends what a machine can");
         return Ok(ExitCode::from(NOT_DEPLOYED));
     }
-    let deployment = match deploy::plan(&act, &system, &contract, &args.reference) {
-        Ok(deployment) => deployment,
-        Err(all) => {
-            output::complain(&format!("not deployed: {}", hindered(&all)));
+    let (host, contract) = (&host, &contract);
+    let Prepared { deployment, incoming } = match prepared(args, host, contract) {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            output::complain(&format!("not deployed: {why}"));
             return Ok(ExitCode::from(NOT_DEPLOYED));
         }
     };
     let (from, to) = (&deployment.from.commit, &deployment.to.commit);
-    output::print(&before(&contract, &deployment, &report))?;
+    output::print(&before(contract, &deployment, &report))?;
+    if let Some(incoming) = &incoming {
+        output::print(super::contract_diff::human(contract, &incoming.contract))?;
+    }
     if deployment.plan.steps.is_empty() {
         return output::print_and("it is what runs; nothing to do\n", ExitCode::SUCCESS);
     }
     if args.check {
         let steps: String = deployment.plan.steps.iter().fold(String::new(), |mut text, step| {
-            let _ = writeln!(text, "      {}", step.title());
+            let _ = writeln!(text, "      {}", step.change.words());
             text
         });
         return output::print_and(&format!("\n{steps}\nNothing was changed.\n"), ExitCode::SUCCESS);
     }
+    if let Some(incoming) = &incoming
+        && let Err(why) = incoming.accepted(&host.system, contract)
+    {
+        output::complain(&format!("not deployed: {why}"));
+        return Ok(ExitCode::from(NOT_DEPLOYED));
+    }
+    let contract = incoming.as_ref().map_or(contract, |incoming| &incoming.contract);
     let ledger = [("repository", deployment.tree.path.as_str()), ("from", from), ("to", to)];
     let by = caller();
-    let order = Order { verb: "deploy", contract: &contract.source.digest, by: &by, said: &ledger };
-    let began = system.now();
-    let mut proof = || prove(&act, &contract, began);
-    match apply::apply(&act, &system, &deployment.plan, &order, &alone, &mut said, &mut proof) {
-        Ok(applied) => output::print_and(&after(&contract, &deployment, &applied.id), ExitCode::SUCCESS),
+    let order =
+        Order { said: &ledger, done: Event::Deployed, ..Order::new("deploy", &contract.source.digest, &by) };
+    let prepared = prepare(&host.hand, &host.system, contract, &deployment.plan).map_err(Failure::new)?;
+    let began = host.system.now();
+    let mut watch = Deployed { hand: &host.hand, system: &host.system, contract, began };
+    match apply::apply(&host.tools(), &prepared, &order, &alone, &mut said, &mut watch) {
+        Ok(applied) => output::print_and(&after(contract, &deployment, &applied.id), ExitCode::SUCCESS),
         Err(trouble) => {
             troubled(&trouble);
             output::complain(&format!("not deployed: {} runs as before", short(from)));
@@ -87,12 +107,35 @@ pub(super) fn run(global: &Global, args: &DeployArgs) -> Result<ExitCode, Failur
     }
 }
 
-fn look(contract: &Contract) -> Result<(Report, DiskSystem), Failure> {
-    let system = DiskSystem::live()
-        .map_err(|error| Failure::new(format!("this host cannot be looked at: {error}")))?;
-    let selection = Selection::default();
-    let facts = crate::facts::gather::gather(&system, contract, selection.needs(contract));
-    Ok((audit(contract, &facts, &selection, false), system))
+/// What is deployed, and the contract that comes with it.
+struct Prepared {
+    deployment: Deployment,
+    incoming: Option<Incoming>,
+}
+
+/// Finds the commit and makes the plan. Where the commit brings another contract, the plan holds what that one wants of
+/// this host, too.
+fn prepared(args: &DeployArgs, host: &Host, contract: &Contract) -> Result<Prepared, Failure> {
+    let mut deployment =
+        deploy::find(&host.hand, &host.system, contract, &args.reference).map_err(|all| hindered(&all))?;
+    let mut incoming = None;
+    if !args.without_contract {
+        incoming = Incoming::of(&host.hand, contract, &deployment)?;
+    }
+    if let (Some(incoming), true) = (&mut incoming, args.wheelhouse.is_some()) {
+        incoming.contract.provision.wheelhouse.clone_from(&contract.provision.wheelhouse);
+    }
+    let contract = incoming.as_ref().map_or(contract, |incoming| &incoming.contract);
+    super::audit::chosen(contract, &[], &args.service, &[])?;
+    let elsewhere = operate::deploy::elsewhere(&host.system, contract);
+    let wanted = Wanted { only: &args.service, elsewhere: &elsewhere };
+    deployment.plan(&host.hand, &host.system, contract, wanted).map_err(|all| hindered(&all))?;
+    if let Some(incoming) = &incoming {
+        let ours = super::plan::known(&Wider::default())?;
+        let more = provision::wanted(&host.system, contract, &ours).map_err(|all| hindered(&all))?;
+        deployment.plan.steps.extend(incoming.steps().chain(more.plan.steps));
+    }
+    Ok(Prepared { deployment, incoming })
 }
 
 /// The checklist of section I as far as it is decided before anything is touched: what the audit has decided by
@@ -120,6 +163,14 @@ fn before(contract: &Contract, deployment: &Deployment, report: &Report) -> Stri
         };
         let _ = writeln!(text, "  {mark} I  {}{who}", item.text);
     }
+    let units = |units: &[String]| units.join(", ");
+    if !deployment.untouched.is_empty() {
+        let _ = writeln!(text, "\n  runs on, since nothing of it differs: {}", units(&deployment.untouched));
+    }
+    if !deployment.older.is_empty() {
+        let _ = writeln!(text, "\n  goes on with the code it has loaded: {}", units(&deployment.older));
+        let _ = writeln!(text, "  later: golden deploy REF --service NAME");
+    }
     text
 }
 
@@ -135,52 +186,4 @@ fn after(contract: &Contract, deployment: &Deployment, id: &str) -> String {
     }
     let _ = writeln!(text, "\n{to} is deployed in place of {from}. To go back: golden apply --undo {id}");
     text
-}
-
-/// What must hold when all services are healthy again.
-fn prove(act: &Act, contract: &Contract, began: i64) -> Result<(), Failed> {
-    clean_start(act, contract, began)?;
-    let (report, _) =
-        look(contract).map_err(|failure| Failed { why: failure.to_string(), said: String::new() })?;
-    match report.verdict() {
-        Verdict::Compliant => Ok(()),
-        _ => {
-            let style = Style { color: false, verbose: false, quiet: true, width: 110 };
-            Err(Failed {
-                why: format!("the audit does not pass after it: {}", worst(&report)),
-                said: human::render(&report, style),
-            })
-        }
-    }
-}
-
-fn worst(report: &Report) -> String {
-    let grave = |severity| {
-        report.results.iter().find(|result| {
-            result.severity == severity && matches!(&result.said, Outcome::Fail(of) if of.waiver.is_none())
-        })
-    };
-    grave(Severity::Must).map_or_else(
-        || "something is undecided".to_owned(),
-        |result| format!("{} ({})", result.rule.id, result.subject),
-    )
-}
-
-/// What the services have written to the journal as an error since the deployment began.
-fn clean_start(act: &Act, contract: &Contract, began: i64) -> Result<(), Failed> {
-    let mut words: Vec<String> = ["journalctl", "--quiet", "--no-pager", "--output=short", "--priority=err"]
-        .map(str::to_owned)
-        .to_vec();
-    words.push(format!("--since=@{began}"));
-    let units = contract.services.iter().filter(|service| service.kind.value.runs());
-    words.extend(units.map(|service| format!("--unit={}", service.unit.value)));
-    let call = Call { words, identity: None, environment: Vec::new(), limit: 60 };
-    let ended = act.run(&call, &mut |_| {})?;
-    match (ended.code, ended.said.trim()) {
-        (Some(0), "") => Ok(()),
-        (Some(0), said) => {
-            Err(Failed { why: "the journal shows errors since the start".to_owned(), said: said.to_owned() })
-        }
-        _ => Err(Failed { why: "the journal cannot be read".to_owned(), said: ended.said }),
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::{visible, visible_lines};
+
 /// An error for a person: what is wrong, where, and what to do.
 #[derive(Debug)]
 pub struct Failure {
@@ -10,15 +12,20 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What is wrong.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+    /// What is wrong, on one line whatever is quoted in it.
+    pub fn new(message: impl AsRef<str>) -> Self {
+        Self { message: visible(message.as_ref()).into_owned(), hint: None }
+    }
+
+    /// The same for a text of several lines, in which every value was made visible.
+    pub fn listing(text: impl AsRef<str>) -> Self {
+        Self { message: visible_lines(text.as_ref()).into_owned(), hint: None }
     }
 
     /// What to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(visible(hint.as_ref()).into_owned());
         self
     }
 }

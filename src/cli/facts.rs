@@ -1,8 +1,5 @@
 //! `golden facts`, and where an audit's facts come from.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +9,7 @@ use super::{Failure, Global, find, output};
 use crate::contract::Contract;
 use crate::facts::gather::{gather, probe};
 use crate::facts::{HostFacts, Needs, SCHEMA};
+use crate::report::Shown;
 use crate::system::DiskSystem;
 
 /// Arguments of `golden facts`.
@@ -72,23 +70,10 @@ pub(super) fn run(global: &Global, args: &FactsArgs) -> Result<ExitCode, Failure
         .map_err(|error| Failure::new(format!("the facts cannot be written: {error}")))?;
     text.push('\n');
     match &args.out {
-        None => output::print(&text)?,
-        Some(file) => write_private(file, &text)?,
+        None => output::print(Shown::json(&text))?,
+        Some(file) => output::file(file, &text, 0o600)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", file.display()));
-    let temporary = file.with_extension(format!("{}.new", std::process::id()));
-    let mut out =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(cannot)?;
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
-    written.and_then(|()| fs::rename(&temporary, file)).map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        cannot(error)
-    })
 }
 
 /// Facts of a file; half a file is an error, never a smaller host.

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::render::{self, RenderArgs};
-use super::{Failure, Global, find, output};
+use super::{Failure, Global, find, output, owner};
 use crate::contract::{Contract, edit};
-use crate::system::act::{Act, Call, Rights};
+use crate::system::act::{Act, Rights};
+use crate::system::hand::{Call, DiskHand, Hand};
 
 /// Where to begin.
 #[derive(Args, Debug)]
@@ -32,6 +33,7 @@ const LONGEST_NAME: usize = 24;
 /// Carries the verb out.
 pub(super) fn run(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
     let here = args.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+    owner::become_owner(&here)?;
     let directory = here.canonicalize().map_err(|error| {
         Failure::new(format!("{}: {error}", here.display())).hint("make the directory first: mkdir")
     })?;
@@ -113,7 +115,7 @@ fn name(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
 fn remote(directory: &Path) -> Option<String> {
     let words = ["git", "-C", directory.to_str()?, "remote", "get-url", "origin"].map(str::to_owned).to_vec();
     let call = Call { words, identity: None, environment: Vec::new(), limit: 10 };
-    let ended = Act::live().run(&call, &mut |_| {}).ok()?;
+    let ended = DiskHand::live().run(&call, &mut |_| {}).ok()?;
     (ended.code == Some(0)).then(|| ended.said.trim().to_owned()).filter(|url| !url.is_empty())
 }
 

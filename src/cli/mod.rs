@@ -7,6 +7,7 @@
 
 mod approval;
 mod audit;
+mod change;
 mod contract;
 mod contract_diff;
 mod deploy;
@@ -14,18 +15,26 @@ mod error;
 mod explain;
 mod facts;
 mod find;
+mod fix;
+mod gate;
+mod incoming;
 mod init;
 mod later;
 mod ledger;
+mod model;
 mod output;
+mod owner;
+mod person;
 mod plan;
 mod rehearse;
 mod render;
 mod run;
+mod scoreboard;
 mod service;
 
 use std::ffi::OsString;
 use std::io::Read as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,15 +46,31 @@ pub use error::Failure;
 /// "Cannot": a usage error, a bad contract, an unreadable world, a panic.
 const CANNOT: u8 = 2;
 
-/// More than any contract, and than the facts of ten thousand services.
-const MOST_TEXT: u64 = 1 << 30;
+/// More than the facts of ten thousand services, and more than any contract.
+const MOST_TEXT: u64 = 512 << 20;
+const MOST_CONTRACT: u64 = 16 << 20;
 
-/// The text of a file that somebody named, which may be an endless one.
+/// The text of a file that somebody named: a regular file, or a pipe that a shell has made.
 fn read_text(path: &Path) -> std::io::Result<String> {
+    read_up_to(path, MOST_TEXT)
+}
+
+/// The text of a contract.
+fn read_contract(path: &Path) -> std::io::Result<String> {
+    read_up_to(path, MOST_CONTRACT)
+}
+
+/// A text of at most so many bytes. A device has no end.
+fn read_up_to(path: &Path, most: u64) -> std::io::Result<String> {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err(std::io::Error::other("it is neither a file nor a pipe"));
+    }
     let mut text = String::new();
-    std::fs::File::open(path)?.take(MOST_TEXT).read_to_string(&mut text)?;
-    match text.len() as u64 == MOST_TEXT {
-        true => Err(std::io::Error::other("it holds more than a gigabyte")),
+    file.take(most + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > most {
+        true => Err(std::io::Error::other(format!("it holds more than {} MiB", most >> 20))),
         false => Ok(text),
     }
 }
@@ -115,13 +140,19 @@ enum Verb {
     /// Do it: backed up, verified, undone when a step fails.
     Apply(Later<plan::ApplyArgs>),
     /// Mend what an audit finds, as far as a machine can: backed up, verified, undone when a step fails.
-    Fix(Later<plan::FixArgs>),
+    Fix(Later<fix::FixArgs>),
     /// Bring another commit to this host: audited before and after, taken back when anything fails.
     Deploy(Later<deploy::DeployArgs>),
     /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
     Rehearse(Later<rehearse::RehearseArgs>),
+    /// Judge models by what they said of late: 0 passed, 2 blocked.
+    Gate(Later<gate::GateArgs>),
+    /// Show which models may go, on the terminal and as a page in the repository.
+    Scoreboard(Later<scoreboard::ScoreboardArgs>),
     /// Show what was done to this host, and whether the record is whole.
     Ledger(Later<ledger::LedgerArgs>),
+    /// The lifecycle of models: shadow, canary, active, rolled back.
+    Model(Later<model::ModelArgs>),
     /// Check, show, sign or compare contracts.
     #[command(subcommand)]
     Contract(Later<contract::ContractVerb>),
@@ -129,6 +160,7 @@ enum Verb {
 
 /// Runs the command line. A panic is a plain message and the code of a failure: a tool that failed has not said yes.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| output::complain(&panic.to_string())));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cannot = if run::is_meant(&arguments) { run::NOT_STARTED } else { CANNOT };
     std::panic::catch_unwind(|| carry_out(arguments, cannot)).unwrap_or_else(|_| {
@@ -144,9 +176,13 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // --help and --version are no errors: clap prints them to stdout.
+            // --help and --version are no errors: they go to stdout.
             let code = if error.use_stderr() { cannot } else { 0 };
-            let _ = error.print();
+            let said = error.render().to_string();
+            match error.use_stderr() {
+                true => output::talk(&said),
+                false => drop(output::print(&said)),
+            }
             return ExitCode::from(code);
         }
     };
@@ -161,10 +197,13 @@ fn carry_out(arguments: Vec<OsString>, cannot: u8) -> ExitCode {
         Verb::Render(Later(args)) => render::run(&cli.global, args),
         Verb::Plan(Later(args)) => plan::plan(&cli.global, args),
         Verb::Apply(Later(args)) => plan::apply(&cli.global, args),
-        Verb::Fix(Later(args)) => plan::fix(&cli.global, args),
+        Verb::Fix(Later(args)) => fix::fix(&cli.global, args),
         Verb::Deploy(Later(args)) => deploy::run(&cli.global, args),
         Verb::Rehearse(Later(args)) => rehearse::run(&cli.global, args),
+        Verb::Gate(Later(args)) => gate::run(&cli.global, args),
+        Verb::Scoreboard(Later(args)) => scoreboard::run(&cli.global, args),
         Verb::Ledger(Later(args)) => ledger::run(&cli.global, args),
+        Verb::Model(Later(args)) => model::run(&cli.global, args),
         Verb::Contract(Later(verb)) => contract::run(&cli.global, verb),
     };
     done.unwrap_or_else(|failure| {

@@ -1,18 +1,23 @@
-//! The only place that prints. A reader that went away (`golden audit | head`) is no error.
+//! The only place that prints, and only what was made [`Shown`]. A reader that went away (`golden audit | head`) is no
+//! error.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Color, Failure, Global};
+use crate::report::Shown;
 use crate::report::human::Style;
 
 /// Columns when the output is no terminal.
 const PLAIN_WIDTH: usize = 110;
 
 /// Prints data to stdout.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: impl Into<Shown>) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.into().as_str().as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("stdout cannot be written: {error}")))
         }
@@ -21,19 +26,36 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Talks to the person on stderr.
-pub(super) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "golden: {text}");
+pub(super) fn complain(text: impl Into<Shown>) {
+    let _ = writeln!(std::io::stderr(), "golden: {}", text.into());
 }
 
 /// Lines for the person on stderr, as they are.
-pub(super) fn talk(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+pub(super) fn talk(text: impl Into<Shown>) {
+    let _ = std::io::stderr().lock().write_all(text.into().as_str().as_bytes());
 }
 
 /// Prints data and ends with the code.
-pub(super) fn print_and(text: &str, code: impl Into<ExitCode>) -> Result<ExitCode, Failure> {
+pub(super) fn print_and(text: impl Into<Shown>, code: impl Into<ExitCode>) -> Result<ExitCode, Failure> {
     print(text)?;
     Ok(code.into())
+}
+
+/// Writes a file that somebody named: the old one or the new one, whatever happens. A link in its place is replaced, never
+/// followed.
+pub(super) fn file(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let cannot =
+        |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", path.display()));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut out =
+        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).map_err(cannot)?;
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        cannot(error)
+    })
 }
 
 /// How the human report is to be written on stdout.

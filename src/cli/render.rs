@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use similar::TextDiff;
 
-use super::{Failure, Global, find, output};
+use super::{Failure, Global, find, output, owner};
 use crate::contract::Contract;
 use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts, documents};
 use crate::system::act::{Act, Rights};
@@ -61,6 +61,7 @@ pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> R
         Some(directory) => directory.clone(),
         None => repository(contract)?,
     };
+    owner::become_owner(&root)?;
     // Of a selection nobody knows what is left over.
     let orphans = if args.what.is_empty() { orphans(&root, contract, &all)? } else { Vec::new() };
     let chosen = all.into_iter().filter(|artefact| wanted.contains(&artefact.what));
@@ -149,6 +150,13 @@ pub(super) fn rendered(contract: &Contract) -> Result<Vec<Artefact>, Failure> {
         let shown: String = gaps.iter().map(line).collect();
         Failure::new(format!("{shown}the contract does not say everything that must be written"))
     })
+}
+
+/// What the contract that is installed on this host renders, by which golden knows its own files again; without one
+/// what the built-in contract renders.
+pub(super) fn of_installed() -> Vec<Artefact> {
+    let contract = find::installed_contract().unwrap_or_else(Contract::built_in);
+    artefacts(&contract).unwrap_or_default()
 }
 
 fn selection(words: &[String]) -> Result<Vec<What>, Failure> {

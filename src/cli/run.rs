@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Failure, Global, audit, find, output};
+use super::{Failure, Global, audit, find, gate, model, output, scoreboard};
 use crate::contract::{Contract, Job, JobProgram, Service};
 use crate::facts::HostFacts;
 use crate::facts::environment::files_of as environment_files;
@@ -70,7 +70,16 @@ struct How {
 
 /// `golden run`
 pub(super) fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let contract = find::contract(global)?.contract;
+    let contract = match find::contract(global) {
+        Ok(found) => found.contract,
+        // A typo in a contract must not keep every service of the host from starting.
+        Err(failure) if args.how.preflight_only => {
+            output::complain(failure.to_string().as_str());
+            output::complain("warning: no contract can be used, so nothing is checked before this start");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(failure) => return Err(failure),
+    };
     let call = match args.words.split_first() {
         Some((script, _)) => call::script(&contract, &args.service, script)?,
         None if args.how.preflight_only || args.how.print_env => call::nothing(&contract, &args.service)?,
@@ -160,7 +169,7 @@ impl Ready<'_> {
         let system = DiskSystem::live().map_err(|error| Failure::new(format!("/: {error}")))?;
         let found = preflight::check(&system, &self.contract);
         let style = output::style_of_talk(self.global);
-        output::talk(&report::preflight::render(&found.report, &found.topics, style));
+        output::talk(report::preflight::render(&found.report, &found.topics, style));
         match found.report.verdict() {
             Verdict::Compliant => Ok(found),
             // Shown for the person who looks for the fault.
@@ -385,7 +394,10 @@ fn built_in(global: &Global, how: &How, program: &str, job: &str, arguments: &[O
     }
     let done = match program {
         "audit" => audit::run_with(global, arguments),
-        _ => Err(Failure::new(format!("the job {job} is not there yet: golden has no {program} so far"))),
+        "gate" => gate::run_with(global, arguments),
+        "scoreboard" => scoreboard::run_with(global, arguments),
+        "canary" | "rollback" => model::run_with(global, program, arguments),
+        _ => Err(Failure::new(format!("the job {job} asks for {program}, which golden does not have"))),
     };
     done.unwrap_or_else(|failure| {
         output::complain(&failure.to_string());

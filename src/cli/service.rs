@@ -1,6 +1,5 @@
 //! `golden service`: services written into a contract or taken out of it, listed, and shown as they are on this host.
 
-use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +14,7 @@ use crate::facts::gather::gather;
 use crate::facts::{HostFacts, Need, Needs, UnitFacts};
 use crate::model::Observed;
 use crate::model::answers::UnitState;
+use crate::report::Shown;
 use crate::syntax::command_line;
 use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};
 use crate::system::DiskSystem;
@@ -296,10 +296,10 @@ fn list(global: &Global) -> Result<ExitCode, Failure> {
         rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let widths = [width(0), width(1), width(2), width(3)];
-    let mut text = String::new();
+    let mut text = Shown::new();
     for row in std::iter::once(&head).chain(&rows) {
         let [a, b, c, d] = widths;
-        let _ = writeln!(text, "{:<a$}  {:<b$}  {:<c$}  {:<d$}  {}", row[0], row[1], row[2], row[3], row[4]);
+        text.line(format_args!("{:<a$}  {:<b$}  {:<c$}  {:<d$}  {}", row[0], row[1], row[2], row[3], row[4]));
     }
     output::print_and(&text, ExitCode::SUCCESS)
 }
@@ -321,67 +321,76 @@ fn state_words(state: &Observed<UnitState>) -> String {
 fn show(global: &Global, name: &str) -> Result<ExitCode, Failure> {
     let contract = find::contract(global)?.contract;
     let service = service(&contract, name)?;
-    let facts = look(&contract, &[Need::Units, Need::Bus])?;
-    let mut text = format!(
-        "{name} · {} · {} · {}\n",
+    let mut facts = look(&contract, &[Need::Units, Need::Bus])?;
+    facts.hide_secrets(&contract);
+    let mut text = Shown::new();
+    text.line(format_args!(
+        "{name} · {} · {} · {}",
         service.title.as_deref().unwrap_or_else(|| service.kind.value.word()),
         service.unit.value,
         service.at
-    );
+    ));
     let unit = facts.units.get(service.unit.value.as_str());
     let unknown = |why: String| Failure::new(format!("{} cannot be read: {why}", service.unit.value));
     let unit = unit.ok_or_else(|| unknown("nobody has looked".to_owned()))?;
-    let _ = writeln!(text, "{}\n", state_words(&unit.state));
+    text.line(format_args!("{}", state_words(&unit.state)));
+    text.end_line();
     match &unit.effective {
-        Observed::Found(effective) => text.push_str(&effective_words(effective, unit)),
-        Observed::Absent => text.push_str("it has no unit file; golden plan says what would make one\n"),
+        Observed::Found(effective) => text.append(&effective_words(effective, unit)),
+        Observed::Absent => {
+            text.line(format_args!("it has no unit file; golden plan says what would make one"))
+        }
         Observed::Unreadable(why) => return Err(unknown(why.clone()).hint("sudo golden service show")),
     }
-    let _ = writeln!(text, "\nits environment: golden run --print-env {name}");
+    text.end_line();
+    text.line(format_args!("its environment: golden run --print-env {name}"));
     output::print_and(&text, ExitCode::SUCCESS)
 }
 
 /// Every setting that counts, where it stands and what it overrode; then what does not count.
-fn effective_words(effective: &EffectiveUnit, unit: &UnitFacts) -> String {
-    let mut text = String::new();
+fn effective_words(effective: &EffectiveUnit, unit: &UnitFacts) -> Shown {
+    let mut text = Shown::new();
     match &effective.load {
         LoadState::Loaded => {}
-        LoadState::Masked => text.push_str("it is masked\n"),
+        LoadState::Masked => text.line(format_args!("it is masked")),
         LoadState::NotFound => {
-            return "it has no unit file; golden plan says what would make one\n".to_owned();
+            return "it has no unit file; golden plan says what would make one\n".into();
         }
         other => {
-            let _ = writeln!(text, "systemd does not load it: {other:?}");
+            text.line(format_args!("systemd does not load it: {other:?}"));
         }
     }
     for file in effective.files() {
-        let _ = writeln!(text, "{file}");
+        text.line(format_args!("{file}"));
     }
     let written = |setting: &Setting| format!("{}={}", setting.key, setting.raw());
     let width = effective.settings.iter().map(|one| written(one).chars().count()).max().unwrap_or(0).min(60);
     let mut section = None;
     for setting in &effective.settings {
         if section != Some(&setting.section) {
-            let _ = writeln!(text, "\n[{}]", setting.section);
+            text.end_line();
+            text.line(format_args!("[{}]", setting.section));
             section = Some(&setting.section);
         }
-        let _ = writeln!(text, "{:<width$}  {}", written(setting), setting.at);
+        text.line(format_args!("{:<width$}  {}", written(setting), setting.at));
         for (at, value) in &setting.overrode {
-            let _ = writeln!(text, "{:<width$}  {at}", format!("  overrides {}={value}", setting.key));
+            text.line(format_args!("{:<width$}  {at}", format!("  overrides {}={value}", setting.key)));
         }
     }
     if !effective.ignored.is_empty() {
-        text.push_str("\nwithout effect\n");
+        text.end_line();
+        text.line(format_args!("without effect"));
     }
     for ignored in &effective.ignored {
-        let _ = writeln!(text, "{:<width$}  {}: {}", ignored.text, ignored.at, ignored.why);
+        text.line(format_args!("{:<width$}  {}: {}", ignored.text, ignored.at, ignored.why));
     }
     if let Observed::Found(links) = &unit.enabled_by
         && !links.is_empty()
     {
-        text.push_str("\nenabled by\n");
+        text.end_line();
+        text.line(format_args!("enabled by"));
         for link in links {
-            let _ = writeln!(text, "{link}");
+            text.line(format_args!("{link}"));
         }
     }
     text

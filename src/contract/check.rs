@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::reader::Cx;
 use super::words::lies_under;
-use super::{Contract, Form, JobProgram, Kind, Place, Service, SettingDemand};
+use super::{
+    BelowOthers, Contract, ContractError, Form, JobProgram, Kind, Place, Service, SettingDemand, VariableForm,
+};
 use crate::model::Location;
 
 /// Files an error for every contradiction.
@@ -176,11 +178,34 @@ fn env_files(cx: &mut Cx<'_>, contract: &Contract) {
     }
 }
 
+/// What is sound and yet can be turned against the host.
+pub(super) fn doubts(contract: &Contract) -> Vec<ContractError> {
+    let doubt = |below: &BelowOthers<'_>| ContractError {
+        at: below.place.path.at.clone(),
+        message: format!(
+            "{} lies below {}, which {} owns: {} can replace it",
+            below.place.path.value, below.above, below.user, below.user
+        ),
+        way_out: format!("move it to a directory that only root can write, or give it to {}", below.user),
+        width: 1,
+    };
+    contract.places_below_others().iter().map(doubt).collect()
+}
+
 /// Jobs whose script nothing can run.
 fn jobs(cx: &mut Cx<'_>, contract: &Contract) {
     let services: HashMap<&str, &Service> =
         contract.services.iter().map(|service| (service.name.as_ref(), service)).collect();
     for job in &contract.jobs {
+        let has_makefile = contract.repository.as_ref().is_some_and(|policy| policy.makefile.is_some());
+        if let Some(target) = job.make_target.as_ref().filter(|_| !has_makefile) {
+            let message = format!("the job {} has a target, but no Makefile is named", job.name);
+            cx.error_at(
+                &target.at,
+                message,
+                "add `makefile = \"Makefile\"` to `[repository]`, or take it out",
+            );
+        }
         let JobProgram::Script(script) = &job.runs else { continue };
         let Some(service) = services.get(job.service.value.as_str()) else { continue };
         if script.value.ends_with(".py") && service.venv.is_none() {
@@ -328,6 +353,9 @@ fn provision(cx: &mut Cx<'_>, contract: &Contract) {
         }
     }
     for service in &contract.services {
+        written_in_vain(cx, service);
+        written_variables(cx, contract, service);
+        written_settings(cx, contract, service);
         let (Some(start), Some(command)) = (&service.provision.start, &service.command) else { continue };
         let is_demanded = match command.exact {
             true => start.words == command.words,
@@ -336,6 +364,79 @@ fn provision(cx: &mut Cx<'_>, contract: &Contract) {
         if !is_demanded {
             let message = format!("{} is started by another command than is demanded", service.name);
             cx.error_at(&start.at, message, format!("begin it with {}", command.words.join(" ")));
+        }
+    }
+}
+
+/// What is written for a service and would never reach the host.
+fn written_in_vain(cx: &mut Cx<'_>, service: &Service) {
+    let provision = &service.provision;
+    if let Some(schedule) = &provision.schedule
+        && service.timer.is_none()
+    {
+        let message = format!("{} has a schedule and no timer that keeps it", service.name);
+        cx.error_at(&schedule.at, message, "write `kind = \"timer-job\"`, or take the schedule out");
+    }
+    if !provision.kept_elsewhere {
+        return;
+    }
+    let start = provision.start.iter().map(|start| &start.at);
+    let schedule = provision.schedule.iter().map(|schedule| &schedule.at);
+    let settings = provision.own.settings.values().map(|written| &written.at);
+    let variables = provision.own.variables.values().map(|written| &written.at);
+    for at in start.chain(schedule).chain(settings).chain(variables) {
+        let message = format!("nothing is rendered for {}, so this is never written", service.name);
+        cx.error_at(at, message, "take it out, or take `rendered = false` out");
+    }
+}
+
+/// Values of variables that would break a demand on them.
+fn written_variables(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
+    for demand in &service.variables {
+        let name = &demand.name;
+        let own = service.provision.own.variables.get(name);
+        let decides = matches!(demand.form, VariableForm::Equals(_) | VariableForm::Absent);
+        // What all services share may be decided for one of them by a demand.
+        let shared = contract.provision.shared.variables.get(name).filter(|_| !decides);
+        let Some(at) = own.or(shared).map(|written| &written.at) else { continue };
+        let Some(value) = contract.provision.variable(service, name) else { continue };
+        if !demand.form.accepts(&value) {
+            let message = format!(
+                "{name}={value} is written for {}, where {} demands another value",
+                service.name, demand.at
+            );
+            cx.error_at(at, message, "write a value that is demanded, or take it out");
+        }
+    }
+}
+
+/// Values of settings that would break a demand on them.
+fn written_settings(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
+    if service.provision.own.settings.is_empty() && contract.provision.shared.settings.is_empty() {
+        return;
+    }
+    for demand in &service.settings {
+        let key: super::provision::SettingKey = (demand.section.as_str().into(), demand.key.clone());
+        let own = service.provision.own.settings.get(&key);
+        let shared = contract.provision.shared.settings.get(&key);
+        let (stated, allowed) = match &demand.form {
+            Form::Equals(value) => (own, std::slice::from_ref(value)),
+            Form::Absent => (own, &[][..]),
+            Form::OneOf(values) => (own.or(shared), values.as_slice()),
+            Form::Contains(_) | Form::Present => continue,
+        };
+        let Some(stated) = stated else { continue };
+        let value = contract.provision.setting(service, &demand.section, &demand.key).unwrap_or_default();
+        if !allowed
+            .iter()
+            .any(|allowed| super::read::reads_alike(&demand.section, &demand.key, allowed, &value))
+        {
+            let key = &demand.key;
+            let message = format!(
+                "{key}={value} is written for {}, where {} demands another value",
+                service.name, demand.at
+            );
+            cx.error_at(&stated.at, message, "write a value that is demanded, or take it out");
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct SettingDemand {
     pub severity: Severity,
     /// True when systemd's default satisfies it without being stated.
     pub default_counts: bool,
+    /// The first systemd that knows the setting; older ones owe nothing.
+    pub since: Option<u32>,
     /// Where it is written.
     pub at: Location,
 }

@@ -31,6 +31,8 @@ pub(super) struct Document<'a> {
     pub digest: String,
     /// The files that are extended, in order.
     pub extended: Vec<Extended>,
+    /// The files that the layout names as templates.
+    pub templates: Vec<Extended>,
 }
 
 /// Reads a contract and what it extends. Errors of syntax and of inheritance go to `cx`.
@@ -63,8 +65,15 @@ pub(super) fn read<'a>(
     while let Some(over) = layers.pop() {
         merged = merged.map(|below| below.overlaid(over, &mut Vec::new()));
     }
-    let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Document { root: merged.filter(|_| readable), digest, extended }
+    let templates = match &merged {
+        Some(table) => templates(cx, table, path, load),
+        None => Vec::new(),
+    };
+    for template in &templates {
+        hash.update(template.text.as_bytes());
+    }
+    let digest = crate::model::hex(&hash.finalize());
+    Document { root: merged.filter(|_| readable), digest, extended, templates }
 }
 
 /// Parses one text. What the parser can save of a broken one is still judged.
@@ -196,6 +205,41 @@ fn inherited<'a>(
             None
         }
     }
+}
+
+/// Loads the files that places name as their templates. Their names are relative to the contract that names them.
+fn templates(cx: &mut Cx<'_>, root: &Table<'_>, contract: &str, load: &Load<'_>) -> Vec<Extended> {
+    let mut found: Vec<Extended> = Vec::new();
+    let Some(Value::Table(layout)) = root.get("layout").map(|entry| &entry.node.value) else { return found };
+    for place in layout.in_order() {
+        let Value::Table(place) = &place.node.value else { continue };
+        let Some(node) = place.get("template").map(|entry| &entry.node) else { continue };
+        let Value::Text(named) = &node.value else { continue };
+        let is_inside = !named.is_empty() && named.split('/').all(|part| part != "..");
+        if !is_inside {
+            let way_out = "name a file beside the contract or below its directory";
+            cx.error(node.span, format!("{named:?} is no file beside the contract"), way_out);
+            continue;
+        }
+        let by =
+            cx.sources.get(node.span.file as usize).map_or_else(|| contract.into(), |by| by.path.clone());
+        let path = beside(&by, named);
+        match load(&path) {
+            Ok(text) => {
+                let directory = contract.rsplit_once('/').map_or("", |(directory, _)| directory);
+                let below = |rest: &&str| directory.is_empty() || rest.starts_with('/');
+                let inside = path.strip_prefix(directory).filter(below).filter(|_| !named.starts_with('/'));
+                let named = inside.map_or(path.as_str(), |rest| rest.trim_start_matches('/')).to_owned();
+                cx.templates.insert((node.span.file, node.span.start), text.clone());
+                found.push(Extended { named, text: text.into() });
+            }
+            Err(why) => {
+                let message = format!("{path} cannot be read: {why}");
+                cx.error(node.span, message, "name a file that can be read");
+            }
+        }
+    }
+    found
 }
 
 /// A path that is relative to the directory of a contract.

@@ -77,6 +77,12 @@ pub fn add_service(text: &str, contract: &Contract, new: &NewService) -> Result<
             service[key] = list(values);
         }
     }
+    if let Some(address) = &new.health {
+        let key = if address.contains("://") { "http" } else { "tcp" };
+        let mut health = InlineTable::new();
+        health.insert(key, Value::from(address.as_str()));
+        service["health"] = Item::Value(Value::InlineTable(health));
+    }
     let provision = provision_of(new);
     if !provision.is_empty() {
         service.insert("provision", Item::Table(provision));
@@ -93,12 +99,6 @@ fn provision_of(new: &NewService) -> Table {
     let mut provision = Table::new();
     if let Some(schedule) = &new.schedule {
         provision["schedule"] = text_item(schedule);
-    }
-    if let Some(address) = &new.health {
-        let key = if address.contains("://") { "http" } else { "tcp" };
-        let mut health = InlineTable::new();
-        health.insert(key, Value::from(address.as_str()));
-        provision["health"] = Item::Value(Value::InlineTable(health));
     }
     if !new.variables.is_empty() {
         let mut variables = InlineTable::new();

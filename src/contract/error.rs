@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Location;
+use crate::model::{Location, visible};
 
 /// Something wrong with a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +24,17 @@ impl ContractError {
     /// The error as a person reads it: the message, the line of `source_text` (the text of the file that
     /// [`at`](Self::at) names) with a mark under the offence, and the way out. Plain text.
     pub fn render(&self, source_text: &str) -> String {
-        let mut out = format!("error: {}\n", self.message);
-        let number = self.at.line.map_or(0, |line| line.get());
+        let mut out = format!("error: {}\n", visible(&self.message));
+        let number = self.at.line_number().unwrap_or(0);
         let gutter = number.to_string().len();
-        out.push_str(&format!("{:gutter$}--> {}\n", "", self.at));
+        out.push_str(&format!("{:gutter$}--> {}\n", "", visible(&self.at.to_string())));
         let line = (number > 0).then(|| source_text.lines().nth(number as usize - 1)).flatten();
         if let Some(line) = line {
             let (shown, mark) = self.cut(line);
             out.push_str(&format!("{:gutter$} |\n{number} | {shown}\n{:gutter$} | {mark}\n", "", ""));
         }
         if !self.way_out.is_empty() {
-            out.push_str(&format!("{:gutter$} = help: {}\n", "", self.way_out));
+            out.push_str(&format!("{:gutter$} = help: {}\n", "", visible(&self.way_out)));
         }
         out
     }
@@ -42,9 +42,13 @@ impl ContractError {
     /// The piece of the line around the offence and the marks below it. Control characters are replaced:
     /// what a file holds must not steer a terminal.
     fn cut(&self, line: &str) -> (String, String) {
-        let column = self.at.column.map_or(1, |column| column.get()) as usize - 1;
+        let column = self.at.column_number().unwrap_or(1) as usize - 1;
         let skip = if column < SHOWN { 0 } else { column - SHOWN / 2 };
-        let clean = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let clean = |c: char| match c {
+            '\t' => c,
+            c if c.is_control() || visible(c.encode_utf8(&mut [0; 4])).len() > c.len_utf8() => '\u{fffd}',
+            c => c,
+        };
         let shown: String = line.chars().skip(skip).take(SHOWN).map(clean).collect();
         let before = column - skip;
         let room = shown.chars().count().saturating_sub(before).max(1);
@@ -57,7 +61,7 @@ impl ContractError {
 
 impl fmt::Display for ContractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.at, self.message)
+        write!(f, "{}: {}", visible(&self.at.to_string()), visible(&self.message))
     }
 }
 

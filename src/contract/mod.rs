@@ -15,12 +15,14 @@ pub mod diff;
 mod document;
 pub mod edit;
 mod error;
+pub mod models;
 mod placeholder;
 pub mod provision;
 mod read;
 mod reader;
 mod safety;
 mod schema;
+pub mod secrets;
 pub mod service;
 mod suggest;
 #[cfg(test)]
@@ -29,12 +31,19 @@ mod text;
 mod tree;
 mod types;
 mod validate;
-mod words;
+pub(crate) mod words;
 
 pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
 pub use diff::diff;
 pub use error::ContractError;
+pub use models::{Assignment, Model, Query, Source as NumberSource, Watch};
 pub use provision::{Health, Provision, ServiceProvision};
 pub use safety::{Gate, Rollback, Safety, Scoreboard, Telemetry};
-pub use service::{CommandDemand, EnvFileDemand, Job, JobProgram, Kind, Service};
+pub use service::{Activation, CommandDemand, EnvFileDemand, Job, JobProgram, Kind, Service};
 pub use types::*;
+
+/// Every key of the format, by table.
+#[cfg(test)]
+pub(crate) fn schema_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    schema::ALL.iter().map(|keys| (keys.table, keys.keys))
+}

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::placeholder::{ServiceWords, fill};
 use super::{CommandDemand, Service};
 use crate::model::{Location, Stated};
@@ -62,15 +64,15 @@ pub struct ServiceProvision {
     pub schedule: Option<Stated<String>>,
     /// What is written for this service alone.
     pub own: Written,
-    /// When it is healthy.
-    pub health: Health,
 }
 
 /// When a service that was started counts as healthy.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// It has been active for so many seconds without a restart.
     pub active_for: Option<Stated<u64>>,
+    /// It is all of this so many seconds after its start at the latest.
+    pub within: Option<Stated<u64>>,
     /// Something accepts connections at `host:port`.
     pub tcp: Option<Stated<String>>,
     /// A GET of this `http://` address is answered with a status from 200 to 299.
@@ -80,10 +82,23 @@ pub struct Health {
 /// Seconds of quiet after which a service counts as healthy where its contract does not say.
 const QUIET: u64 = 3;
 
+/// Seconds after which a service that is not healthy never will be, where its contract does not say.
+const WITHIN: u64 = 90;
+
 impl Health {
     /// Seconds that it must have been active without a restart.
     pub fn quiet(&self) -> u64 {
         self.active_for.as_ref().map_or(QUIET, |stated| stated.value)
+    }
+
+    /// Seconds after its start at which it must be healthy at the latest; never fewer than it must be quiet for.
+    pub fn patience(&self) -> u64 {
+        self.within.as_ref().map_or(WITHIN + self.quiet(), |stated| stated.value.max(self.quiet() + 1))
+    }
+
+    /// Whether it answers anywhere.
+    pub fn answers(&self) -> bool {
+        self.tcp.is_some() || self.http.is_some()
     }
 }
 

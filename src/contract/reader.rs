@@ -1,7 +1,7 @@
 //! Takes typed values out of the tree. Every reader either gives the value with its place or files an
 //! error and gives nothing, so that one pass finds all errors.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
@@ -32,6 +32,8 @@ pub(super) struct Cx<'a> {
     pub words: Words,
     /// The contract says what env files must be.
     pub env_stated: bool,
+    /// The texts of `template` files, by file and offset of the value that names them.
+    pub templates: HashMap<(u32, u32), String>,
 }
 
 impl<'a> Cx<'a> {

@@ -57,6 +57,14 @@ pub struct Gate {
     pub constant_below: Stated<f64>,
     /// p90 - p10 below this is narrow.
     pub narrow_below: Stated<f64>,
+    /// How sure the interval beside each figure is.
+    pub interval: Stated<f64>,
+    /// How often, at most, a model that was blocked may pass by chance, however often it is asked about.
+    pub repeated_error: Stated<f64>,
+    /// A population stability index against the approved baseline above this is a drift.
+    pub drift_psi_above: Stated<f64>,
+    /// A Kolmogorov-Smirnov distance from the approved baseline above this is a drift.
+    pub drift_ks_above: Stated<f64>,
 }
 
 /// Thresholds of the scoreboard.

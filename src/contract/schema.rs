@@ -25,15 +25,16 @@ macro_rules! tables {
 tables! {
     ROOT "the contract" [
         "schema" "extends" "contract" "changes" "layout" "identity" "runtime" "venvs" "env" "repository"
-        "unit" "kinds" "dependencies" "provision" "services" "jobs" "safety" "checklist" "rules" "waivers"
-        "approval"
+        "unit" "kinds" "dependencies" "provision" "services" "jobs" "safety" "models" "checklist" "rules" "waivers"
+        "approval" "ledger"
     ]
+    LEDGER "ledger" ["anchor"]
     APPROVAL "approval" ["signers" "required"]
     CONTRACT "contract" ["name" "version" "effective" "next_review" "authority"]
     CHANGE "changes" ["version" "date" "text"]
     PLACE "layout.*" [
         "path" "owner" "group" "mode" "holds" "not_under" "not_on" "no_links" "outside_repository"
-        "required" "level"
+        "required" "level" "kind" "content" "template" "keys" "mounted"
     ]
     IDENTITY "identity" ["user" "group" "forbidden_groups" "must_not_write"]
     RUNTIME "runtime" ["forbidden_programs" "system_site_packages" "forbidden_shells"]
@@ -43,7 +44,7 @@ tables! {
     ]
     UNIT "unit" ["name" "Unit" "Service" "Install" "forbidden"]
     FORBIDDEN "unit.forbidden.*" ["settings" "words" "why"]
-    SETTING "unit.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence"]
+    SETTING "unit.*" ["equals" "one_of" "contains" "absent" "present" "level" "presence" "since"]
     VARIABLE "env.variables.*" ["equals" "one_of" "path" "under" "min" "max" "absent" "present" "level"]
     KIND "kinds.*" ["unit" "variables"]
     SECTIONS "unit" ["name" "Unit" "Service" "Install"]
@@ -54,15 +55,15 @@ tables! {
     PASSWORD "password" ["file" "key"]
     SERVICE "services.*" [
         "title" "kind" "timer" "user" "group" "venv" "command" "exact" "env_files"
-        "working_directory" "requires" "after" "writes" "unit" "variables" "provision"
+        "working_directory" "requires" "after" "writes" "unit" "variables" "provision" "activation" "health" "code"
     ]
     PROVISION "provision" [
         "packages" "rehearse" "home" "golden" "interpreter" "wheelhouse" "uv" "requirements" "branch" "audit" "variables" "unit"
     ]
     SERVICE_PROVISION "services.*.provision" ["rendered" "start" "schedule" "variables" "unit" "health"]
     WRITTEN "provision.unit" ["Unit" "Service" "Install"]
-    HEALTH "health" ["active_for" "tcp" "http"]
-    ENV_FILE "env_files" ["path" "secret" "owner" "group" "mode" "overrides"]
+    HEALTH "health" ["active_for" "within" "tcp" "http"]
+    ENV_FILE "env_files" ["path" "secret" "owner" "group" "mode" "overrides" "optional"]
     JOB "jobs.*" [
         "service" "script" "built_in" "replaces" "needs" "single_flight" "time_limit" "make_target"
     ]
@@ -72,15 +73,22 @@ tables! {
     ]
     GATE "safety.gate" [
         "min_events" "max_action_share" "max_hold_share" "collapsed_below" "constant_below" "narrow_below"
+        "interval" "repeated_error" "drift_psi_above" "drift_ks_above"
     ]
     SCOREBOARD "safety.scoreboard" ["agreement_min" "agreement_max" "hard_disagreement_below"]
     ROLLBACK "safety.rollback" ["max_loss_per_hour" "max_error_share"]
+    MODEL "models.*" [
+        "service" "artefact" "set" "share" "digest_field" "gate_within" "runs_code" "rolls_back" "watch"
+    ]
+    MODEL_WATCH "models.*.watch" ["window" "loss" "errors"]
+    NUMBER "models.*.watch.loss" ["dependency" "sql" "key"]
+    MODEL_SET "models.*.set" ["canary" "active"]
     CHECK "checklist" ["section" "text" "by"]
     WAIVER "waivers" ["rule" "subject" "setting" "reason" "owner" "expires"]
 }
 
 /// Jobs that golden carries out itself.
-pub(super) const BUILT_IN_JOBS: &[&str] = &["audit", "gate", "scoreboard"];
+pub(super) const BUILT_IN_JOBS: &[&str] = &["audit", "gate", "scoreboard", "canary", "rollback"];
 
 /// Kinds of dependency.
 pub(super) const DEPENDENCY_KINDS: &[&str] = &["redis", "sqlite", "tcp", "unit"];

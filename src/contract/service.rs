@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ServiceProvision, SettingDemand, VariableDemand};
+use super::{Health, ServiceProvision, SettingDemand, VariableDemand};
 use crate::model::{Location, Stated};
 
 /// What sort of thing a service is. The kind decides which rules concern it and which demands it starts
@@ -52,10 +52,14 @@ pub struct Service {
     pub unit: Stated<String>,
     /// The timer that starts it, for a timer job.
     pub timer: Option<Stated<String>>,
+    /// What starts it in place of the boot.
+    pub activation: Option<Stated<Activation>>,
     /// The user it must run as.
     pub user: Stated<String>,
     /// The group it must run as.
     pub group: Stated<String>,
+    /// True when the unit must name the group; otherwise a user's primary group counts as well.
+    pub group_stated: bool,
     /// The directory of its venv.
     pub venv: Option<Stated<String>>,
     /// What its ExecStart must run.
@@ -81,11 +85,60 @@ pub struct Service {
     pub writes: Vec<Stated<String>>,
     /// What is written for it where a demand leaves a choice.
     pub provision: Arc<ServiceProvision>,
+    /// When it counts as healthy, where the contract says so.
+    pub health: Option<Arc<Health>>,
+    /// Files and directories of the repository that it runs, relative to it; `None` where the contract does not say.
+    pub code: Option<Vec<Stated<String>>>,
     /// Where it begins in the contract.
     pub at: Location,
 }
 
+/// What starts a service that does not start at boot by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// A connection to its socket unit.
+    Socket,
+    /// Its timer unit.
+    Timer,
+    /// Its path unit.
+    Path,
+    /// A message to its name on D-Bus.
+    Bus,
+}
+
+impl Activation {
+    /// Every way with its word in a contract.
+    pub const ALL: [(&'static str, Activation); 4] = [
+        ("socket", Activation::Socket),
+        ("timer", Activation::Timer),
+        ("path", Activation::Path),
+        ("bus", Activation::Bus),
+    ];
+
+    /// As the contract writes it.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, way)| *way == self).map_or("", |(word, _)| word)
+    }
+}
+
 impl Service {
+    /// When it counts as healthy.
+    pub fn health(&self) -> Health {
+        self.health.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Whether it must be enabled and active: its kind runs all the time, and nothing else starts it.
+    pub fn runs_by_itself(&self) -> bool {
+        self.kind.value.runs() && self.activation.is_none()
+    }
+
+    /// The unit that starts it, where the contract says that one does. A name on D-Bus has none.
+    pub fn activated_by(&self) -> Option<String> {
+        let way = self.activation.as_ref()?;
+        let stem = self.unit.value.strip_suffix(".service").unwrap_or(&self.unit.value);
+        (way.value != Activation::Bus).then(|| format!("{stem}.{}", way.value.word()))
+    }
+
     /// The path of a program of the contract: a relative one lies in the venv.
     pub fn program(&self, program: &str) -> String {
         match &self.venv {
@@ -95,7 +148,8 @@ impl Service {
         }
     }
 
-    /// A command of the contract as an Exec line has it.
+    /// A command of the contract as an Exec line has it. `%` and `$` are systemd's in both, so only blanks, quotes and
+    /// backslashes are protected.
     pub fn exec_line(&self, command: &CommandDemand) -> String {
         let Some((program, arguments)) = command.words.split_first() else { return String::new() };
         let program = self.program(program);
@@ -104,11 +158,13 @@ impl Service {
     }
 }
 
-/// A word as an Exec line must write it (systemd.service(5), *Command lines*).
+/// A word as an Exec line must write it (systemd.service(5), *Command lines*). `$NAME` as a word of its own stays bare.
 fn exec_word(word: &str) -> String {
-    let text = word.replace('\\', r"\\").replace('%', "%%").replace('$', "$$").replace('"', "\\\"");
-    let plain = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "'\";".contains(c));
-    if plain { text } else { format!("\"{text}\"") }
+    let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "'\";\\".contains(c));
+    if plain {
+        return word.to_owned();
+    }
+    format!("\"{}\"", word.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// What ExecStart must run. A relative first word lives in the venv's `bin/`.
@@ -137,8 +193,17 @@ pub struct EnvFileDemand {
     pub mode: Option<u32>,
     /// Variables that this file may set although an earlier one does.
     pub overrides: Vec<String>,
+    /// True when the service also starts without it.
+    pub optional: bool,
     /// Where it is written.
     pub at: Location,
+}
+
+impl EnvFileDemand {
+    /// Its path as `EnvironmentFile=` has it: with a `-` before it where it may be absent.
+    pub fn setting(&self) -> String {
+        format!("{}{}", if self.optional { "-" } else { "" }, self.path)
+    }
 }
 
 /// An ops job of the contract.

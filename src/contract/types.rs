@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 
-use super::{Job, Kind, Provision, Safety, Service};
+use super::words::lies_under;
+use super::{Job, Kind, Model, Provision, Safety, Service};
 use crate::model::{Location, RuleInfo, Section, Severity, Stated, Subject};
 
 /// A validated contract. Nothing in it contradicts itself.
@@ -25,6 +26,8 @@ pub struct Contract {
     pub authority: Option<Stated<String>>,
     /// Section N: whose signatures a change needs; `None` where no approval is demanded.
     pub approval: Option<Approval>,
+    /// The file in which each head of golden's ledger is left; `None` where the journal alone has them.
+    pub anchor: Option<Stated<String>>,
     /// Section M, oldest first.
     pub changes: Vec<Change>,
     /// Section A: the places of the system by name.
@@ -56,6 +59,8 @@ pub struct Contract {
     pub waivers: Vec<Waiver>,
     /// Section F; `None` where no models are guarded.
     pub safety: Option<Safety>,
+    /// Section F: the models by name, in the order of the file.
+    pub models: Vec<Model>,
     /// What only a person can check, in the order of the file.
     pub checklist: Vec<CheckItem>,
     /// Rule id to severity, where the contract overrides a rule's own.
@@ -110,6 +115,8 @@ pub struct Source {
     pub digest: String,
     /// The files that it extends, in order.
     pub extended: Vec<Extended>,
+    /// The texts of files of the layout, named relative to the directory of the contract.
+    pub templates: Vec<Extended>,
 }
 
 /// A file that a contract extends.
@@ -121,23 +128,38 @@ pub struct Extended {
     pub text: Arc<str>,
 }
 
+/// Why a contract cannot be put at another place with what it extends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeadsOut {
+    /// What leads where.
+    pub why: String,
+    /// What to do about it.
+    pub way_out: &'static str,
+}
+
 impl Source {
     /// The files that must lie with the contract when it is put at `place`: the path and text of each. A file that is
     /// named by an absolute path stays where it is, with what it extends.
     ///
     /// # Errors
-    /// The name of one that would lie outside of the contract's directory.
-    pub fn files_beside(&self, place: &str) -> Result<Vec<(String, &str)>, &str> {
+    /// One of them would lie outside of the contract's directory.
+    pub fn files_beside(&self, place: &str) -> Result<Vec<(String, &str)>, LeadsOut> {
         let directory = place.rsplit_once('/').map_or("", |(directory, _)| directory);
         let mut files = Vec::new();
         let mut at = directory.to_owned();
         for Extended { named, text } in self.extended.iter().take_while(|file| !file.named.starts_with('/')) {
             if named.split('/').any(|part| part == "..") {
-                return Err(named);
+                return Err(LeadsOut {
+                    why: format!("{} extends {named}, which leads out of its directory", self.path),
+                    way_out: "lay it beside the contract, or name it by an absolute path where only root writes",
+                });
             }
             let path = format!("{at}/{named}");
             at = path.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned());
             files.push((path, &**text));
+        }
+        for Extended { named, text } in self.templates.iter().filter(|file| !file.named.starts_with('/')) {
+            files.push((format!("{directory}/{named}"), &**text));
         }
         Ok(files)
     }
@@ -205,10 +227,77 @@ pub struct Place {
     pub outside_repository: Option<Location>,
     /// Demanded to exist (a fallback log directory need not).
     pub required: bool,
+    /// Whether it must be a file or a directory; `None` where the contract does not say.
+    pub kind: Option<Stated<PlaceKind>>,
+    /// What stands in a file.
+    pub content: Option<Content>,
+    /// It must be a mount point.
+    pub mounted: Option<Location>,
     /// How binding its demands are.
     pub severity: Severity,
     /// Where the place begins in the contract.
     pub at: Location,
+}
+
+impl Place {
+    /// Whether the contract says that it is a file.
+    pub fn is_file(&self) -> bool {
+        self.kind.as_ref().is_some_and(|kind| kind.value == PlaceKind::File)
+    }
+}
+
+/// What a place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+}
+
+/// What stands in a file of the layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Exactly this text.
+    Text(Stated<String>),
+    /// At least these keys, each as `KEY=` at the beginning of a line.
+    Keys(Vec<Stated<String>>),
+}
+
+/// A place below a directory of another user.
+#[derive(Clone, Copy, Debug)]
+pub struct BelowOthers<'c> {
+    /// The place.
+    pub place: &'c Place,
+    /// Who owns the directory above it, and so can replace it.
+    pub user: &'c str,
+    /// The directory above it that is that user's.
+    pub above: &'c str,
+}
+
+impl Contract {
+    /// Places that lie below a directory of another user than root and their own: a declared place, or the home that
+    /// golden makes for the contract's user. That user can replace them. A place without an owner is its parent place's
+    /// owner's, and root's below a home.
+    pub fn places_below_others(&self) -> Vec<BelowOthers<'_>> {
+        let owned = self.layout.values().filter_map(|place| Some((place, place.owner.as_ref()?)));
+        let places = owned.map(|(place, owner)| (place.path.value.as_str(), owner.value.as_str(), None));
+        let user = self.identity.user.value.as_str();
+        let home = self.provision.home.iter().map(|home| (home.value.as_str(), user, Some("root")));
+        let of_users: Vec<_> = places.chain(home).filter(|(_, user, _)| *user != "root").collect();
+        let mut found = Vec::new();
+        for place in self.layout.values() {
+            let path = place.path.value.as_str();
+            let stated = place.owner.as_ref().map(|owner| owner.value.as_str());
+            let is_above = |(above, user, by_default): &&(&str, &str, Option<&str>)| {
+                let foreign = stated.or(*by_default).is_some_and(|own| own != *user);
+                foreign && path != *above && lies_under(path, above)
+            };
+            let above = of_users.iter().find(is_above);
+            found.extend(above.map(|&(above, user, _)| BelowOthers { place, user, above }));
+        }
+        found
+    }
 }
 
 /// Section J.
@@ -350,6 +439,7 @@ pub struct Dependency {
 
 /// The kinds of dependency.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a contract has a handful of them")]
 pub enum DependencyKind {
     /// A Redis server.
     Redis {

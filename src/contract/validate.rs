@@ -33,6 +33,11 @@ impl Contract {
         if errors.is_empty() { Ok(contract) } else { Err(errors) }
     }
 
+    /// What is sound in this contract and yet can be turned against the host: warnings, in the order of their places.
+    pub fn doubts(&self) -> Vec<ContractError> {
+        check::doubts(self)
+    }
+
     /// The contract that is part of the program. A test proves that it has no errors.
     pub fn built_in() -> Self {
         judge(builtin::TEXT, builtin::PATH, true, &|_| Err("nothing is extended".into()), &[]).0
@@ -55,7 +60,13 @@ fn judge(
     let shelf = Shelf::default();
     let mut cx = Cx::default();
     let document = document::read(&mut cx, text, path, &shelf, load);
-    let source = Source { path: path.into(), built_in, digest: document.digest, extended: document.extended };
+    let source = Source {
+        path: path.into(),
+        built_in,
+        digest: document.digest,
+        extended: document.extended,
+        templates: document.templates,
+    };
     let contract = match document.root {
         Some(root) => {
             let contract = read::contract(&mut cx, root, source);
@@ -78,8 +89,9 @@ fn in_order(cx: Cx<'_>) -> Vec<ContractError> {
         cx.sources.iter().enumerate().map(|(index, source)| (source.path.clone(), index)).collect();
     let mut errors = cx.errors;
     errors.sort_by(|a, b| {
-        let place =
-            |error: &ContractError| (files.get(&error.at.path).copied(), error.at.line, error.at.column);
+        let place = |error: &ContractError| {
+            (files.get(error.at.path()).copied(), error.at.line_number(), error.at.column_number())
+        };
         place(a).cmp(&place(b))
     });
     errors.dedup();

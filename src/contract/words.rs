@@ -83,6 +83,18 @@ pub(super) fn variable(text: &str) -> Result<String, Wrong> {
     )
 }
 
+/// A key of a configuration file: what stands before `=`.
+pub(super) fn file_key(text: &str) -> Result<String, Wrong> {
+    let is_key = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    match is_key && !text.is_empty() {
+        true => Ok(text.to_owned()),
+        false => Err((
+            format!("{text:?} is no key of a file"),
+            "write what stands before the `=`: letters, digits, `_`, `.` and `-`".into(),
+        )),
+    }
+}
+
 /// A setting of a unit, such as `RestartSec`.
 pub(super) fn setting(text: &str) -> Result<String, Wrong> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -122,6 +134,12 @@ pub(super) fn unit(text: &str, only: Option<&str>) -> Result<String, Wrong> {
         return wrong(
             format!("{text:?} cannot be the name of a unit"),
             "use letters, digits and `:-_.\\`, with at most one `@`, up to 255 characters",
+        );
+    }
+    if stem.ends_with('@') {
+        return wrong(
+            format!("{text:?} is a template, which never runs itself"),
+            format!("name an instance of it, such as \"{stem}main.{suffix}\""),
         );
     }
     Ok(text.to_owned())
@@ -193,7 +211,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, Wrong> {
 }
 
 /// True when `path` is `directory` or lies below it. Both are normalised.
-pub(super) fn lies_under(path: &str, directory: &str) -> bool {
+pub(crate) fn lies_under(path: &str, directory: &str) -> bool {
     let directory = directory.trim_end_matches('/');
     path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -3,7 +3,7 @@
 //! `EnvironmentFile=` beats `Environment=` whatever their order, a later file beats an earlier one, and
 //! `UnsetEnvironment=` beats all (systemd.exec(5)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::env_shell::ShellReading;
 use crate::syntax::environment::{parse_environment, parse_unset_environment};
+use crate::syntax::glob::{matches_name, pattern};
 
 /// An env file as systemd reads it, and how a shell would.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,18 +57,47 @@ pub fn files_of(unit: &EffectiveUnit) -> Vec<ReadFile> {
     unit.assignments("Service", "EnvironmentFile").map(read).collect()
 }
 
+/// The files in the place of the patterns: "the argument of which may be a wildcard" (systemd.exec(5), `EnvironmentFile=`;
+/// glob(7)), in the order of their names. What matches was looked at, so that it is among the known files.
+pub fn matched_files(env_files: &EnvFiles, unit: &EffectiveUnit) -> Vec<ReadFile> {
+    files_of(unit).into_iter().flat_map(|file| matched(env_files, file)).collect()
+}
+
+fn matched(env_files: &EnvFiles, file: ReadFile) -> Vec<ReadFile> {
+    let readable = matches!(env_files.get(file.path.as_str()), Some(Observed::Absent));
+    let Some((directory, pattern)) = pattern(&file.path).filter(|_| readable) else { return vec![file] };
+    let is_it = |path: &&Arc<str>| {
+        path.rsplit_once('/').is_some_and(|(above, name)| above == directory && matches_name(pattern, name))
+    };
+    let is_there = |path: &&Arc<str>| !matches!(env_files.get(&***path), Some(Observed::Absent));
+    let paths = env_files.keys().filter(is_it).filter(|path| ***path != *file.path).filter(is_there);
+    paths.map(|path| ReadFile { path: path.to_string(), ..file.clone() }).collect()
+}
+
 /// Every value that one variable is given, the one that counts last. Empty when it is not set.
 pub fn layers(env_files: &EnvFiles, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
+    let mut all = BTreeMap::new();
+    collect(env_files, unit, |found| found == name, &mut all)?;
+    Ok(all.remove(name).unwrap_or_default())
+}
+
+/// Collects the values of the variables that are wanted, in one pass over all that is written.
+fn collect(
+    env_files: &EnvFiles,
+    unit: &EffectiveUnit,
+    wanted: impl Fn(&str) -> bool,
+    all: &mut BTreeMap<String, Vec<Layer>>,
+) -> Result<(), Undecided> {
     let as_is = |text: &str| Ok(text.to_owned());
-    let mut layers = Vec::new();
     for setting in unit.assignments("Service", "Environment") {
         for assignment in parse_environment(setting.value(), &as_is).items {
-            if assignment.name == name {
-                layers.push(Layer { value: assignment.value, at: setting.at.clone() });
+            if wanted(&assignment.name) {
+                let layer = Layer { value: assignment.value, at: setting.at.clone() };
+                all.entry(assignment.name).or_default().push(layer);
             }
         }
     }
-    for file in files_of(unit) {
+    for file in matched_files(env_files, unit) {
         let observed = env_files.get(file.path.as_str());
         let observed =
             observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
@@ -75,21 +105,24 @@ pub fn layers(env_files: &EnvFiles, unit: &EffectiveUnit, name: &str) -> Result<
         if content.read.fatal.is_some() {
             continue;
         }
-        let same = content.read.variables.iter().filter(|variable| variable.name == name);
-        layers.extend(same.map(|variable| Layer {
-            value: variable.value.clone(),
-            at: Location::line(file.path.as_str(), variable.line),
-        }));
+        let path: Arc<str> = file.path.as_str().into();
+        for variable in content.read.variables.iter().filter(|variable| wanted(&variable.name)) {
+            let at = Location::line(path.clone(), variable.line);
+            all.entry(variable.name.to_string())
+                .or_default()
+                .push(Layer { value: variable.value.clone(), at });
+        }
     }
     for setting in unit.assignments("Service", "UnsetEnvironment") {
         for removal in parse_unset_environment(setting.value(), &as_is).items {
-            let counts = layers.last().map(|layer| layer.value.clone());
-            if removal.name == name && (removal.value.is_none() || removal.value == counts) {
+            let Some(layers) = all.get_mut(&removal.name) else { continue };
+            let counts = layers.last().map(|layer| &layer.value);
+            if removal.value.is_none() || removal.value.as_ref() == counts {
                 layers.clear();
             }
         }
     }
-    Ok(layers)
+    Ok(())
 }
 
 /// The `host:port` that a unit's environment names in these two variables; `None` where one of them is not set.
@@ -111,23 +144,9 @@ pub fn named_address(
 
 /// Every variable of a unit's environment with all values it is given, the one that counts last.
 pub fn all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
-    let as_is = |text: &str| Ok(text.to_owned());
-    let mut names = BTreeSet::new();
-    for setting in unit.assignments("Service", "Environment") {
-        names.extend(parse_environment(setting.value(), &as_is).items.into_iter().map(|item| item.name));
-    }
-    for file in files_of(unit) {
-        if let Some(Observed::Found(content)) = env_files.get(file.path.as_str()) {
-            names.extend(content.read.variables.iter().map(|variable| variable.name.to_string()));
-        }
-    }
     let mut all = BTreeMap::new();
-    for name in names {
-        let layers = layers(env_files, unit, &name)?;
-        if !layers.is_empty() {
-            all.insert(name, layers);
-        }
-    }
+    collect(env_files, unit, |_| true, &mut all)?;
+    all.retain(|_, layers| !layers.is_empty());
     Ok(all)
 }
 

@@ -2,13 +2,20 @@
 //!
 //! Rules see it only through the views in [`view`]; `gather` fills it through the door to the world.
 
+pub mod boot;
+pub mod condition;
 pub mod environment;
 pub mod gather;
+pub mod leads;
 pub mod logs;
+pub mod made;
+pub mod models;
 pub mod needs;
 pub mod repository;
 pub mod secrets;
 pub mod start;
+pub mod state;
+pub mod telemetry;
 pub mod unit;
 pub mod view;
 
@@ -18,7 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, SqliteAnswer};
-use crate::model::{Lookup, Observed, Scope};
+use crate::model::{Location, Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::redis_conf::RedisConf;
 use crate::syntax::sudoers::Sudoers;
@@ -28,10 +35,15 @@ pub use environment::EnvFileFacts;
 pub use logs::LogFacts;
 pub use needs::{Need, Needs};
 pub use repository::RepositoryFacts;
+pub use state::StateFacts;
+pub use telemetry::TelemetryFacts;
 pub use unit::{ProgramFacts, UnitFacts, VenvFacts, VenvScript};
 
 /// Files of sudo by path, in the order in which sudo reads them.
 pub type SudoersFiles = Vec<(Arc<str>, Sudoers)>;
+
+/// Settings of the manager, each with the line that wins.
+pub type ManagerSettings = BTreeMap<String, (String, Location)>;
 
 /// The schema a facts file names.
 pub const SCHEMA: &str = "golden.facts/1";
@@ -65,6 +77,10 @@ pub struct HostFacts {
     pub gathered: Needs,
     /// The systemd version whose reading counts.
     pub systemd: Observed<SystemdVersion>,
+    /// What `[Manager]` of system.conf(5) and its drop-ins states; absent when nobody looked, which is done where a
+    /// demand counts systemd's own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Observed<ManagerSettings>>,
     /// `/etc/passwd` and `/etc/group`.
     pub accounts: Observed<Accounts>,
     /// `/etc/sudoers` and the files it includes, by path.
@@ -75,14 +91,32 @@ pub struct HostFacts {
     pub listings: BTreeMap<Arc<str>, Observed<Vec<String>>>,
     /// File system types by path.
     pub file_systems: BTreeMap<Arc<str>, Observed<String>>,
+    /// Whether a place is a mount point, by its path, for places that must be one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mount_points: BTreeMap<Arc<str>, Observed<bool>>,
+    /// What stands in files of the layout, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<Arc<str>, Observed<FileFacts>>,
+    /// What is made before services start; absent on a running host, and when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<made::MadeFacts>,
     /// Units by name.
     pub units: BTreeMap<Arc<str>, UnitFacts>,
+    /// What leads from the boot to units; absent when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<boot::BootFacts>,
     /// Main processes by id.
     pub processes: BTreeMap<u32, Observed<Process>>,
     /// Env files by path.
     pub env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     /// Programs and scripts by path.
     pub programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
+    /// The shared libraries that programs need and nobody would find, by the program's path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
+    /// The `main` of package.json files, by their path, of directories that Node is given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mains: BTreeMap<Arc<str>, Observed<String>>,
     /// Venvs by path.
     pub venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
     /// Dependencies by name.
@@ -102,6 +136,15 @@ pub struct HostFacts {
     /// What approves the contract; absent when nobody looked, and where no approval is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalFacts>,
+    /// golden's own record; absent when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateFacts>,
+    /// The models; absent when nobody looked, and where the contract guards none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<models::ModelFacts>,
+    /// What models said; absent when nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetryFacts>,
 }
 
 /// What was observed of something services rely on.
@@ -128,6 +171,24 @@ pub enum DependencyFacts {
     Tcp(Observed<()>),
     /// Only its unit is looked at.
     Unit,
+}
+
+/// A shared library that is in no directory that the loader looks in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingLibrary {
+    /// Its name, or its path.
+    pub name: String,
+    /// The program or library that needs it.
+    pub wanted_by: String,
+}
+
+/// What stands in a file of the layout. Its text may hold secrets and is not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// sha256 in hex of its bytes.
+    pub digest: String,
+    /// The keys that lines begin with: `KEY` of `KEY = value`.
+    pub keys: Vec<String>,
 }
 
 /// sha256 in hex of the contract's own files, as they lie on the host.

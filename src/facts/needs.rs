@@ -75,6 +75,14 @@ needs! {
     VenvScripts = 19, false, "scripts of the venv";
     /// The servers that the environments of services name, asked.
     NamedServers = 20, true, "answers of servers that env files name";
+    /// golden's own record: plans that did not end, and the ledger.
+    State = 21, false, "golden's own record";
+    /// Which places are mount points.
+    Mounts = 22, true, "mount points";
+    /// What lies where golden activates models, and what the ledger says of them.
+    Models = 24, false, "active models and the ledger";
+    /// What models said. Only who judges models reads it: see [`Needs::looked_at`].
+    Telemetry = 23, false, "telemetry (`golden gate`)";
 }
 
 /// A set of families.
@@ -98,11 +106,11 @@ impl Needs {
         Self::of(Need::ALL).looked_at()
     }
 
-    /// Without what can only be had by running something of the host, which is done when somebody asks for it and
-    /// never because a rule would like to know.
+    /// Without what can only be had by running something of the host or by reading a long stream, which is done when
+    /// somebody asks for it and never because a rule would like to know.
     #[must_use]
     pub const fn looked_at(self) -> Self {
-        Needs(self.0 & !(Need::Probes as u32))
+        Needs(self.0 & !(Need::Probes as u32 | Need::Telemetry as u32))
     }
 
     /// Whether a family is in the set.

@@ -23,8 +23,30 @@ pub struct RepositoryFacts {
     pub crontabs: Search<ShellScript>,
     /// Files that match a pattern of the contract's `must_not_hold`.
     pub unwanted: Search<Unwanted>,
+    /// What belongs to somebody else than the repository does; absent when nobody searched.
+    #[serde(default = "absent", skip_serializing_if = "is_absent")]
+    pub foreign: Observed<Search<Foreign>>,
     /// Second clones; absent when nobody searched.
     pub clones: Observed<Search<WorkTree>>,
+}
+
+fn absent<T>() -> Observed<T> {
+    Observed::Absent
+}
+
+fn is_absent<T>(observed: &Observed<T>) -> bool {
+    matches!(observed, Observed::Absent)
+}
+
+/// A file or directory of git's, or one that git tracks, with another owner than the top level of the work tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreign {
+    /// Its path.
+    pub path: Arc<str>,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
 }
 
 /// What git's own files say.
@@ -49,6 +71,9 @@ pub struct GitConfig {
     pub bare: bool,
     /// `core.worktree`: the work tree is elsewhere.
     pub work_tree: Option<String>,
+    /// `core.sharedRepository`: several users write into it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// The outcome of a bounded search.
@@ -58,11 +83,14 @@ pub struct Search<T> {
     pub found: Vec<T>,
     /// What could not be searched, with the reason.
     pub unread: Vec<(Arc<str>, String)>,
+    /// The same of the trees of strangers, who decide nothing.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub strange: Vec<(Arc<str>, String)>,
 }
 
 impl<T> Default for Search<T> {
     fn default() -> Self {
-        Self { found: Vec::new(), unread: Vec::new() }
+        Self { found: Vec::new(), unread: Vec::new(), strange: Vec::new() }
     }
 }
 
@@ -84,6 +112,9 @@ pub struct WorkTree {
     pub path: Arc<str>,
     /// URLs of its remotes; unreadable configurations are in [`Search::unread`].
     pub remotes: Vec<String>,
+    /// It lies in a tree of a user who is neither root nor of the contract.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_strange: bool,
 }
 
 /// A shell script of the repository.

@@ -1,12 +1,15 @@
 //! What the start of a unit will touch, read off the effective unit. The gatherer looks at it, the rules
 //! judge it: both ask here, so that neither can forget what the other knows.
 
+mod code;
+
 use std::path::Path;
 
 use crate::syntax::accounts::Accounts;
 use crate::syntax::command_line::{self, Command};
 use crate::syntax::effective::{EffectiveUnit, Setting};
-use crate::syntax::env_file::EnvFile;
+
+pub use code::{Code, entry_files, given_code, interpreter, is_python, package_directories};
 
 /// The lines that start something.
 pub const EXEC_SETTINGS: &[&str] = &[
@@ -33,6 +36,15 @@ pub const NAMESPACE_SETTINGS: &[&str] = &[
     "BindReadOnlyPaths",
     "TemporaryFileSystem",
 ];
+
+/// What `ProtectHome=` protects, systemd.exec(5).
+pub const HOMES: &[&str] = &["/home", "/root", "/run/user"];
+
+/// What `ProtectSystem=yes` protects, and what `full` adds.
+pub const SYSTEM: &[&str] = &["/usr", "/boot", "/efi", "/etc"];
+
+/// What `PrivateTmp=` puts others in the place of.
+pub const TEMPORARY: &[&str] = &["/tmp", "/var/tmp"];
 
 /// Where systemd looks for a program without a slash.
 const PROGRAM_PATH: &[&str] =
@@ -61,12 +73,50 @@ pub fn commands<'a>(unit: &'a EffectiveUnit, keys: &[&'static str]) -> Vec<Start
     all
 }
 
-/// The paths a program may have: itself, or every place systemd would look in.
-pub fn program_paths(program: &str) -> Vec<String> {
+/// The paths a program may have: itself, or every place systemd would look in. `ExecSearchPath=` is "a colon separated
+/// list of absolute paths relative to which the executable used by the Exec*= properties can be found" (systemd.exec(5)).
+pub fn program_paths(unit: &EffectiveUnit, program: &str) -> Vec<String> {
     if program.starts_with('/') {
         return vec![program.to_owned()];
     }
-    PROGRAM_PATH.iter().map(|directory| format!("{directory}/{program}")).collect()
+    search_path(unit).iter().map(|directory| format!("{directory}/{program}")).collect()
+}
+
+/// Where a bare name is looked for in the process of the service: `PATH` of its environment, which `ExecSearchPath=`
+/// only replaces where the unit states none (systemd.exec(5)).
+pub fn paths_of_child(unit: &EffectiveUnit, path: Option<&str>, program: &str) -> Vec<String> {
+    let Some(path) = path.filter(|_| !program.starts_with('/')) else { return program_paths(unit, program) };
+    path.split(':')
+        .filter(|part| part.starts_with('/'))
+        .map(|part| simplified(&format!("{part}/{program}")))
+        .collect()
+}
+
+/// The directories in which systemd looks for a program of this unit.
+fn search_path(unit: &EffectiveUnit) -> Vec<String> {
+    let stated = unit.assignments("Service", "ExecSearchPath").flat_map(|setting| setting.value().split(':'));
+    let stated: Vec<String> = stated.filter(|part| part.starts_with('/')).map(simplified).collect();
+    match stated.is_empty() {
+        true => PROGRAM_PATH.iter().map(|directory| (*directory).to_owned()).collect(),
+        false => stated,
+    }
+}
+
+/// The directories of a program and of the one that is demanded, where the two have one name and are written differently:
+/// with a merged /usr, /bin is a link to /usr/bin, and both name one program.
+pub fn written_differently<'p>(found: &'p str, wanted: &'p str) -> Option<(&'p str, &'p str)> {
+    let ((found_in, found), (wanted_in, wanted)) = (found.rsplit_once('/')?, wanted.rsplit_once('/')?);
+    let is_one = found == wanted || (is_python(found) && is_python(wanted));
+    let above = |directory: &'p str| if directory.is_empty() { "/" } else { directory };
+    (is_one && found_in != wanted_in).then(|| (above(found_in), above(wanted_in)))
+}
+
+/// Under what the libraries of a program are known to a unit that names directories for them.
+pub fn library_key(program: &str, stated: Option<&str>) -> String {
+    match stated.filter(|stated| !stated.is_empty()) {
+        Some(stated) => format!("{program} with LD_LIBRARY_PATH={stated}"),
+        None => program.to_owned(),
+    }
 }
 
 /// The last component of a path.
@@ -165,121 +215,39 @@ pub fn behind_binds(unit: &EffectiveUnit, path: &str) -> String {
     }
 }
 
-/// The code that an interpreter is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// A file.
-    File(String),
-    /// A Python module by its dotted name; `runs` with `-m`, else it is imported.
-    Module {
-        /// Its name.
-        name: String,
-        /// Started with `-m`.
-        runs: bool,
-    },
+/// The settings of the three standard streams, with the status with which a start ends that cannot open them.
+pub const STREAM_SETTINGS: &[(&str, &str)] =
+    &[("StandardInput", "208/STDIN"), ("StandardOutput", "209/STDOUT"), ("StandardError", "222/STDERR")];
+
+/// The file that a standard stream is connected to.
+pub fn stream_file(value: &str) -> Option<String> {
+    let path = ["file:", "append:", "truncate:"].iter().find_map(|kind| value.strip_prefix(kind))?;
+    path.starts_with('/').then(|| simplified(path))
 }
 
-/// The code that a command gives to its interpreter, as written: `python x.py`, `python -m a.b`,
-/// `uvicorn a.b:app`, `sh x.sh`, `node x.js`, the same behind `env`. More than one for `python -m uvicorn
-/// a.b:app`.
-pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
-    let name = base_name(program);
-    if name == "env" {
-        let at = words.iter().position(|word| !word.starts_with('-') && !word.contains('='));
-        return at.map_or(Vec::new(), |at| given_code(&words[at], &words[at + 1..]));
-    }
-    if is_python(name) {
-        return python_code(words);
-    }
-    match name {
-        "uvicorn" | "gunicorn" | "hypercorn" | "daphne" | "granian" => {
-            application(words).into_iter().collect()
-        }
-        // Options of a shell that take a word (`-o`), and those that bring the code themselves.
-        "sh" | "bash" | "dash" | "zsh" | "ksh" => script(words, "cso").into_iter().collect(),
-        "node" | "nodejs" | "perl" | "ruby" => script(words, "eErpIMC").into_iter().collect(),
-        _ => Vec::new(),
-    }
+/// A credential that is loaded from a path.
+#[derive(Clone, Debug)]
+pub struct Credential<'a> {
+    /// Its name.
+    pub id: String,
+    /// An absolute path.
+    pub path: String,
+    /// The line that says so.
+    pub setting: &'a Setting,
 }
 
-/// `python`, `python3`, `python3.11`, `pypy3`.
-pub fn is_python(name: &str) -> bool {
-    let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
-    version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
-}
-
-fn python_code(words: &[String]) -> Vec<Code> {
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        match word.as_str() {
-            "-W" | "-X" | "--check-hash-based-pycs" => at += 2,
-            "-m" => return words.get(at + 1).map_or(Vec::new(), |name| module(name, &words[at + 2..])),
-            "-" => return Vec::new(),
-            option if option.starts_with("--") => at += 1,
-            option if option.starts_with('-') => {
-                // Options may be run together; `-c` and `-m` take the rest.
-                if option.contains('c') {
-                    return Vec::new();
-                }
-                if let Some((_, name)) = option.split_once('m') {
-                    return match name.is_empty() {
-                        true => words.get(at + 1).map_or(Vec::new(), |name| module(name, &words[at + 2..])),
-                        false => module(name, &words[at + 1..]),
-                    };
-                }
-                at += 1;
+/// The credentials that a unit loads from absolute paths; others are looked for in several places, and may be absent.
+pub fn credentials(unit: &EffectiveUnit) -> Vec<Credential<'_>> {
+    let mut all = Vec::new();
+    for key in ["LoadCredential", "LoadCredentialEncrypted"] {
+        for setting in unit.assignments("Service", key) {
+            let Some((id, path)) = setting.value().split_once(':') else { continue };
+            if path.starts_with('/') {
+                all.push(Credential { id: id.to_owned(), path: simplified(path), setting });
             }
-            file => return vec![Code::File(file.to_owned())],
         }
     }
-    Vec::new()
-}
-
-fn module(name: &str, rest: &[String]) -> Vec<Code> {
-    let mut all = vec![Code::Module { name: name.to_owned(), runs: true }];
-    all.extend(
-        given_code(name, rest).into_iter().filter(|code| matches!(code, Code::Module { runs: false, .. })),
-    );
     all
-}
-
-/// `package.module:attribute` among the words of an application server.
-fn application(words: &[String]) -> Option<Code> {
-    let is_module = |name: &str| {
-        !name.is_empty()
-            && name.split('.').all(|part| {
-                part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                    && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            })
-    };
-    let mut after_option = false;
-    for word in words {
-        let option = word.starts_with('-');
-        if let Some((name, attribute)) = word.split_once(':')
-            && !option
-            && is_module(name)
-            && is_module(attribute.trim_end_matches("()"))
-            && !(after_option && attribute.chars().all(|c| c.is_ascii_digit()))
-        {
-            return Some(Code::Module { name: name.to_owned(), runs: false });
-        }
-        after_option = option && !word.contains('=');
-    }
-    None
-}
-
-/// The first word that is no option, unless an option of `ends` makes that uncertain.
-fn script(words: &[String], ends: &str) -> Option<Code> {
-    for word in words {
-        match word.strip_prefix('-') {
-            None => return Some(Code::File(word.clone())),
-            Some("") => return None,
-            Some(long) if long.starts_with('-') => {}
-            Some(options) if options.contains(|option| ends.contains(option)) => return None,
-            Some(_) => {}
-        }
-    }
-    None
 }
 
 /// A path as a process in `directory` resolves it.
@@ -310,24 +278,11 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// The working directory and what `PYTHONPATH` of the unit and of its env files names.
-    pub fn stated<'e>(
-        unit: &EffectiveUnit,
-        env_files: impl Iterator<Item = &'e EnvFile>,
-        directory: &str,
-    ) -> Roots {
-        let words = unit.words("Service", "Environment");
-        let in_unit = words.iter().rev().find_map(|(word, _)| word.strip_prefix("PYTHONPATH="));
-        let mut python_path = in_unit.unwrap_or("").to_owned();
-        for file in env_files {
-            if let Some(variable) = file.get("PYTHONPATH") {
-                python_path.clone_from(&variable.value);
-            }
-        }
+    /// The working directory and what `PYTHONPATH` names, where it is set.
+    pub fn stated(python_path: Option<&str>, directory: &str) -> Roots {
+        let parts = python_path.unwrap_or_default().split(':').filter(|part| !part.is_empty());
         let mut stated = vec![directory.to_owned()];
-        for part in python_path.split(':').filter(|part| !part.is_empty()) {
-            stated.push(from_directory(directory, part));
-        }
+        stated.extend(parts.map(|part| from_directory(directory, part)));
         Roots { stated, installed: Vec::new() }
     }
 
@@ -359,34 +314,6 @@ pub fn libraries(program: &str, real: Option<&str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn code(line: &str) -> Vec<Code> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        given_code(&words[0], &words[1..])
-    }
-
-    fn module(name: &str, runs: bool) -> Code {
-        Code::Module { name: name.to_owned(), runs }
-    }
-
-    #[test]
-    fn interpreters_are_given_files_and_modules() {
-        assert_eq!(code("/v/bin/python -u -W error x.py a"), [Code::File("x.py".into())]);
-        assert_eq!(code("/v/bin/python3.11 -um a.b c"), [module("a.b", true)]);
-        assert_eq!(code("/v/bin/python -m uvicorn a.b:app"), [module("uvicorn", true), module("a.b", false)]);
-        assert_eq!(code("/v/bin/uvicorn --host 0.0.0.0 a.b:app"), [module("a.b", false)]);
-        assert_eq!(code("/v/bin/gunicorn -b localhost:80 a:app"), [module("a", false)]);
-        assert_eq!(code("/usr/bin/env A=1 bash -e x.sh"), [Code::File("x.sh".into())]);
-        assert_eq!(code("/usr/bin/node --trace x.js"), [Code::File("x.js".into())]);
-    }
-
-    #[test]
-    fn code_that_is_no_file_is_none() {
-        assert_eq!(code("/bin/sh -c x"), []);
-        assert_eq!(code("/v/bin/python -c pass"), []);
-        assert_eq!(code("/v/bin/python -"), []);
-        assert_eq!(code("/usr/bin/nginx -g x"), []);
-    }
 
     #[test]
     fn paths_are_simplified() {

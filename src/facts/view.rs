@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::environment::{self, Layer};
+use super::boot::Reached;
+use super::environment::{self, Layer, ReadFile};
+use super::made::MadeFacts;
+use super::models::ModelFacts;
 use super::repository::{Search, WorkTree};
+use super::telemetry::{Events, ModelEvents, Past};
 use super::{
-    ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, HostFacts, LogFacts, Need, Needs,
-    ProgramFacts, RepositoryFacts, SudoersFiles, UnitFacts, VenvFacts, VenvScript,
+    ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, FileFacts, HostFacts, LogFacts,
+    MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts, StateFacts, SudoersFiles, TelemetryFacts,
+    UnitFacts, VenvFacts, VenvScript,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
 use crate::model::{Credentials, Location, Lookup, Observed, Undecided};
-use crate::syntax::accounts::Accounts;
+use crate::syntax::accounts::{Accounts, Group, User};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::UNIT_DIRECTORIES;
 use crate::syntax::version::SystemdVersion;
@@ -78,7 +83,16 @@ macro_rules! is_a_view {
     )*};
 }
 
+/// The view of a rule that judges a model.
+#[derive(Clone, Copy)]
+pub struct ModelView<'a> {
+    view: View<'a>,
+    /// Its name in the telemetry.
+    pub model: &'a str,
+}
+
 is_a_view! {
+    ModelView { model: str },
     ServiceView { service: Service },
     PlaceView { place: Place },
     DependencyView { dependency: Dependency },
@@ -111,10 +125,29 @@ impl<'a> View<'a> {
         &self.facts.systemd
     }
 
+    /// A setting of systemd's own configuration, system.conf(5); `None` where nothing states it.
+    pub fn manager_setting(&self, key: &str) -> Result<Option<&'a (String, Location)>, Undecided> {
+        let manager = self.facts(Need::Units)?.manager.as_ref();
+        let settings = manager.ok_or_else(|| not_looked_at("/etc/systemd/system.conf"))?.known()?;
+        Ok(settings.and_then(|settings| settings.get(key)))
+    }
+
     /// Users and groups.
     pub fn accounts(&self) -> Result<&'a Accounts, Undecided> {
         let accounts = &self.facts(Need::Accounts)?.accounts;
         accounts.known()?.ok_or_else(|| Undecided::new("the host has no /etc/passwd"))
+    }
+
+    /// A user by name; `None` when the host certainly has no such user.
+    pub fn user(&self, name: &str) -> Result<Option<&'a User>, Undecided> {
+        let accounts = self.accounts()?;
+        certainly(accounts, accounts.user(name), "passwd", name)
+    }
+
+    /// A group by name; `None` when the host certainly has no such group.
+    pub fn group(&self, name: &str) -> Result<Option<&'a Group>, Undecided> {
+        let accounts = self.accounts()?;
+        certainly(accounts, accounts.group(name), "group", name)
     }
 
     /// Who may become root by sudo; `None` without sudo.
@@ -125,14 +158,19 @@ impl<'a> View<'a> {
     /// A user with all of its groups; `None` when the host has no such user.
     pub fn credentials(&self, user: &str) -> Result<Option<Credentials>, Undecided> {
         let accounts = self.accounts()?;
-        Ok(accounts
-            .user(user)
-            .map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
+        let found = self.user(user)?;
+        Ok(found.map(|found| Credentials { uid: found.uid, gids: accounts.group_ids_of(found) }))
     }
 
     /// The walk to a path of the family `need`.
     pub fn path(&self, need: Need, path: &str) -> Result<&'a Lookup, Undecided> {
         self.facts(need)?.paths.get(path).ok_or_else(|| not_looked_at(path))
+    }
+
+    /// What is made before services start; `None` on a running host, where it is made already.
+    pub fn made(&self) -> Option<&'a MadeFacts> {
+        let may_see = self.needs.has(Need::Start) || self.needs.has(Need::Places);
+        self.facts.made.as_ref().filter(|_| may_see)
     }
 
     /// The names in a directory, `None` when it does not exist.
@@ -143,6 +181,17 @@ impl<'a> View<'a> {
     /// The type of the file system a path lies on.
     pub fn file_system(&self, path: &str) -> Result<Option<&'a String>, Undecided> {
         self.facts(Need::Places)?.file_systems.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    }
+
+    /// Whether a place is a mount point; `None` when it does not exist.
+    pub fn is_mount_point(&self, path: &str) -> Result<Option<bool>, Undecided> {
+        let seen = self.facts(Need::Mounts)?.mount_points.get(path).ok_or_else(|| not_looked_at(path))?;
+        Ok(seen.known()?.copied())
+    }
+
+    /// What stands in a file of the layout; `None` when it does not exist.
+    pub fn file(&self, path: &str) -> Result<Option<&'a FileFacts>, Undecided> {
+        self.facts(Need::Places)?.files.get(path).ok_or_else(|| not_looked_at(path))?.known()
     }
 
     /// Any unit by its name.
@@ -161,6 +210,18 @@ impl<'a> View<'a> {
         self.facts(Need::Units)?;
         let links = self.unit(name)?.enabled_by.known()?;
         Ok(links.map_or(&[], Vec::as_slice))
+    }
+
+    /// What leads from the boot to a unit of a service.
+    pub fn at_boot(&self, name: &str) -> Result<Reached, Undecided> {
+        let boot = self.facts(Need::Units)?.boot.as_ref();
+        Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.reaches(name))
+    }
+
+    /// The unit that a boot goes to; `None` on a disk without a `default.target`.
+    pub fn boot_target(&self) -> Result<Option<&'a str>, Undecided> {
+        let boot = self.facts(Need::Units)?.boot.as_ref();
+        Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.default.as_deref())
     }
 
     /// Where a unit of this name has a file or a link that leads somewhere, in systemd's order of search.
@@ -211,6 +272,11 @@ impl<'a> View<'a> {
         environment::known(path, observed)
     }
 
+    /// The env files that a unit reads, in order: those that a pattern matches in its place.
+    pub fn env_files_of(&self, unit: &EffectiveUnit) -> Result<Vec<ReadFile>, Undecided> {
+        Ok(environment::matched_files(&self.facts(Need::EnvFiles)?.env_files, unit))
+    }
+
     /// Every value that a variable is given in a unit's environment, the one that counts last.
     pub fn layers(&self, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
         environment::layers(&self.facts(Need::EnvFiles)?.env_files, unit, name)
@@ -253,6 +319,18 @@ impl<'a> View<'a> {
     /// What an executable is; `None` when it does not exist.
     pub fn program(&self, path: &str) -> Result<Option<&'a ProgramFacts>, Undecided> {
         self.facts(Need::Start)?.programs.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    }
+
+    /// The shared libraries that a program lacks; `None` where it was not said how they are looked for.
+    pub fn missing_libraries(&self, program: &str) -> Result<Option<&'a Vec<MissingLibrary>>, Undecided> {
+        let missing = self.facts(Need::Start)?.libraries.get(program);
+        missing.map_or(Ok(None), Observed::known)
+    }
+
+    /// The `main` of a package.json; `None` where there is no such file, or no word of it.
+    pub fn main_of(&self, package: &str) -> Result<Option<&'a String>, Undecided> {
+        let main = self.facts(Need::Start)?.mains.get(package);
+        main.map_or(Ok(None), Observed::known)
     }
 
     /// A venv by its path; `None` when it does not exist.
@@ -316,10 +394,54 @@ impl<'a> View<'a> {
             .ok_or_else(|| not_looked_at("the contract's files"))
     }
 
+    /// golden's own record.
+    pub fn state_of_golden(&self) -> Result<&'a StateFacts, Undecided> {
+        self.facts(Need::State)?.state.as_ref().ok_or_else(|| not_looked_at("golden's own record"))
+    }
+
+    /// The models; `None` where the contract guards none.
+    pub fn models(&self) -> Result<Option<&'a ModelFacts>, Undecided> {
+        let facts = self.facts(Need::Models)?;
+        match (&facts.models, self.contract.models.is_empty()) {
+            (Some(models), false) => Ok(Some(models)),
+            (_, true) => Ok(None),
+            (None, false) => Err(not_looked_at("the models")),
+        }
+    }
+
+    /// What models said.
+    pub fn telemetry(&self) -> Result<&'a TelemetryFacts, Undecided> {
+        self.facts(Need::Telemetry)?.telemetry.as_ref().ok_or_else(|| not_looked_at("the telemetry"))
+    }
+
+    /// Their events; `None` when there is no such stream.
+    pub fn events(&self) -> Result<Option<&'a Events>, Undecided> {
+        self.telemetry()?.events.known()
+    }
+
     /// What approves the contract.
     pub fn approval(&self) -> Result<&'a ApprovalFacts, Undecided> {
         let approval = self.facts(Need::Contract)?.approval.as_ref();
         approval.ok_or_else(|| not_looked_at("what approves the contract"))
+    }
+}
+
+/// Who is in none of the two files is certainly absent only where the host looks nowhere else.
+fn certainly<'a, T>(
+    accounts: &Accounts,
+    found: Option<&'a T>,
+    database: &str,
+    name: &str,
+) -> Result<Option<&'a T>, Undecided> {
+    match found {
+        None if !accounts.elsewhere.is_empty() => {
+            let sources = accounts.elsewhere.join(" ");
+            let why = format!(
+                "/etc/{database} has no {name}, and the host asks {sources} too (/etc/nsswitch.conf)"
+            );
+            Err(Undecided::new(why).or_run(format!("getent {database} -- {name}")))
+        }
+        found => Ok(found),
     }
 }
 
@@ -337,6 +459,18 @@ impl<'a> ServiceView<'a> {
 
     /// The name of the user the unit really runs as: `root` where it names none.
     pub fn runs_as(&self, unit: &'a EffectiveUnit) -> &'a str {
-        unit.scalar("Service", "User").map_or("root", |setting| setting.value())
+        unit.user_name().unwrap_or("a dynamic user")
+    }
+}
+
+impl<'a> ModelView<'a> {
+    /// What the model said; `None` when it said nothing, which has a rule of its own.
+    pub fn said(&self) -> Result<Option<&'a ModelEvents>, Undecided> {
+        Ok(self.events()?.and_then(|events| events.models.get(self.model)))
+    }
+
+    /// Earlier looks at it; `None` where none count.
+    pub fn past(&self) -> Result<Option<&'a Past>, Undecided> {
+        Ok(self.telemetry()?.past.known()?.and_then(|past| past.get(self.model)))
     }
 }

@@ -34,6 +34,9 @@ pub struct UnitState {
     pub restarts: u32,
     /// `Result`: success, exit-code, …
     pub result: String,
+    /// `ControlGroup`, empty while nothing runs.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub control_group: String,
 }
 
 /// What the kernel says of a process.
@@ -49,6 +52,14 @@ pub struct Process {
     pub gid: u32,
     /// Its working directory.
     pub working_directory: Observed<String>,
+    /// Of the environment that it was started with, the variables that the contract demands; absent where nobody looked.
+    #[serde(default = "nobody_looked")]
+    pub variables: Observed<BTreeMap<Arc<str>, String>>,
+}
+
+/// Of a process in facts that were recorded before its environment was looked at.
+fn nobody_looked() -> Observed<BTreeMap<Arc<str>, String>> {
+    Observed::Absent
 }
 
 /// A listening TCP socket.
@@ -159,7 +170,99 @@ pub struct RedisQuestion<'a> {
     pub password: Option<&'a str>,
     /// Parameters for `CONFIG GET`.
     pub parameters: Option<&'a [&'a str]>,
+    /// The unit of which the answering process must be, where it answers on this host.
+    pub unit: Option<&'a str>,
+    /// The contract itself names the address. To another host that only a service's environment names, no password
+    /// is sent.
+    pub is_stated: bool,
 }
 
 /// What `systemd` says of many units: name to state.
 pub type UnitStates = BTreeMap<Arc<str>, UnitState>;
+
+/// The id of an event of a Redis stream; written `milliseconds-sequence`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct StreamId {
+    /// Milliseconds since the epoch, as the server's clock had it.
+    pub ms: u64,
+    /// Tells apart events of one millisecond.
+    pub sequence: u64,
+}
+
+impl StreamId {
+    /// The greatest id before this one.
+    pub fn before(self) -> Option<Self> {
+        match (self.ms, self.sequence) {
+            (0, 0) => None,
+            (ms, 0) => Some(Self { ms: ms - 1, sequence: u64::MAX }),
+            (ms, sequence) => Some(Self { ms, sequence: sequence - 1 }),
+        }
+    }
+}
+
+impl std::fmt::Display for StreamId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.ms, self.sequence)
+    }
+}
+
+impl std::str::FromStr for StreamId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |part: &str| {
+            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| part.parse().ok()).flatten()
+        };
+        let parts = text.split_once('-').and_then(|(ms, sequence)| Some((number(ms)?, number(sequence)?)));
+        let (ms, sequence) = parts.ok_or_else(|| format!("{text:?} is no id of a stream"))?;
+        Ok(Self { ms, sequence })
+    }
+}
+
+impl From<StreamId> for String {
+    fn from(id: StreamId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for StreamId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// What is asked of a Redis stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamQuestion<'a> {
+    /// The server; its parameters are not asked for.
+    pub server: RedisQuestion<'a>,
+    /// The stream's key.
+    pub key: &'a str,
+    /// The fields whose values are wanted.
+    pub fields: &'a [&'a str],
+    /// At most so many events, the newest.
+    pub most: u64,
+    /// No events before this moment, in milliseconds since the epoch.
+    pub since: u64,
+}
+
+/// One event of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamEvent<'a> {
+    /// Its id.
+    pub id: StreamId,
+    /// The values of the wanted fields, in the order of the question.
+    pub values: &'a [Option<&'a [u8]>],
+    /// Why the event cannot be taken as it is: a wanted field stands in it twice, or it is larger than any event.
+    pub defect: Option<String>,
+}
+
+/// An event with a larger value is passed over and named.
+pub const MOST_STREAM_VALUE: u64 = 64 << 10;
+
+/// An event with more than this in all its fields is passed over and named.
+pub const MOST_STREAM_EVENT: u64 = 256 << 10;

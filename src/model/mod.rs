@@ -2,25 +2,34 @@
 //! what follows from all of it. Data only; nothing here imports anything else of ours.
 
 pub mod answers;
+pub mod board;
+pub mod change;
+pub mod digest;
 pub mod location;
 pub mod looked;
 pub mod observed;
 pub mod outcome;
+pub mod remedy;
 pub mod report;
 pub mod results;
 pub mod section;
 pub mod subject;
 pub mod verdict;
+pub mod visible;
 
+pub use change::{Change, How, Spot, Stage, Verb};
+pub use digest::{hex, sha256};
 pub use location::{Location, Stated};
 pub use looked::{Access, Credentials, End, Entry, Lookup, Meta, NodeKind, Step};
 pub use observed::{Observed, Undecided};
-pub use outcome::{Finding, FindingBuilder, Outcome, Ruling};
+pub use outcome::{Finding, FindingBuilder, MOST_FINDINGS, Outcome, Ruling};
+pub use remedy::{Candidate, Decision, Remedy};
 pub use report::{
-    ContractNote, Failure, NEEDS_LIVE_HOST, NEEDS_PROBE, Report, RuleInfo, RuleResult, Said, Scope, Summary,
-    WaiverNote,
+    Cause, ContractNote, Failure, NEEDS_LIVE_HOST, NEEDS_PROBE, NEEDS_TELEMETRY, Report, RuleInfo,
+    RuleResult, Said, Scope, Summary, WaiverNote,
 };
 pub use results::Results;
 pub use section::{Section, Severity};
 pub use subject::Subject;
 pub use verdict::Verdict;
+pub use visible::{RAW_BYTES, visible, visible_json, visible_lines};

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Location, Undecided};
+use super::{Location, Remedy, Severity, Undecided};
+
+/// More findings of one rule about one subject tell nobody more; a user could make a hundred thousand of them.
+pub const MOST_FINDINGS: usize = 100;
 
 /// What a check returns: an outcome, or the unread fact that kept it from one.
 pub type Ruling = Result<Outcome, Undecided>;
@@ -56,8 +59,11 @@ pub struct Finding {
     pub observed: Option<String>,
     /// What the offending value overrode: place and text, nearest first.
     pub overrode: Vec<(Location, String)>,
-    /// The command that mends it, or the words that say why a person must decide.
-    pub remedy: Option<String>,
+    /// What is to be done about it.
+    pub remedy: Option<Remedy>,
+    /// How binding it is at most, where that is less than its rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
 }
 
 impl Finding {
@@ -76,6 +82,7 @@ impl Finding {
             observed: None,
             overrode: Vec::new(),
             remedy: None,
+            severity: None,
         })
     }
 }
@@ -110,9 +117,15 @@ impl FindingBuilder {
         self
     }
 
-    /// A finding without a way out is half a finding: the command that mends it, or who must decide.
-    pub fn mend(mut self, command: impl Into<String>) -> Finding {
-        self.0.remedy = Some(command.into());
+    /// It never moves the verdict, whatever its rule says: a stranger has brought it about.
+    pub fn only_warns(mut self) -> Self {
+        self.0.severity = Some(Severity::Should);
+        self
+    }
+
+    /// A finding without a way out is half a finding: what golden can change, or what a person must decide.
+    pub fn mend(mut self, remedy: impl Into<Remedy>) -> Finding {
+        self.0.remedy = Some(remedy.into());
         self.0
     }
 }

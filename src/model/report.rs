@@ -17,6 +17,22 @@ pub enum Scope {
     Root,
 }
 
+/// What kind of thing a rule finds broken. The order is that of causes: a finding of a later kind may only follow from
+/// one of an earlier kind on the same subject, as a service without its user does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A user or group that other things belong to.
+    Accounts,
+    /// The host and what lies on it: places, venvs, the repository, dependencies.
+    Host,
+    /// A unit, the files that it names, and what its start needs.
+    Unit,
+    /// What the variables of a service say.
+    Environment,
+    /// What runs.
+    Process,
+}
+
 /// What a reader needs to know of a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RuleInfo {
@@ -26,6 +42,8 @@ pub struct RuleInfo {
     pub section: Section,
     /// How binding it is unless the contract says otherwise.
     pub severity: Severity,
+    /// What kind of thing is broken, which says whose findings may only follow from it.
+    pub cause: Cause,
     /// One sentence: why the defect matters.
     pub why: &'static str,
     /// Its manual page in Markdown; the first line is its summary.
@@ -67,7 +85,7 @@ impl RuleResult {
 
     /// Whether nobody looked: there was no running host, or nobody asked for what must be run.
     pub fn was_not_looked_at(&self) -> bool {
-        matches!(&self.said, Said::NotApplicable(why) if [NEEDS_LIVE_HOST, NEEDS_PROBE].contains(&why.as_ref()))
+        matches!(&self.said, Said::NotApplicable(why) if [NEEDS_LIVE_HOST, NEEDS_PROBE, NEEDS_TELEMETRY].contains(&why.as_ref()))
     }
 
     /// The order of a report: by section, subject, rule and key.
@@ -81,6 +99,9 @@ pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
 /// Said of every rule that judges what is only known when it is run, when nobody asked for that.
 pub const NEEDS_PROBE: &str = "nothing is run to look at a host, unless asked: --probe";
+
+/// Said of every rule that judges models, when nobody has asked what they said.
+pub const NEEDS_TELEMETRY: &str = "golden gate judges it";
 
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]

@@ -65,12 +65,24 @@ impl IntoIterator for Results {
 #[cfg(test)]
 mod tests {
     use super::Results;
-    use crate::model::{RuleInfo, RuleResult, Said, Section, Severity, Subject};
+    use crate::model::{Cause, RuleInfo, RuleResult, Said, Section, Severity, Subject};
 
-    static ONE: RuleInfo =
-        RuleInfo { id: "one", section: Section::A, severity: Severity::Must, why: "", doc: "" };
-    static TWO: RuleInfo =
-        RuleInfo { id: "two", section: Section::B, severity: Severity::Must, why: "", doc: "" };
+    static ONE: RuleInfo = RuleInfo {
+        id: "one",
+        section: Section::A,
+        severity: Severity::Must,
+        cause: Cause::Host,
+        why: "",
+        doc: "",
+    };
+    static TWO: RuleInfo = RuleInfo {
+        id: "two",
+        section: Section::B,
+        severity: Severity::Must,
+        cause: Cause::Host,
+        why: "",
+        doc: "",
+    };
 
     fn result(rule: &'static RuleInfo, service: &str) -> RuleResult {
         let subject = Subject::Service(service.into());

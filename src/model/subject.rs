@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The thing a rule judges; written `host`, `service:<name>`, `job:<name>` or `file:<path>`.
+/// The thing a rule judges; written `host`, `service:<name>`, `job:<name>`, `file:<path>` or
+/// `model:<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Subject {
@@ -18,6 +19,8 @@ pub enum Subject {
     Job(Arc<str>),
     /// A file, for example of the governed repository.
     File(Arc<str>),
+    /// A model, as the telemetry names it.
+    Model(Arc<str>),
 }
 
 impl Subject {
@@ -25,7 +28,7 @@ impl Subject {
     pub fn label(&self) -> &str {
         match self {
             Subject::Host => "host",
-            Subject::Service(name) | Subject::Job(name) | Subject::File(name) => name,
+            Subject::Service(name) | Subject::Job(name) | Subject::File(name) | Subject::Model(name) => name,
         }
     }
 }
@@ -37,6 +40,7 @@ impl fmt::Display for Subject {
             Subject::Service(name) => write!(f, "service:{name}"),
             Subject::Job(name) => write!(f, "job:{name}"),
             Subject::File(path) => write!(f, "file:{path}"),
+            Subject::Model(name) => write!(f, "model:{name}"),
         }
     }
 }
@@ -50,7 +54,10 @@ impl FromStr for Subject {
             Some(("service", name)) if !name.is_empty() => Ok(Subject::Service(name.into())),
             Some(("job", name)) if !name.is_empty() => Ok(Subject::Job(name.into())),
             Some(("file", path)) if path.starts_with('/') => Ok(Subject::File(path.into())),
-            _ => Err(format!("{text:?} is no subject; write host, service:NAME, job:NAME or file:/PATH")),
+            Some(("model", name)) if !name.is_empty() => Ok(Subject::Model(name.into())),
+            _ => Err(format!(
+                "{text:?} is no subject; write host, service:NAME, job:NAME, model:NAME or file:/PATH"
+            )),
         }
     }
 }

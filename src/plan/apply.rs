@@ -1,21 +1,36 @@
-//! Carrying a plan out: one at a time, each step kept, done, verified and written down; everything undone when one of
+//! Carrying a plan out: one at a time, each work kept, done, verified and written down; everything undone when one of
 //! them fails; what a crash left behind undone by the next call.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 
-use serde_json::{Map, Value, json};
-
-use super::journal::{Kept, Record, UnitBefore};
-use super::perform::{Failed, Hands, keep, perform, systemctl};
-use super::snapshot::{Before, Store};
-use super::{Plan, Progress, ledger};
+use super::journal::{EditRecord, Kept, Record};
+use super::links::Links;
+use super::prepare::known_accounts;
+use super::program::{Failed, Hands, failed, keep, perform};
+use super::store::{Store, note as written};
+use super::undo::{restore, undo};
+use super::{Left, Prepared, Progress, What, Work, healthy};
+use crate::ledger::{self, By, Entry, Event, Mode, Who};
+use crate::model::change::Change;
 use crate::system::System;
 use crate::system::act::Act;
+use crate::system::hand::{Hand, Node, interrupted};
+use crate::system::state::{Folder, PASSABLE, RUN};
 
 /// Where two that would change the host meet.
 const LOCK: &str = "/run/golden/apply.lock";
+
+/// What a plan is carried out with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// golden's own files: journal, store and ledger.
+    pub act: &'a Act,
+    /// What changes the host.
+    pub hand: &'a dyn Hand,
+    /// What looks at it.
+    pub system: &'a dyn System,
+}
 
 /// Who does what under which contract, for the journal and the ledger.
 #[derive(Clone, Debug)]
@@ -24,10 +39,24 @@ pub struct Order<'a> {
     pub verb: &'a str,
     /// The digest of the contract.
     pub contract: &'a str,
-    /// Who asked: the user behind sudo(8), else the caller.
-    pub by: &'a str,
+    /// Who asked.
+    pub by: &'a Who,
     /// What else the ledger says of it, as names and values.
     pub said: &'a [(&'a str, &'a str)],
+    /// What the ledger calls it when it is done.
+    pub done: Event,
+}
+
+impl<'a> Order<'a> {
+    /// A plan that is simply applied.
+    pub fn new(verb: &'a str, contract: &'a str, by: &'a Who) -> Self {
+        Self { verb, contract, by, said: &[], done: Event::Applied }
+    }
+
+    /// Whether a broken ledger is a reason not to begin: never for what goes back.
+    fn mode(&self) -> Mode {
+        if self.done == Event::RolledBack { Mode::EvenIfBroken } else { Mode::Strict }
+    }
 }
 
 /// A plan that was carried out.
@@ -35,8 +64,10 @@ pub struct Order<'a> {
 pub struct Applied {
     /// The name under which it can be undone.
     pub id: String,
-    /// How many steps were taken.
-    pub steps: usize,
+    /// How much was done.
+    pub works: usize,
+    /// Units that were not started, and why.
+    pub skipped: Vec<(String, String)>,
 }
 
 /// A plan that was not.
@@ -51,18 +82,31 @@ pub enum Trouble {
         /// What went wrong.
         failed: Failed,
         /// What could not be brought back, and what is left on purpose.
-        left: Vec<String>,
+        left: Vec<Left>,
     },
 }
 
 /// Hears what is being done.
 pub trait Listener {
-    /// A step begins.
+    /// A work begins.
     fn begins(&mut self, number: usize, of: usize, title: &str);
     /// A line that a program says.
     fn says(&mut self, line: &str);
     /// Something is undone.
     fn undoes(&mut self, title: &str);
+    /// A unit is not started, and why.
+    fn skips(&mut self, unit: &str, why: &str);
+    /// Something that was tried did not succeed, and why; the rest goes on.
+    fn gives_up(&mut self, title: &str, why: &str);
+}
+
+/// Decides what no single work can: whether a unit may start, and whether all is well in the end.
+pub trait Watch {
+    /// Whether the next start of a unit is proven; the reason where it is not.
+    fn may_start(&mut self, unit: &str) -> Result<(), String>;
+    /// What must hold when everything is done; where it does not, everything is undone. Given are the units that were
+    /// not started.
+    fn proof(&mut self, skipped: &[(String, String)]) -> Result<(), Failed>;
 }
 
 /// The lock of everything that changes a host.
@@ -75,11 +119,8 @@ impl Alone {
     /// Takes it, or says who has it.
     pub fn take(act: &Act) -> Result<Self, Trouble> {
         let refused = |error: io::Error| Trouble::Refused(format!("{LOCK}: {error}"));
-        act.make_way(LOCK).map_err(refused)?;
-        let path = act.place(LOCK);
-        let open =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = open.map_err(refused)?;
+        let folder = Folder::make(act, RUN, PASSABLE).map_err(refused)?;
+        let file = folder.file("apply.lock").map_err(refused)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -90,95 +131,232 @@ impl Alone {
     }
 }
 
-/// Undoes what an interrupted plan has left; the titles of what was undone.
-pub fn recover(act: &Act, _alone: &Alone, listener: &mut dyn Listener) -> Result<Vec<String>, Trouble> {
-    let all = Kept::all(act).map_err(|error| Trouble::Refused(error.to_string()))?;
+/// Undoes what interrupted plans have left. Of each its name, and what could not be brought back.
+pub fn recover(
+    tools: &Tools<'_>,
+    _alone: &Alone,
+    listener: &mut dyn Listener,
+) -> Result<Vec<(String, Vec<Left>)>, Trouble> {
+    let all = Kept::all(tools.act).map_err(|error| Trouble::Refused(error.to_string()))?;
     let mut undone = Vec::new();
     for mut kept in all.into_iter().filter(|kept| kept.journal.progress == Progress::Begun) {
-        undone.push(kept.journal.id.clone());
-        let left = undo(act, &mut kept, false, listener);
-        note(act, &kept, "interrupted, undone", &left)
+        let finished = kept.journal.undoing.unwrap_or(false);
+        let left = undo(tools, &mut kept, finished, listener);
+        note(tools.act, &kept, (Event::InterruptedUndone, "interrupted, undone"), &left)
             .map_err(|error| Trouble::Refused(error.to_string()))?;
+        undone.push((kept.journal.id, left));
     }
     Ok(undone)
 }
 
-/// What must hold when all steps are taken; where it does not, they are undone.
-pub type Proof<'a> = dyn FnMut() -> Result<(), Failed> + 'a;
-
 /// Carries a plan out.
 pub fn apply(
-    act: &Act,
-    system: &dyn System,
-    plan: &Plan,
+    tools: &Tools<'_>,
+    prepared: &Prepared,
     order: &Order<'_>,
     _alone: &Alone,
     listener: &mut dyn Listener,
-    proof: &mut Proof<'_>,
+    watch: &mut dyn Watch,
 ) -> Result<Applied, Trouble> {
     let refused = |error: io::Error| Trouble::Refused(format!("nothing was begun: {error}"));
-    let waiting = |title: String| Record {
-        title,
-        progress: Progress::Waiting,
-        paths: Vec::new(),
-        units: Vec::new(),
-        commit: None,
-        lasting: false,
-    };
-    let titles = plan.steps.iter().map(|step| waiting(step.title())).collect();
-    let id = name_of_now(system.now());
-    let mut kept = Kept::begin(act, &id, order.verb, order.contract, titles).map_err(refused)?;
-    for (index, step) in plan.steps.iter().enumerate() {
-        listener.begins(index + 1, plan.steps.len(), &step.title());
-        let done = keep(act, &kept.store(), step).and_then(|record| {
-            kept.journal.steps[index] = record;
-            kept.save()?;
-            perform(&mut Hands { act, system, talk: &mut |line| listener.says(line) }, step)?;
-            kept.journal.steps[index].progress = Progress::Done;
-            Ok(kept.save()?)
-        });
+    let titles = prepared.works.iter().map(waiting).collect();
+    let id = name_of_now(tools.system.now());
+    let mut kept =
+        Kept::begin(tools.act, &id, (order.verb, order.contract), titles, order.mode()).map_err(refused)?;
+    let mut skipped: Vec<(String, String)> = Vec::new();
+    let mut works = 0;
+    for (index, work) in prepared.works.iter().enumerate() {
+        let unit = unit_of(work);
+        if unit.is_some_and(|unit| skipped.iter().any(|(other, _)| other == unit)) {
+            continue;
+        }
+        if let Some(unit) = work.starts()
+            && let Err(why) = may_start(watch, unit, &work.along)
+        {
+            listener.skips(unit, &why);
+            skipped.push((unit.to_owned(), why));
+            continue;
+        }
+        listener.begins(index + 1, prepared.works.len(), &work.title);
+        let done = one(tools, &mut kept, index, work, &id, listener);
+        works += usize::from(done.is_ok());
+        let done = match done {
+            Err(failed) if work.tried && !interrupted() => {
+                listener.gives_up(&work.title, &failed.why);
+                let back = set_aside(tools, &mut kept, index, work);
+                skipped.extend(unit.map(|unit| (unit.to_owned(), failed.why.clone())));
+                // What cannot be brought back is no longer one work's trouble.
+                back.map_err(|left| Failed { why: format!("{}; {left}", failed.why), ..failed })
+            }
+            done => done,
+        };
         if let Err(failed) = done {
-            return Err(give_up(act, &mut kept, order, (step.title(), failed), listener));
+            return Err(give_up(tools, &mut kept, order, (work.title.clone(), failed), listener));
         }
     }
-    if let Err(failed) = proof() {
+    if let Err(failed) = watch.proof(&skipped) {
         let step = "prove that all is well".to_owned();
-        return Err(give_up(act, &mut kept, order, (step, failed), listener));
+        return Err(give_up(tools, &mut kept, order, (step, failed), listener));
     }
     // The ledger first: after a crash between the two, the next call undoes it all and says so behind this entry.
-    let ended = note_by(act, &kept, order, "done", &[]).and_then(|()| {
+    let ended = note_by(tools.act, &kept, order, (order.done.clone(), "done"), &[]).and_then(|()| {
         kept.journal.progress = Progress::Done;
         kept.save()
     });
     ended.map_err(|error| {
-        Trouble::Refused(format!("all steps were taken, but it could not be written down: {error}"))
+        Trouble::Refused(format!("everything was done, but it could not be written down: {error}"))
     })?;
-    Ok(Applied { id, steps: plan.steps.len() })
+    Ok(Applied { id, works, skipped })
 }
 
-/// Undoes everything because a step has failed.
+/// Brings back what a work that was only tried has begun. A unit that was down stays as systemd has it now: who undoes the
+/// plan stops it.
+fn set_aside(tools: &Tools<'_>, kept: &mut Kept, index: usize, work: &Work) -> Result<(), String> {
+    if !matches!(work.what, What::Edit(_)) {
+        return Ok(());
+    }
+    let store = kept.store();
+    let left = restore(tools, &store, &kept.journal.steps[index], (false, false));
+    kept.journal.steps[index].progress = Progress::Undone;
+    kept.save().map_err(|error| error.to_string())?;
+    // In a user's directory that user decides what is there.
+    match &work.what {
+        What::Edit(edit) if edit.user.is_none() && !left.is_empty() => {
+            Err(left.into_iter().map(|left| left.why).collect::<Vec<String>>().join("; "))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a unit may start, and all that systemd restarts along with it.
+fn may_start(watch: &mut dyn Watch, unit: &str, along: &[String]) -> Result<(), String> {
+    watch.may_start(unit)?;
+    along.iter().try_for_each(|other| {
+        watch.may_start(other).map_err(|why| format!("{other} restarts along with it: {why}"))
+    })
+}
+
+/// The unit whose process a work starts or waits for.
+fn unit_of(work: &Work) -> Option<&str> {
+    match &work.what {
+        What::Healthy(awaited) => Some(&awaited.unit),
+        _ => work.starts(),
+    }
+}
+
+/// A work that waits for its turn. What a unit must be to be healthy is known from the start: an undo asks for it, too.
+fn waiting(work: &Work) -> Record {
+    let awaits = match &work.what {
+        What::Healthy(awaited) => Some(awaited.clone()),
+        _ => None,
+    };
+    Record { awaits, ..Record::waiting(&work.title) }
+}
+
+/// One work: kept, written down, done, looked at, written down.
+fn one(
+    tools: &Tools<'_>,
+    kept: &mut Kept,
+    index: usize,
+    work: &Work,
+    id: &str,
+    listener: &mut dyn Listener,
+) -> Result<(), Failed> {
+    if interrupted() {
+        return Err(failed("it was interrupted"));
+    }
+    let mut record = Record { progress: Progress::Begun, ..Record::waiting(&work.title) };
+    match &work.what {
+        What::Edit(edit) => {
+            let now = resolved(tools.system, edit)?;
+            let store = kept.store();
+            let (before, after) = (store.keep(&edit.was)?, written(&now));
+            record.lasting = edit.path.ends_with(".db") && edit.was == Node::Absent;
+            record.edit = Some(EditRecord { path: edit.path.clone(), before, after, whole: edit.whole });
+            kept.journal.steps[index] = record;
+            kept.save()?;
+            let left = tools.hand.put(&edit.path, &edit.was, &now)?;
+            if let Some(edit) = kept.journal.steps[index].edit.as_mut() {
+                edit.after = written(&left);
+            }
+        }
+        What::Program(change) => {
+            keep(tools.hand, change, id, &mut record)?;
+            if matches!(change, Change::LeaveGroup { .. }) {
+                record.accounts = account_files(tools.hand, &kept.store())?;
+            }
+            kept.journal.steps[index] = record.clone();
+            kept.save()?;
+            let mut hands =
+                Hands { hand: tools.hand, system: tools.system, talk: &mut |line| listener.says(line) };
+            perform(&mut hands, change, &record)?;
+            if let Some(links) = kept.journal.steps[index].links.as_mut() {
+                links.after = Some(Links::of(tools.hand, &links.unit)?);
+            }
+            for file in &mut kept.journal.steps[index].accounts {
+                file.after = written(&tools.hand.node(&file.path)?);
+            }
+        }
+        What::Healthy(awaited) => {
+            kept.journal.steps[index].progress = Progress::Begun;
+            kept.save()?;
+            healthy::healthy(tools.hand, tools.system, awaited)?;
+        }
+    }
+    kept.journal.steps[index].progress = Progress::Done;
+    Ok(kept.save()?)
+}
+
+/// What gpasswd(1) writes: the groups, and what they were before.
+const GROUPS: [&str; 4] = ["/etc/group", "/etc/gshadow", "/etc/group-", "/etc/gshadow-"];
+
+/// The files of groups as they are.
+fn account_files(hand: &dyn Hand, store: &Store) -> Result<Vec<EditRecord>, Failed> {
+    let keep = |path: &str| -> Result<EditRecord, Failed> {
+        let before = store.keep(&hand.node(path)?)?;
+        Ok(EditRecord { path: path.to_owned(), after: before.clone(), before, whole: false })
+    };
+    GROUPS.into_iter().map(keep).collect()
+}
+
+/// What an edit makes, with the numbers of accounts that were made by this plan.
+fn resolved(system: &dyn System, edit: &super::draft::Edit) -> Result<Node, Failed> {
+    let mut now = edit.now.clone();
+    let Some((owner, group)) = &edit.names else { return Ok(now) };
+    let accounts = known_accounts(system).map_err(failed)?;
+    let missing = |name: &str| failed(format!("there is no {name} on this host"));
+    let uid = accounts.user(owner).ok_or_else(|| missing(owner))?.uid;
+    let gid = accounts.group(group).ok_or_else(|| missing(group))?.gid;
+    if let Node::File { rights, .. } | Node::Directory { rights, .. } = &mut now {
+        (rights.uid, rights.gid) = (uid, gid);
+    }
+    Ok(now)
+}
+
+/// Undoes everything because a work has failed.
 fn give_up(
-    act: &Act,
+    tools: &Tools<'_>,
     kept: &mut Kept,
     order: &Order<'_>,
     (step, failed): (String, Failed),
     listener: &mut dyn Listener,
 ) -> Trouble {
-    let left = undo(act, kept, false, listener);
-    let _ = note_by(act, kept, order, &format!("failed at: {step}; undone"), &left);
+    let left = undo(tools, kept, false, listener);
+    let _ =
+        note_by(tools.act, kept, order, (Event::FailedUndone, &format!("failed at: {step}; undone")), &left);
     Trouble::Undone { step, failed, left }
 }
 
 /// Brings back what the newest plan that is done (or the named one) has changed. What it made that people use since
 /// (a clone, a database, packages, accounts) is left and named.
 pub fn undo_plan(
-    act: &Act,
+    tools: &Tools<'_>,
     order: &Order<'_>,
     id: Option<&str>,
     _alone: &Alone,
     listener: &mut dyn Listener,
-) -> Result<(String, Vec<String>), Trouble> {
-    let all = Kept::all(act).map_err(|error| Trouble::Refused(error.to_string()))?;
+) -> Result<(String, Vec<Left>), Trouble> {
+    let all = Kept::all(tools.act).map_err(|error| Trouble::Refused(error.to_string()))?;
     let mut done = all.into_iter().filter(|kept| kept.journal.progress == Progress::Done);
     let found = match id {
         None => done.next_back(),
@@ -193,131 +371,42 @@ pub fn undo_plan(
     };
     let mut kept =
         found.ok_or_else(|| Trouble::Refused("there is no plan that could be undone".to_owned()))?;
-    let left = undo(act, &mut kept, true, listener);
-    let noted = note_by(act, &kept, order, "undone", &left);
+    let left = undo(tools, &mut kept, true, listener);
+    let noted = note_by(tools.act, &kept, order, (Event::Undone, "undone"), &left);
     noted.map_err(|error| {
         Trouble::Refused(format!("it is undone, but that could not be written down: {error}"))
     })?;
     Ok((kept.journal.id, left))
 }
 
-/// Undoes every step that was begun, last first; what is left. Units go first, while their files are still there;
-/// those that ran before come back last, when everything they need is as it was.
-fn undo(act: &Act, kept: &mut Kept, finished: bool, listener: &mut dyn Listener) -> Vec<String> {
-    let store = kept.store();
-    let units = units_before(&kept.journal.steps);
-    let mut left = Vec::new();
-    for before in &units {
-        if !before.active {
-            left.extend(systemctl(act, &["--quiet", "stop", &before.unit]).filter_missing());
-        }
-        if !before.enabled {
-            left.extend(systemctl(act, &["--quiet", "disable", &before.unit]).filter_missing());
-        }
-    }
-    let mut reload = false;
-    for index in (0..kept.journal.steps.len()).rev() {
-        let record = &kept.journal.steps[index];
-        if !matches!(record.progress, Progress::Begun | Progress::Done) {
-            continue;
-        }
-        listener.undoes(&record.title);
-        left.extend(restore(act, &store, record, finished));
-        reload |= record.paths.iter().any(|(path, _)| path.contains("/systemd/"));
-        kept.journal.steps[index].progress = Progress::Undone;
-        let _ = kept.save();
-    }
-    if reload {
-        left.extend(systemctl(act, &["daemon-reload"]).filter_missing());
-    }
-    for before in units.iter().rev() {
-        if before.enabled {
-            left.extend(systemctl(act, &["--quiet", "enable", &before.unit]).filter_missing());
-        }
-        if before.active {
-            left.extend(systemctl(act, &["--quiet", "restart", &before.unit]).filter_missing());
-        }
-    }
-    kept.journal.progress = Progress::Undone;
-    left.extend(kept.save().err().map(|error| format!("the journal: {error}")));
-    left
-}
+/// What kind of end it is, and in words.
+type End<'a> = (Event, &'a str);
 
-/// How each unit was before the first step that touched it; those touched last come first.
-fn units_before(steps: &[Record]) -> Vec<UnitBefore> {
-    let begun = steps.iter().filter(|record| matches!(record.progress, Progress::Begun | Progress::Done));
-    let mut units: Vec<UnitBefore> = Vec::new();
-    for before in begun.flat_map(|record| &record.units) {
-        if !units.iter().any(|known| known.unit == before.unit) {
-            units.push(before.clone());
-        }
-    }
-    units.reverse();
-    units
-}
-
-/// Brings the paths of one step back; what is left.
-fn restore(act: &Act, store: &Store, record: &Record, finished: bool) -> Vec<String> {
-    if record.lasting && (finished || record.paths.is_empty()) {
-        return vec![format!("{}: what it made stays", record.title)];
-    }
-    let restored = |path: &str, before: &Before| {
-        act.remove_leftover(path)?;
-        store.restore(act, path, before)
-    };
-    let back = |(path, before): &(String, Before)| match restored(path, before) {
-        Err(error) => Some(format!("{path} could not be brought back: {error}")),
-        Ok(()) if *before == Before::NoDirectory && act.place(path).exists() => {
-            Some(format!("{path} stays: something lies in it"))
-        }
-        Ok(()) => None,
-    };
-    let commit = record.commit.iter().filter_map(|before| {
-        let failed = before.bring_back(act).err()?;
-        Some(format!(
-            "{} could not be brought back to {}: {} {}",
-            before.tree.path, before.place.commit, failed.why, failed.said
-        ))
-    });
-    record.paths.iter().rev().filter_map(back).chain(commit).collect()
-}
-
-/// What systemctl could not do, in words. A unit that is not there cannot be stopped, and need not.
-trait FilterMissing {
-    fn filter_missing(self) -> Option<String>;
-}
-
-impl FilterMissing for Result<String, Failed> {
-    fn filter_missing(self) -> Option<String> {
-        let gone =
-            |failed: &Failed| ["not loaded", "does not exist"].iter().any(|word| failed.said.contains(word));
-        self.err().filter(|failed| !gone(failed)).map(|failed| failed.why)
-    }
-}
-
-fn note(act: &Act, kept: &Kept, result: &str, left: &[String]) -> io::Result<()> {
+fn note(act: &Act, kept: &Kept, end: End<'_>, left: &[Left]) -> io::Result<()> {
     let (verb, contract) = (kept.journal.verb.clone(), kept.journal.contract.clone());
-    note_by(act, kept, &Order { verb: &verb, contract: &contract, by: "golden", said: &[] }, result, left)
+    let by = Who::of_this_process();
+    note_by(act, kept, &Order::new(&verb, &contract, &by), end, left)
 }
 
-fn note_by(act: &Act, kept: &Kept, order: &Order<'_>, result: &str, left: &[String]) -> io::Result<()> {
-    let titles: Vec<&str> = kept.journal.steps.iter().map(|record| record.title.as_str()).collect();
-    let entry = json!({
-        "at": jiff::Timestamp::now().to_string(),
-        "by": order.by,
-        "verb": order.verb,
-        "plan": kept.journal.id,
-        "contract": order.contract,
-        "steps": titles,
-        "result": result,
-        "left": left,
-    });
-    let mut entry: Map<String, Value> = match entry {
-        Value::Object(entry) => entry,
-        _ => Map::new(),
+/// Writes down how a plan ended. [`Kept::begin`] has refused a ledger that does not hold; one that was broken since keeps
+/// no end from being written down.
+fn note_by(act: &Act, kept: &Kept, order: &Order<'_>, end: End<'_>, left: &[Left]) -> io::Result<()> {
+    let (event, result) = end;
+    let said = order.said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let entry = Entry {
+        at: jiff::Timestamp::now().to_string(),
+        by: By::Who(order.by.clone()),
+        event,
+        verb: order.verb.to_owned(),
+        plan: kept.journal.id.clone(),
+        plan_number: kept.journal.number,
+        contract: order.contract.to_owned(),
+        steps: kept.journal.steps.iter().map(|record| record.title.clone()).collect(),
+        result: result.to_owned(),
+        left: left.iter().map(|left| left.why.clone()).collect(),
+        facts: said.collect(),
     };
-    entry.extend(order.said.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
-    ledger::append(act, entry)
+    ledger::append(act, &entry, Mode::EvenIfBroken).map(|_| ())
 }
 
 /// A name that sorts by time and is nobody else's.
@@ -325,4 +414,18 @@ fn name_of_now(now: i64) -> String {
     let time = jiff::Timestamp::from_second(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let nanoseconds = jiff::Timestamp::now().subsec_nanosecond();
     format!("{}.{nanoseconds:09}-{}", time.strftime("%Y%m%dT%H%M%S"), std::process::id())
+}
+
+/// A watch that lets everything pass.
+#[derive(Debug, Default)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn may_start(&mut self, _unit: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn proof(&mut self, _skipped: &[(String, String)]) -> Result<(), Failed> {
+        Ok(())
+    }
 }

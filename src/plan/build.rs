@@ -1,28 +1,27 @@
-//! The difference between a host and its contract, as steps. Nothing is changed here.
+//! What golden makes where the contract demands it and it is missing, as steps. Nothing is changed here.
 //!
-//! What the contract makes as a whole file (units, timers, sysusers and tmpfiles) is golden's, and any difference is a
-//! step. An env file is a person's too: variables that are right stay as they are written, further ones are never
-//! touched, only what is missing or wrong is set.
+//! What is there belongs to whoever made it: a unit, an env file or a directory that golden did not write is never
+//! rewritten; what it violates is the matter of findings and their remedies. golden's own files that nobody has edited
+//! follow the contract. Where nothing that is demanded is missing and golden has made nothing here, there is no step: on
+//! a compliant host a plan is empty.
+
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use super::{Action, Plan, Step, UnitVerb, Write, redis};
-use crate::contract::{Contract, Dependency, DependencyKind, Health, INSTALLED, Service};
-use crate::model::answers::{UnitState, UnitStates};
-use crate::model::{End, Lookup, NodeKind, Observed};
-use crate::render::{Artefact, HostFile, What, env_line, rendered};
-use crate::syntax::accounts::{self, Accounts};
-use crate::syntax::env_file;
+use super::{Plan, Step};
+use crate::contract::{Contract, DependencyKind, INSTALLED, LeadsOut};
+use crate::model::change::{Change, Spot, is_unit_file};
+use crate::model::{End, Lookup, NodeKind, Observed, sha256};
+use crate::render::{Artefact, HostFile, MARK, What};
+use crate::syntax::accounts::Accounts;
 use crate::system::{READ_LIMIT, System, Walker};
+
+pub(super) use units::in_order;
+pub(crate) use units::places_of;
 
 /// In a venv that golden made: the digest of the requirements that are in it.
 pub(super) const STAMP: &str = ".golden-requirements";
-
-/// Where Debian keeps the configuration of its Redis.
-const REDIS_CONF: &str = "/etc/redis/redis.conf";
 
 /// Why there can be no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +32,96 @@ pub struct Hindrance {
     pub way_out: String,
 }
 
-/// The steps that make a host what its contract says. `text` is the contract's own where it is not built in.
+/// What golden is known to have written: digests of contents by path.
+#[derive(Clone, Debug, Default)]
+pub struct Ours {
+    written: BTreeMap<String, BTreeSet<String>>,
+    /// Files that somebody else wrote are taken over.
+    pub take_over: bool,
+    /// What golden would like beyond what is demanded is made, too.
+    pub optional: bool,
+}
+
+impl Ours {
+    /// What the journals of this host's plans say, and what the installed contract renders.
+    pub fn known(act: &crate::system::act::Act, installed: &[Artefact]) -> std::io::Result<Self> {
+        let mut ours = Self::default();
+        for kept in super::journal::Kept::all(act)? {
+            kept.journal
+                .steps
+                .iter()
+                .filter_map(|record| record.edit.as_ref())
+                .for_each(|edit| ours.learn(edit));
+        }
+        for artefact in installed {
+            if let Some(file) = &artefact.on_host {
+                ours.add(&file.path, &artefact.content);
+            }
+        }
+        Ok(ours)
+    }
+
+    /// What a plan wrote as a whole is golden's, and so is what it changed of that later. A file of somebody else's in
+    /// which it changed a line stays theirs.
+    fn learn(&mut self, edit: &super::journal::EditRecord) {
+        use super::store::Kept;
+        let Kept::File { digest, .. } = &edit.after else { return };
+        let known = self.written.entry(edit.path.clone()).or_default();
+        let was_ours = match &edit.before {
+            Kept::Absent => true,
+            Kept::File { digest, .. } => known.contains(digest),
+            _ => false,
+        };
+        if edit.whole || was_ours {
+            known.insert(digest.clone());
+        }
+    }
+
+    /// A text that golden writes at a path.
+    fn add(&mut self, path: &str, text: &str) {
+        self.written.entry(path.to_owned()).or_default().insert(sha256(text));
+    }
+
+    /// Whether golden wrote this content to that path.
+    fn wrote(&self, path: &str, content: &str) -> bool {
+        self.written.get(path).is_some_and(|digests| digests.contains(&sha256(content)))
+    }
+}
+
+/// The steps that make what is demanded and missing. `text` is the contract's own where it is not built in.
 pub fn plan(
     system: &dyn System,
     contract: &Contract,
     artefacts: &[Artefact],
     text: Option<&str>,
+    ours: &Ours,
 ) -> Result<Plan, Vec<Hindrance>> {
-    let mut builder = Builder::new(system, contract);
-    builder.packages();
-    builder.contract_file(text);
-    builder.host_files(artefacts);
+    let mut builder = match super::prepare::known_accounts(system) {
+        Ok(accounts) => Builder::new(system, contract, accounts, ours),
+        Err(what) => {
+            return Err(vec![Hindrance { what, way_out: "run it as root: sudo golden plan".to_owned() }]);
+        }
+    };
     builder.repository();
     builder.venvs();
-    builder.dependencies();
+    builder.databases();
     builder.env_files(artefacts);
     builder.units(artefacts);
+    builder.directories(false);
+    builder.accounts(artefacts);
+    // A place or an env file of somebody's host needs nothing else.
+    let alone = |change: &Change| match change {
+        Change::File { at, .. } => !is_unit_file(&at.path),
+        Change::Directory { .. } | Change::Reload | Change::Unit { .. } => true,
+        _ => false,
+    };
+    let makes = builder.steps.iter().any(|step| !alone(&step.change));
+    if makes || builder.provisioned(artefacts) || ours.optional {
+        builder.packages();
+        builder.contract_file(text);
+        builder.host_files(artefacts);
+        builder.directories(true);
+    }
     builder.states();
     match builder.hindrances.is_empty() {
         true => Ok(Plan { steps: builder.steps }),
@@ -59,7 +132,8 @@ pub fn plan(
 /// What is at a path now.
 enum Now {
     Absent,
-    File { text: String, owner: String, group: String, mode: u32 },
+    File(String),
+    Other,
 }
 
 struct Builder<'a> {
@@ -67,34 +141,40 @@ struct Builder<'a> {
     contract: &'a Contract,
     walker: Walker<'a, dyn System + 'a>,
     accounts: Accounts,
+    ours: &'a Ours,
     steps: Vec<Step>,
     hindrances: Vec<Hindrance>,
     /// Units whose file, environment or venv is changed.
     changed: BTreeSet<String>,
     /// A unit file is changed.
     reload: bool,
+    /// Units whose file is made.
+    made: BTreeSet<String>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(system: &'a (dyn System + 'a), contract: &'a Contract) -> Self {
-        let read = |path| match system.read(path, READ_LIMIT) {
-            Observed::Found(bytes) => bytes,
-            _ => Vec::new(),
-        };
+    fn new(
+        system: &'a (dyn System + 'a),
+        contract: &'a Contract,
+        accounts: Accounts,
+        ours: &'a Ours,
+    ) -> Self {
         Self {
             system,
             contract,
             walker: Walker::new(system),
-            accounts: accounts::parse(&read("/etc/passwd"), &read("/etc/group")),
+            accounts,
+            ours,
             steps: Vec::new(),
             hindrances: Vec::new(),
             changed: BTreeSet::new(),
             reload: false,
+            made: BTreeSet::new(),
         }
     }
 
-    fn step(&mut self, subject: &str, why: impl Into<String>, action: Action) {
-        self.steps.push(Step { subject: subject.to_owned(), why: why.into(), action });
+    fn step(&mut self, subject: &str, why: impl Into<String>, change: Change) {
+        self.steps.push(Step::new(subject, why, change));
     }
 
     fn hindered(&mut self, what: impl Into<String>, way_out: impl Into<String>) {
@@ -118,7 +198,7 @@ impl<'a> Builder<'a> {
         self.lookup(path).is_some_and(|lookup| lookup.real().is_some())
     }
 
-    /// The file at a path itself; a link or anything else in its place is a person's decision.
+    /// What is at a path itself. A link in the place of a file is somebody's decision, and stays.
     fn now(&mut self, path: &str) -> Option<Now> {
         let lookup = self.walker.lookup_no_follow(path);
         if let End::Unreadable(at, why) = &lookup.end {
@@ -130,29 +210,10 @@ impl<'a> Builder<'a> {
             _ => return Some(Now::Absent),
         };
         if step.meta.kind != NodeKind::File {
-            let what = match &step.target {
-                Some(target) => format!("{path} is a link to {target}, where a file belongs"),
-                None => format!("{path} is {}, where a file belongs", step.meta.kind.word()),
-            };
-            self.hindered(what, format!("look at it, and when it may go: rm -r {path}"));
-            return None;
+            return Some(Now::Other);
         }
-        let user = self
-            .accounts
-            .user_by_id(step.meta.uid)
-            .map_or_else(|| step.meta.uid.to_string(), |user| user.name.clone());
-        let group = self
-            .accounts
-            .group_by_id(step.meta.gid)
-            .map_or_else(|| step.meta.gid.to_string(), |group| group.name.clone());
         match self.system.read(&step.path, READ_LIMIT) {
-            Observed::Found(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => Some(Now::File { text, owner: user, group, mode: step.meta.mode }),
-                Err(_) => {
-                    self.hindered(format!("{path} is no text"), format!("look at it: file {path}"));
-                    None
-                }
-            },
+            Observed::Found(bytes) => Some(String::from_utf8(bytes).map_or(Now::Other, Now::File)),
             Observed::Absent => Some(Now::Absent),
             Observed::Unreadable(why) => {
                 self.hindered(format!("{path}: {why}"), "run it as root: sudo golden plan");
@@ -161,25 +222,47 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A step where a file differs in content, owner or mode. `mode` is the most that is allowed when `at_most`.
-    fn write(&mut self, subject: &str, file: &HostFile, mode: u32, at_most: bool, content: String) -> bool {
+    /// A step where a file is missing, or is golden's and nobody has edited it and the contract now says otherwise.
+    fn write(&mut self, subject: &str, file: &HostFile, mode: u32, content: &str) -> bool {
         let Some(now) = self.now(&file.path) else { return false };
-        let (text, why, mode) = match now {
-            Now::Absent => (None, "it is missing".to_owned(), mode),
-            Now::File { text, owner, group, mode: has } => {
-                let mode_fits = if at_most { has & !mode == 0 } else { has == mode };
-                let owner_fits = owner == file.owner && group == file.group;
-                let why = match (text == content, owner_fits, mode_fits) {
-                    (true, true, true) => return false,
-                    (false, ..) => "it differs from the contract".to_owned(),
-                    _ => format!("it is {owner}:{group} {has:04o}"),
-                };
-                (Some(text), why, if mode_fits { has } else { mode })
-            }
+        let why = match now {
+            Now::Absent => "it is missing",
+            Now::File(text) if text == content || says_the_same(&text, content) => return false,
+            Now::File(text) if self.ours.wrote(&file.path, &text) => "the contract has changed",
+            Now::File(_) if self.ours.take_over => "it is taken over",
+            Now::File(_) | Now::Other => return false,
         };
         let HostFile { path, owner, group } = file.clone();
-        self.step(subject, why, Action::Write(Write { path, content, now: text, owner, group, mode }));
+        let (at, content) = (Spot::of_root(path), content.to_owned());
+        self.step(subject, why, Change::File { at, content, owner, group, mode });
         true
+    }
+
+    /// What golden wrote for root belongs to root and is nobody else's to write: whoever may change it, changes what root
+    /// does. A mode that is tighter than golden's stays.
+    fn give_back(&mut self, subject: &str, file: &HostFile, artefact: &Artefact) {
+        let Some(Now::File(text)) = self.now(&file.path) else { return };
+        let lookup = self.walker.lookup_no_follow(&file.path);
+        let Ok(Some(step)) = lookup.node() else { return };
+        let (uid, now, open) = (step.meta.uid, step.meta.mode & 0o7777, 0o022 & !artefact.mode);
+        let is_ours = text.contains(MARK) && (text == artefact.content || self.ours.wrote(&file.path, &text));
+        let at = Spot::of_root(file.path.clone());
+        if is_ours && uid != 0 && file.owner == "root" {
+            let (owner, group) = (Some("root".to_owned()), None);
+            self.step(subject, "it belongs to another user", Change::Owner { at: at.clone(), owner, group });
+        }
+        if is_ours && now & open != 0 {
+            self.step(subject, "others may write it", Change::Mode { at, mode: now & !open });
+        }
+    }
+
+    /// Whether golden has provisioned this host: one of its own files of the host is there.
+    fn provisioned(&self, artefacts: &[Artefact]) -> bool {
+        let own = artefacts.iter().filter(|one| matches!(one.what, What::Host | What::Audit));
+        own.filter_map(|artefact| artefact.on_host.as_ref()).any(|file| {
+            matches!(self.system.read(&file.path, READ_LIMIT),
+                Observed::Found(bytes) if String::from_utf8_lossy(&bytes).contains(MARK))
+        })
     }
 
     fn packages(&mut self) {
@@ -191,7 +274,7 @@ impl<'a> Builder<'a> {
             Observed::Found(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             _ => {
                 return self.hindered(
-                    "/var/lib/dpkg/status cannot be read, so nobody knows which packages are installed",
+                    "/var/lib/dpkg/status cannot be read, so golden does not know which packages are installed",
                     "packages are installed by golden on Debian and its kin alone; take `packages` out of [provision]",
                 );
             }
@@ -207,7 +290,7 @@ impl<'a> Builder<'a> {
             .filter(|name| !installed.contains(name.as_str()))
             .collect();
         if !missing.is_empty() {
-            self.step("host", "they are not installed", Action::Packages(missing));
+            self.step("host", "they are not installed", Change::Packages { names: missing });
         }
     }
 
@@ -216,89 +299,73 @@ impl<'a> Builder<'a> {
         let Some(text) = text.filter(|_| &*contract.source.path != INSTALLED) else { return };
         let extended = match contract.source.files_beside(INSTALLED) {
             Ok(files) => files,
-            Err(named) => {
-                let what =
-                    format!("{} extends {named}, which leads out of its directory", contract.source.path);
-                let way_out =
-                    "lay it beside the contract, or name it by an absolute path where only root writes";
-                return self.hindrances.push(Hindrance { what, way_out: way_out.to_owned() });
-            }
+            Err(LeadsOut { why, way_out }) => return self.hindered(why, way_out),
         };
         // What is extended comes first: no contract ever lies there without it.
         for (path, text) in extended.into_iter().rev().chain([(INSTALLED.to_owned(), text)]) {
             let file = HostFile { path, owner: "root".to_owned(), group: "root".to_owned() };
-            self.write("host", &file, 0o644, false, text.to_owned());
+            self.write("host", &file, 0o644, text);
         }
     }
 
     fn host_files(&mut self, artefacts: &[Artefact]) {
         for artefact in artefacts.iter().filter(|artefact| artefact.what == What::Host) {
             let Some(file) = &artefact.on_host else { continue };
-            let written = self.write("host", file, artefact.mode, false, artefact.content.clone());
-            if file.path.starts_with("/etc/sysusers.d/") {
-                self.accounts_of(&file.path, &artefact.content);
-            } else if file.path.starts_with("/etc/tmpfiles.d/") {
-                self.directories_of(&file.path, &artefact.content, written);
+            if !self.write("host", file, artefact.mode, &artefact.content) {
+                self.give_back("host", file, artefact);
             }
+        }
+        for artefact in artefacts.iter().filter(|artefact| artefact.what == What::Audit) {
+            self.unit_file(artefact);
         }
     }
 
-    fn accounts_of(&mut self, file: &str, content: &str) {
-        let missing: Vec<String> = content
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .filter_map(|(kind, rest)| {
-                let name = rest.split(' ').next()?;
-                let is_there = match kind {
-                    "g" => self.accounts.group(name).is_some(),
-                    "u" => self.accounts.user(name).is_some(),
-                    _ => true,
-                };
-                (!is_there).then(|| name.to_owned())
-            })
-            .collect::<BTreeSet<String>>()
-            .into_iter()
-            .collect();
-        if !missing.is_empty() {
+    /// Accounts that the contract names and that are missing, as the rendered sysusers.d file has them.
+    fn accounts(&mut self, artefacts: &[Artefact]) {
+        let home = self.contract.provision.home.as_ref().map(|home| home.value.clone());
+        for line in lines_of(artefacts, "/etc/sysusers.d/") {
+            let mut words = line.split_whitespace();
+            let (Some(kind), Some(name), Some(id)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
+            let (name, missing) = match kind {
+                "g" => (name, self.accounts.group(name).is_none()),
+                "u" => (name, self.accounts.user(name).is_none()),
+                _ => continue,
+            };
+            if !missing {
+                continue;
+            }
+            let user = (kind == "u").then(|| name.to_owned());
+            let group = id.strip_prefix("-:").unwrap_or(name).to_owned();
+            let is_main = user.as_deref() == Some(self.contract.identity.user.value.as_str());
+            let home = home.clone().filter(|_| is_main);
+            self.step("host", format!("there is no {name}"), Change::Account { user, group, home });
+        }
+    }
+
+    /// Directories that the contract names and that are missing: those of the disk, or those of /run, which are made at
+    /// every boot and which only a host needs on which golden makes more.
+    fn directories(&mut self, of_run: bool) {
+        // What the journal does is a rule's matter.
+        const OTHERS: [&str; 1] = ["/var/log/journal"];
+        for (path, directory) in crate::render::directories(self.contract) {
+            let is_there = |lookup: Lookup| lookup.node().map_or(true, |node| node.is_some());
+            let is_meant = path.starts_with("/run/") == of_run && !OTHERS.contains(&path.as_str());
+            if !is_meant || self.lookup(&path).is_none_or(is_there) {
+                continue;
+            }
+            let plain = |stated: &Option<String>, usual: &str| -> String {
+                stated.as_deref().map_or(usual, |stated| stated.trim_start_matches(':')).to_owned()
+            };
+            let mode = u32::from_str_radix(&plain(&directory.mode, "0755"), 8).unwrap_or(0o755);
+            let (owner, group) = (plain(&directory.owner, "root"), plain(&directory.group, "root"));
             self.step(
                 "host",
-                format!("there is no {}", missing.join(", ")),
-                Action::Accounts(file.to_owned()),
+                "it is missing",
+                Change::Directory { at: Spot::of_root(path), owner, group, mode },
             );
         }
-    }
-
-    fn directories_of(&mut self, file: &str, content: &str, written: bool) {
-        let mut paths = Vec::new();
-        let mut wrong = Vec::new();
-        for line in content.lines().filter(|line| line.starts_with("d ")) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let [_, path, mode, owner, group, ..] = words[..] else { continue };
-            let path = path.replace("%%", "%");
-            if !self.is_directory(&path, mode, owner, group) {
-                wrong.push(path.clone());
-            }
-            paths.push(path);
-        }
-        if !wrong.is_empty() || written {
-            let why = match wrong.as_slice() {
-                [] => "the file is new".to_owned(),
-                [first] => format!("{first} is missing or not as it should be"),
-                [first, rest @ ..] => {
-                    format!("{first} and {} more are missing or not as they should be", rest.len())
-                }
-            };
-            self.step("host", why, Action::Directories { file: file.to_owned(), paths });
-        }
-    }
-
-    fn is_directory(&mut self, path: &str, mode: &str, owner: &str, group: &str) -> bool {
-        let Some(lookup) = self.lookup(path) else { return false };
-        let Ok(Some(step)) = lookup.node() else { return false };
-        let bits = u32::from_str_radix(mode, 8).unwrap_or(0);
-        let owned = self.accounts.user_by_id(step.meta.uid).is_some_and(|user| user.name == owner)
-            && self.accounts.group_by_id(step.meta.gid).is_some_and(|of| of.name == group);
-        step.meta.kind == NodeKind::Directory && owned && step.meta.mode & 0o7777 & !bits == 0
     }
 
     fn repository(&mut self) {
@@ -316,10 +383,26 @@ impl<'a> Builder<'a> {
         let owner = self.contract.layout.get(&policy.place).and_then(|place| place.owner.as_ref());
         let user = owner.unwrap_or(&self.contract.identity.user).value.clone();
         let branch = self.contract.provision.branch.as_ref().map(|branch| branch.value.clone());
+        let place = self.contract.layout.get(&policy.place);
+        let group = place
+            .and_then(|place| place.group.as_ref())
+            .unwrap_or(&self.contract.identity.group)
+            .value
+            .clone();
+        let mode = place.and_then(|place| place.mode.as_ref()).map_or(0o755, |mode| mode.value);
+        let in_home = self
+            .contract
+            .provision
+            .home
+            .as_ref()
+            .is_some_and(|home| path.starts_with(&format!("{}/", home.value)));
+        let at =
+            if in_home { Spot::of_user(path.clone(), user.clone()) } else { Spot::of_root(path.clone()) };
+        self.step("host", "it is missing", Change::Directory { at, owner: user.clone(), group, mode });
         self.step(
             "host",
             "it is missing",
-            Action::Clone { remote: remote.value.clone(), branch, path, user },
+            Change::Clone { remote: remote.value.clone(), branch, path, user },
         );
     }
 
@@ -344,14 +427,7 @@ impl<'a> Builder<'a> {
                 .iter()
                 .filter(|service| service.venv.as_ref().is_some_and(|of| of.value == *path));
             self.changed.extend(readers.map(|service| service.unit.value.clone()));
-            let action = Action::Venv {
-                path: path.clone(),
-                interpreter: contract.provision.interpreter.value.clone(),
-                requirements,
-                wheelhouse: contract.provision.wheelhouse.as_ref().map(|path| path.value.clone()),
-                uv: contract.provision.uv.as_ref().map(|path| path.value.clone()),
-            };
-            self.step("host", why, action);
+            self.step("host", why, venv_change(contract, path, requirements));
         }
     }
 
@@ -362,247 +438,84 @@ impl<'a> Builder<'a> {
         };
         let lookup = self.lookup(requirements)?;
         let Observed::Found(locked) = self.system.read(lookup.real()?, READ_LIMIT) else { return None };
-        (String::from_utf8_lossy(&stamp).trim() != digest(&locked))
+        (String::from_utf8_lossy(&stamp).trim() != sha256(&locked))
             .then(|| format!("{requirements} has changed"))
     }
 
-    fn dependencies(&mut self) {
+    fn databases(&mut self) {
         let contract = self.contract;
         for dependency in contract.dependencies.values() {
-            match &dependency.kind {
-                DependencyKind::Redis { append_only: Some(wanted), .. } if wanted.value => {
-                    self.redis(dependency)
-                }
-                DependencyKind::Sqlite { path, owner, .. } if !self.exists(&path.value) => {
-                    let user = owner.as_ref().unwrap_or(&contract.identity.user).value.clone();
-                    let path = path.value.clone();
-                    self.step(&dependency.name, "it is missing", Action::Database { path, user });
-                }
-                _ => {}
+            let DependencyKind::Sqlite { path, owner, .. } = &dependency.kind else { continue };
+            if !self.exists(&path.value) {
+                let owner = owner.as_ref().unwrap_or(&contract.identity.user).value.clone();
+                let at = Spot::of_root(path.value.clone());
+                self.step(&dependency.name, "it is missing", Change::Database { at, owner });
             }
         }
-    }
-
-    fn redis(&mut self, dependency: &Dependency) {
-        // Without the file the package is not there yet: its own comes with it.
-        let text = match self.now(REDIS_CONF) {
-            Some(Now::File { text, owner, group, mode }) => Some((text, owner, group, mode)),
-            _ => None,
-        };
-        let Some((text, owner, group, mode)) = text else { return };
-        if redis::value_of(&text, "appendonly").is_some_and(|words| words == ["yes"]) {
-            return;
-        }
-        let content = redis::with(&text, "appendonly", "yes");
-        let write = Write { path: REDIS_CONF.to_owned(), content, now: Some(text), owner, group, mode };
-        self.step(&dependency.name, "it must survive a crash", Action::Write(write));
-        self.changed.extend(dependency.unit.iter().map(|unit| unit.value.clone()));
     }
 
     fn env_files(&mut self, artefacts: &[Artefact]) {
         let contract = self.contract;
         for artefact in artefacts.iter().filter(|artefact| artefact.what == What::Env) {
             let Some(file) = &artefact.on_host else { continue };
-            let readers: Vec<&Service> = rendered(contract)
-                .filter(|service| service.env_files.iter().any(|own| own.path == file.path))
-                .collect();
-            let content = match self.now(&file.path) {
-                Some(Now::File { text, .. }) => merged(&text, &artefact.content, &readers),
-                Some(Now::Absent) => artefact.content.clone(),
-                None => continue,
-            };
-            if self.write(&file.path, file, artefact.mode, true, content) {
-                self.changed.extend(readers.iter().map(|service| service.unit.value.clone()));
+            if self.write(&file.path, file, artefact.mode, &artefact.content) {
+                let readers = contract
+                    .services
+                    .iter()
+                    .filter(|service| service.env_files.iter().any(|own| own.path == file.path));
+                self.changed.extend(readers.map(|service| service.unit.value.clone()));
             }
         }
-    }
-
-    fn units(&mut self, artefacts: &[Artefact]) {
-        for artefact in artefacts.iter().filter(|one| matches!(one.what, What::Units | What::Audit)) {
-            let Some(file) = &artefact.on_host else { continue };
-            let name = file.path.rsplit('/').next().unwrap_or_default().to_owned();
-            if self.write(&name, file, artefact.mode, false, artefact.content.clone()) {
-                self.reload = true;
-                self.changed.insert(name);
-            }
-        }
-    }
-
-    /// What of systemd's own state differs: loaded, enabled, active.
-    fn states(&mut self) {
-        let Some(ask) = self.system.ask() else { return };
-        let wanted = self.wanted_units();
-        let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
-        let states = match ask.units(&names) {
-            Observed::Found(states) => states,
-            Observed::Absent => {
-                return self.hindered("systemd does not answer", "golden plans for hosts that run systemd");
-            }
-            Observed::Unreadable(why) => return self.hindered(format!("systemd: {why}"), "systemctl status"),
-        };
-        if self.reload || states.values().any(|state| state.need_daemon_reload) {
-            self.step("host", "unit files have changed", Action::Reload);
-        }
-        for wanted in &wanted {
-            let state = states.get(wanted.name.as_str());
-            if state.is_some_and(|state| state.load_state == "masked") {
-                self.hindered(
-                    format!("{} is masked, which somebody has done on purpose", wanted.name),
-                    format!("systemctl unmask {}", wanted.name),
-                );
-            } else if state.is_none_or(|state| matches!(&*state.unit_file_state, "" | "disabled")) {
-                self.verb(&wanted.name, "it is not enabled", UnitVerb::Enable);
-            }
-        }
-        self.activate(&wanted, &states);
-    }
-
-    /// Starts and restarts, in the order in which units need each other.
-    fn activate(&mut self, wanted: &[Wanted], states: &UnitStates) {
-        let mut stopped: BTreeSet<&str> = BTreeSet::new();
-        for one in wanted {
-            let state = states.get(one.name.as_str());
-            let active = state.is_some_and(|state| state.active_state == "active");
-            let pulled_down = one.bound_to.iter().any(|unit| stopped.contains(unit.as_str()));
-            let restart = active && (self.changed.contains(&one.name) || self.is_stale(state));
-            let (verb, why) = match (restart, !active || pulled_down) {
-                (true, _) => (UnitVerb::Restart, "what it runs from has changed"),
-                (false, true) => (
-                    UnitVerb::Start,
-                    if active { "what it is bound to restarts" } else { "it is not active" },
-                ),
-                (false, false) => continue,
-            };
-            stopped.insert(&one.name);
-            self.verb(&one.name, why, verb);
-            if let Some(health) = &one.health {
-                let (unit, health) = (one.name.clone(), health.clone());
-                self.step(&one.name, "it was started", Action::Healthy { unit, health });
-            }
-        }
-    }
-
-    fn is_stale(&self, state: Option<&UnitState>) -> bool {
-        state.is_some_and(|state| state.need_daemon_reload)
-    }
-
-    fn verb(&mut self, unit: &str, why: &str, verb: UnitVerb) {
-        self.step(unit, why, Action::Unit { verb, unit: unit.to_owned() });
-    }
-
-    /// The units that must be enabled and active: of dependencies, of services in their order, of timers.
-    fn wanted_units(&self) -> Vec<Wanted> {
-        let contract = self.contract;
-        let plain = |name: &str| Wanted { name: name.to_owned(), bound_to: Vec::new(), health: None };
-        let mut units: Vec<Wanted> = contract
-            .dependencies
-            .values()
-            .filter_map(|dependency| Some(plain(&dependency.unit.as_ref()?.value)))
-            .collect();
-        for service in in_order(&contract.services) {
-            if service.kind.value.runs() {
-                units.push(Wanted {
-                    name: service.unit.value.clone(),
-                    bound_to: service.binds_to.iter().map(|unit| unit.value.clone()).collect(),
-                    health: Some(service.provision.health.clone()),
-                });
-            }
-            units.extend(service.timer.iter().map(|timer| plain(&timer.value)));
-        }
-        units.push(plain(&crate::render::audit_timer(contract)));
-        units
     }
 }
 
-/// A unit that must be enabled and active.
-struct Wanted {
-    name: String,
-    bound_to: Vec<String>,
-    health: Option<Health>,
+/// The lines of the rendered files of a directory.
+fn lines_of<'f>(artefacts: &'f [Artefact], directory: &'f str) -> impl Iterator<Item = &'f str> {
+    let of = move |artefact: &&Artefact| {
+        artefact.on_host.as_ref().is_some_and(|file| file.path.starts_with(directory))
+    };
+    artefacts.iter().filter(of).flat_map(|artefact| artefact.content.lines())
 }
 
-/// Services so that each comes after those it names in `after`; a contract has no circles.
-pub(super) fn in_order(services: &[Service]) -> Vec<&Service> {
-    fn visit<'s>(
-        service: &'s Service,
-        by_name: &BTreeMap<&str, &'s Service>,
-        seen: &mut BTreeSet<Arc<str>>,
-        order: &mut Vec<&'s Service>,
-    ) {
-        if !seen.insert(service.name.clone()) {
-            return;
-        }
-        for earlier in service.after.iter().filter_map(|name| by_name.get(name.value.as_str())) {
-            visit(earlier, by_name, seen, order);
-        }
-        order.push(service);
+/// Whether two texts differ in comments and empty lines alone, which have no effect in any file that golden renders.
+fn says_the_same(one: &str, other: &str) -> bool {
+    fn lines(text: &str) -> impl Iterator<Item = &str> {
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
     }
-    let by_name: BTreeMap<&str, &Service> =
-        services.iter().map(|service| (service.name.as_ref(), service)).collect();
-    let (mut seen, mut order) = (BTreeSet::new(), Vec::with_capacity(services.len()));
-    for service in services {
-        visit(service, &by_name, &mut seen, &mut order);
-    }
-    order
+    lines(one).eq(lines(other))
 }
 
-/// An env file with what is missing added and what is wrong set right; everything else stays as it is written.
-fn merged(text: &str, rendered: &str, readers: &[&Service]) -> String {
-    let now = env_file::parse(text.as_bytes(), u32::MAX);
-    let wanted = env_file::parse(rendered.as_bytes(), u32::MAX);
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for variable in &wanted.variables {
-        let name = variable.name.as_str();
-        let Some(found) = now.get(name) else {
-            lines.push(env_line(name, &variable.value));
-            continue;
-        };
-        let demands = readers
-            .iter()
-            .filter_map(|service| service.variables.iter().find(|demand| *demand.name == *name));
-        let is_right = demands.clone().all(|demand| demand.form.accepts(&found.value));
-        let at = usize::try_from(found.line).ok().and_then(|line| lines.get_mut(line.saturating_sub(1)));
-        // A value over several lines is a person's to change; the audit names it.
-        if let Some(line) =
-            at.filter(|line| !is_right && line.trim_start().starts_with(name) && !line.ends_with('\\'))
-        {
-            *line = env_line(name, &variable.value);
-        }
+/// A venv with the tools that a contract names.
+pub(super) fn venv_change(contract: &Contract, path: &str, requirements: String) -> Change {
+    let provision = &contract.provision;
+    Change::Venv {
+        path: path.to_owned(),
+        interpreter: provision.interpreter.value.clone(),
+        requirements,
+        wheelhouse: provision.wheelhouse.as_ref().map(|path| path.value.clone()),
+        uv: provision.uv.as_ref().map(|path| path.value.clone()),
     }
-    let mut merged = lines.join("\n");
-    if text.is_empty() || text.ends_with('\n') || lines.len() > text.lines().count() {
-        merged.push('\n');
-    }
-    merged
-}
-
-/// sha256 in hex.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::journal::EditRecord;
+    use crate::plan::store::note;
+    use crate::system::hand::{Node, Rights};
 
     #[test]
-    fn an_env_file_keeps_what_is_right_and_what_is_not_ours() {
-        let contract = Contract::built_in();
-        let service: Vec<&Service> = contract.services.iter().filter(|one| &*one.name == "backend").collect();
-        let text = "# mine\nLOG_LEVEL=DEBUG\nREDIS_PORT=6380\nSTRIPE_API_KEY=x\n";
-        let rendered = "LOG_LEVEL=INFO\nREDIS_PORT=6379\nSHADOW_MODE=enabled\n";
-        let merged = merged(text, rendered, &service);
-        assert_eq!(
-            merged,
-            "# mine\nLOG_LEVEL=DEBUG\nREDIS_PORT=6379\nSTRIPE_API_KEY=x\nSHADOW_MODE=enabled\n"
-        );
-    }
-
-    #[test]
-    fn services_come_after_what_they_wait_for() {
-        let contract = Contract::built_in();
-        let names: Vec<&str> =
-            in_order(&contract.services).iter().map(|service| service.name.as_ref()).collect();
-        assert_eq!(names, ["backend", "ai-engine", "execution", "rl-agent"]);
+    fn a_file_in_which_golden_changed_a_line_stays_whose_it_was() {
+        let file = |text: &str| note(&Node::file(text, Rights { uid: 0, gid: 0, mode: 0o640 }));
+        let edit = |before, after, whole| EditRecord { path: "/etc/x.env".to_owned(), before, after, whole };
+        let mut ours = Ours::default();
+        ours.learn(&edit(file("# theirs\nA=1\n"), file("# theirs\nA=2\n"), false));
+        assert!(!ours.wrote("/etc/x.env", "# theirs\nA=2\n"));
+        ours.learn(&edit(note(&Node::Absent), file("A=1\n"), true));
+        ours.learn(&edit(file("A=1\n"), file("A=2\n"), false));
+        assert!(ours.wrote("/etc/x.env", "A=1\n") && ours.wrote("/etc/x.env", "A=2\n"));
+        ours.learn(&edit(file("# theirs\n"), file("A=3\n"), true));
+        assert!(ours.wrote("/etc/x.env", "A=3\n"), "taken over");
+        assert!(!ours.wrote("/etc/y.env", "A=3\n"));
     }
 }

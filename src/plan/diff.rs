@@ -1,45 +1,66 @@
-//! The difference that a step makes to a file, as a person reads it before it is made.
+//! The difference that an edit makes to a file, as a person reads it before it is made.
 
 use similar::TextDiff;
 
-use super::Write;
-use crate::syntax::secret_shape::glob_matches;
+use super::draft::Edit;
+use crate::contract::Contract;
+use crate::contract::secrets::Hiding;
+use crate::system::hand::Node;
 
-/// Unified, three lines of context. Values of secret variables are hidden on both sides.
-pub(super) fn unified(write: &Write, secret_names: &[String]) -> String {
+/// Unified, three lines of context. Secrets are hidden on both sides.
+pub(super) fn unified(edit: &Edit, contract: &Contract) -> String {
+    let (Some(was), Some(now)) = (text(&edit.was), text(&edit.now)) else { return String::new() };
+    let hiding = Hiding::of(contract);
     let hide = |text: &str| -> String {
-        text.split_inclusive('\n').map(|line| hidden(line, secret_names)).collect()
+        text.split_inclusive('\n').map(|line| hidden(line, &edit.path, &hiding)).collect()
     };
-    let (old, new) = (hide(write.now.as_deref().unwrap_or("")), hide(&write.content));
+    let (old, new) = (hide(&was), hide(&now));
     if old == new {
         return String::new();
     }
-    let from = if write.now.is_some() { write.path.as_str() } else { "/dev/null" };
-    TextDiff::from_lines(&old, &new).unified_diff().header(from, &write.path).to_string()
+    let name = |node: &Node| if *node == Node::Absent { "/dev/null" } else { edit.path.as_str() };
+    TextDiff::from_lines(&old, &new).unified_diff().header(name(&edit.was), name(&edit.now)).to_string()
 }
 
-fn hidden(line: &str, secret_names: &[String]) -> String {
-    let Some((name, value)) = line.split_once('=') else { return line.to_owned() };
-    let is_secret = secret_names.iter().any(|pattern| glob_matches(pattern, name.trim()));
-    if is_secret && !value.trim().is_empty() { format!("{name}=(secret)\n") } else { line.to_owned() }
+/// The text of a file, nothing for nothing; `None` for what has no text.
+fn text(node: &Node) -> Option<String> {
+    match node {
+        Node::Absent => Some(String::new()),
+        Node::File { bytes, .. } => String::from_utf8(bytes.clone()).ok().filter(|text| !text.contains('\0')),
+        _ => None,
+    }
+}
+
+fn hidden(line: &str, path: &str, hiding: &Hiding<'_>) -> String {
+    let secrets = hiding.hidden_of(path, line);
+    secrets.into_iter().fold(line.to_owned(), |shown, secret| shown.replace(secret, "(secret)"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::hand::Rights;
 
     #[test]
     fn a_secret_is_never_shown() {
-        let write = Write {
+        let rights = Rights { uid: 0, gid: 0, mode: 0o640 };
+        let edit = Edit {
             path: "/etc/x.env".into(),
-            content: "A=2\nAPI_KEY=hunter2\n".into(),
-            now: Some("A=1\nAPI_KEY=hunter2\n".into()),
-            owner: "root".into(),
-            group: "root".into(),
-            mode: 0o640,
+            was: Node::file(*b"A=1\nAPI_KEY=hunter2\n", rights),
+            now: Node::file(*b"A=2\nAPI_KEY=hunter2\n", rights),
+            names: None,
+            user: None,
+            whole: false,
         };
-        let shown = unified(&write, &["*_KEY".to_owned()]);
+        let shown = unified(&edit, &Contract::built_in());
         assert!(shown.contains("-A=1\n+A=2\n") && shown.contains("API_KEY=(secret)"), "{shown}");
         assert!(!shown.contains("hunter2"));
+        let hiding = |line: &str| hidden(line, "/etc/x", &Hiding::of(&Contract::built_in()));
+        assert_eq!(
+            hiding("Environment=A=1 \"SMTP_PASS=hunter2\"\n"),
+            "Environment=A=1 \"SMTP_PASS=(secret)\"\n"
+        );
+        assert_eq!(hiding("ExecStart=/a redis://u:hunter2@h\n"), "ExecStart=/a redis://u:(secret)@h\n");
+        assert_eq!(hiding("requirepass hunter2\n"), "requirepass (secret)\n");
     }
 }

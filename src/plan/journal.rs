@@ -2,20 +2,23 @@
 //!
 //! Each plan has a directory of its own below [`STATE`]: `journal.json` and the store of what was there before. The
 //! journal is replaced as a whole and synced before a step begins and after it ended.
-#![expect(clippy::disallowed_methods, reason = "the journal is read and written here")]
 
-use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{Before, Store};
+use super::store::{Kept as Node, Store};
+use crate::ledger;
 use crate::system::act::{Act, Rights};
+pub use crate::system::state::STATE;
+use crate::system::state::{self, Folder, PRIVATE, Runner};
 
-/// Where golden keeps what it did.
-pub const STATE: &str = "/var/lib/golden";
+/// The longest journal that is read, in bytes. Those that keep a whole venv have some.
+const MOST: u64 = 256 << 20;
+
+/// Its name in the directory of its plan.
+const NAME: &str = "journal.json";
 
 /// How far something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,28 +45,99 @@ pub struct UnitBefore {
     pub active: bool,
 }
 
-/// A step and what was before it.
+/// A work and what was before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What a person reads of it.
     pub title: String,
     /// How far it is.
     pub progress: Progress,
-    /// Paths as they were.
-    pub paths: Vec<(String, Before)>,
+    /// The path that it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<EditRecord>,
     /// Units as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitBefore>,
+    /// The unit that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<super::Awaited>,
+    /// The links of a unit that is enabled or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<super::links::LinksBefore>,
+    /// The files of accounts that a program writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<EditRecord>,
     /// The commit that was checked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<super::work_tree::CommitBefore>,
+    /// The words of the program that takes it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<String>,
+    /// A setting of a running server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<super::program::Setting>,
+    /// A venv that was put in the place of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venv: Option<super::program::VenvBefore>,
+    /// An artefact that came or went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<super::program::ArtefactBefore>,
     /// What it makes is a person's once the plan has ended: a clone, a database, packages, accounts.
     pub lasting: bool,
+}
+
+impl Record {
+    /// Whether there is something to take back.
+    pub fn changes_anything(&self) -> bool {
+        let Self { edit, units, commit, back, server, venv, artefact, lasting, .. } = self;
+        edit.is_some()
+            || !units.is_empty()
+            || commit.is_some()
+            || !back.is_empty()
+            || server.is_some()
+            || venv.is_some()
+            || artefact.is_some()
+            || *lasting
+    }
+
+    /// Nothing is known of it yet but what it is called.
+    pub fn waiting(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            progress: Progress::Waiting,
+            edit: None,
+            units: Vec::new(),
+            awaits: None,
+            links: None,
+            accounts: Vec::new(),
+            commit: None,
+            back: Vec::new(),
+            server: None,
+            venv: None,
+            artefact: None,
+            lasting: false,
+        }
+    }
+}
+
+/// A path before and after a work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditRecord {
+    /// The path.
+    pub path: String,
+    /// What was there.
+    pub before: Node,
+    /// What the plan leaves there: an undo touches nothing that somebody has changed since.
+    pub after: Node,
+    /// All of it is the plan's own text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// One plan that is, or was, carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
-    /// `golden.journal/1`
+    /// `golden.journal/2`
     pub schema: String,
     /// Time and process, which is also the name of its directory.
     pub id: String,
@@ -71,9 +145,22 @@ pub struct Journal {
     pub verb: String,
     /// Digest of the contract.
     pub contract: String,
+    /// Its place among all plans, from 1: whatever the clock says, a later plan has a greater one. 0 in those of golden
+    /// 0.1, which are older than all others.
+    #[serde(default)]
+    pub number: u64,
+    /// Who carries it out. A plan that is begun while this process lives is not interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<Runner>,
     /// How far the whole is.
     pub progress: Progress,
-    /// Its steps.
+    /// An undo of it has begun: true where the plan had ended before. What such a plan made for people stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoing: Option<bool>,
+    /// An undo ended and left what only the disk kept back. Until the next one, somebody may have worked with what is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
+    /// Its steps. They stay behind everything else: an audit reads the beginning of a journal alone.
     pub steps: Vec<Record>,
 }
 
@@ -86,21 +173,63 @@ pub struct Kept {
     act: Act,
 }
 
-const SCHEMA: &str = "golden.journal/1";
+const SCHEMA: &str = "golden.journal/2";
 
-fn plans(act: &Act) -> PathBuf {
-    act.place(STATE).join("plans")
+/// A plan whose journal cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The name of its directory.
+    pub id: String,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// All plans that this host knows of.
+#[derive(Debug, Default)]
+pub struct Plans {
+    /// Those whose journals can be used, in the order in which they were made.
+    pub kept: Vec<Kept>,
+    /// The others. They stay where they are, and keep nobody from the rest.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Kept {
-    /// A new journal; the state directory is made, for root alone.
-    pub fn begin(act: &Act, id: &str, verb: &str, contract: &str, titles: Vec<Record>) -> io::Result<Self> {
-        let directory = plans(act).join(id);
-        DirBuilder::new().recursive(true).mode(0o700).create(directory.join("store"))?;
+    /// A new journal, behind all others; the state directory is made, for root alone. A ledger that does not hold is a
+    /// reason not to begin, unless it is for going back. Given are the verb and the digest of the contract.
+    pub fn begin(
+        act: &Act,
+        id: &str,
+        (verb, contract): (&str, &str),
+        titles: Vec<Record>,
+        mode: ledger::Mode,
+    ) -> io::Result<Self> {
+        let settled = ledger::settle(act)?;
+        if let Some(broken) = settled.broken.filter(|_| mode == ledger::Mode::Strict) {
+            return Err(io::Error::other(broken));
+        }
+        let Plans { kept, unusable } = Self::survey(act)?;
+        let before = kept.iter().map(|kept| kept.journal.number).max().unwrap_or(0);
+        // Nobody knows the numbers of those that cannot be read.
+        let number = before.max(settled.last_plan) + unusable.len() as u64 + 1;
+        let plans = Folder::make(act, STATE, PRIVATE)?.make_inside("plans")?;
+        plans.make_new(id)?.make_inside("store")?;
+        plans.sync()?;
         let (schema, id, verb, contract) =
             (SCHEMA.to_owned(), id.to_owned(), verb.to_owned(), contract.to_owned());
-        let path = format!("{STATE}/plans/{id}/journal.json");
-        let journal = Journal { schema, id, verb, contract, progress: Progress::Begun, steps: titles };
+        let path = format!("{STATE}/plans/{id}/{NAME}");
+        let (runner, progress) = (state::this_process(), Progress::Begun);
+        let journal = Journal {
+            schema,
+            id,
+            verb,
+            contract,
+            number,
+            runner,
+            progress,
+            undoing: None,
+            waits: false,
+            steps: titles,
+        };
         let kept = Self { journal, path, act: act.clone() };
         kept.save()?;
         Ok(kept)
@@ -123,29 +252,137 @@ impl Kept {
         Store::at(place.parent().unwrap_or(Path::new("/")).join("store"))
     }
 
-    /// Journals in the order of their names, which is that of time.
+    /// It began, did not end, and the process that carried it out is gone.
+    pub fn is_interrupted(&self) -> bool {
+        let Journal { progress, runner, .. } = &self.journal;
+        *progress == Progress::Begun && !runner.as_ref().is_some_and(Runner::lives)
+    }
+
+    /// The journals that can be used, in the order in which their plans were made.
     pub fn all(act: &Act) -> io::Result<Vec<Self>> {
-        let mut names: Vec<String> = match fs::read_dir(plans(act)) {
-            Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        names.sort();
-        let mut all = Vec::new();
-        for name in names {
-            let path = format!("{STATE}/plans/{name}/journal.json");
-            let text = match fs::read(act.place(&path)) {
+        Ok(Self::survey(act)?.kept)
+    }
+
+    /// All plans, those whose journals cannot be used included.
+    pub fn survey(act: &Act) -> io::Result<Plans> {
+        let mut found = Plans::default();
+        let folder = Folder::find(act, STATE)?.map(|state| state.find_inside("plans"));
+        let Some(folder) = folder.transpose()?.flatten() else { return Ok(found) };
+        for id in folder.names()? {
+            let path = format!("{STATE}/plans/{id}/{NAME}");
+            match read(&folder, &id) {
+                Ok(Some(journal)) => found.kept.push(Self { journal, path, act: act.clone() }),
                 // Killed between making the directory and the first line: nothing was begun.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                other => other?,
-            };
-            let journal: Journal = serde_json::from_slice(&text)
-                .map_err(|error| io::Error::other(format!("{path} is no journal of golden: {error}")))?;
-            if journal.schema != SCHEMA {
-                return Err(io::Error::other(format!("{path} is of another golden ({})", journal.schema)));
+                Ok(None) => {}
+                Err(error) => found.unusable.push(Unusable { id, why: error.to_string() }),
             }
-            all.push(Self { journal, path, act: act.clone() });
         }
-        Ok(all)
+        // Names begin with the time, which orders the plans of golden 0.1.
+        found.kept.sort_by(|a, b| (a.journal.number, &a.journal.id).cmp(&(b.journal.number, &b.journal.id)));
+        Ok(found)
+    }
+}
+
+/// The journal of the plan with this name; `None` where nothing was begun.
+fn read(plans: &Folder, id: &str) -> io::Result<Option<Journal>> {
+    let Some(folder) = plans.find_inside(id)? else { return Ok(None) };
+    let Some(file) = folder.find_file(NAME)? else { return Ok(None) };
+    let text = state::read_whole(&file, MOST)?;
+    let journal: Journal = serde_json::from_slice(&text)
+        .map_err(|error| io::Error::other(format!("its journal cannot be read: {error}")))?;
+    match (journal.schema.as_str(), journal.id == id) {
+        (SCHEMA, true) => Ok(Some(journal)),
+        (SCHEMA, false) => Err(io::Error::other("its journal belongs to another plan")),
+        (schema, _) => Err(io::Error::other(format!("another golden wrote its journal ({schema:?})"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "journals are broken by hand")]
+
+    use std::fs;
+
+    use super::*;
+
+    fn ids(plans: &Plans) -> Vec<&str> {
+        plans.kept.iter().map(|kept| kept.journal.id.as_str()).collect()
+    }
+
+    #[test]
+    fn plans_are_ordered_by_number_and_not_by_the_clock() {
+        let home = tempfile::tempdir().unwrap();
+        let act = Act::below(home.path());
+        assert!(Kept::survey(&act).unwrap().kept.is_empty());
+        let begin =
+            |id: &str| Kept::begin(&act, id, ("apply", "c"), Vec::new(), ledger::Mode::Strict).unwrap();
+        for (id, number) in [("20261101", 1), ("20251101", 2), ("20261001", 3)] {
+            assert_eq!(begin(id).journal.number, number);
+        }
+        // One without a number.
+        let old = act.place(&format!("{STATE}/plans/20991231"));
+        fs::create_dir(&old).unwrap();
+        let text = r#"{"schema":"golden.journal/2","id":"20991231","verb":"fix","contract":"c","progress":"done","steps":[]}"#;
+        fs::write(old.join(NAME), text).unwrap();
+        let plans = Kept::survey(&act).unwrap();
+        assert_eq!(ids(&plans), ["20991231", "20261101", "20251101", "20261001"]);
+        assert!(plans.kept[1].journal.runner.is_some());
+        assert!(!plans.kept[1].is_interrupted(), "this process lives");
+        let mut killed = begin("20260901");
+        killed.journal.runner = None;
+        assert!(killed.is_interrupted());
+
+        // The ledger remembers numbers of plans that are gone.
+        fs::remove_dir_all(act.place(&format!("{STATE}/plans"))).unwrap();
+        let entry = ledger::Entry {
+            at: String::new(),
+            by: ledger::By::Name(String::new()),
+            event: ledger::Event::Applied,
+            verb: String::new(),
+            plan: String::new(),
+            plan_number: 41,
+            contract: String::new(),
+            steps: Vec::new(),
+            result: String::new(),
+            left: Vec::new(),
+            facts: std::collections::BTreeMap::new(),
+        };
+        ledger::append(&act, &entry, ledger::Mode::Strict).unwrap();
+        assert_eq!(begin("20200101").journal.number, 42);
+
+        let place = act.place(ledger::LEDGER);
+        let broken = fs::read_to_string(&place).unwrap().replace("41", "40");
+        fs::write(&place, broken).unwrap();
+        let refused = Kept::begin(&act, "20300101", ("apply", "c"), Vec::new(), ledger::Mode::Strict)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("golden ledger repair"), "{refused}");
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_keeps_nobody_from_the_others() {
+        let home = tempfile::tempdir().unwrap();
+        let act = Act::below(home.path());
+        for id in ["a", "b", "c", "d"] {
+            Kept::begin(&act, id, ("apply", "c"), Vec::new(), ledger::Mode::Strict).unwrap();
+        }
+        let place = |id: &str| act.place(&format!("{STATE}/plans/{id}/{NAME}"));
+        fs::write(place("a"), "{").unwrap();
+        fs::write(place("b"), fs::read_to_string(place("b")).unwrap().replace("journal/2", "journal/9"))
+            .unwrap();
+        fs::remove_file(place("d")).unwrap();
+        let plans = Kept::survey(&act).unwrap();
+        assert_eq!(ids(&plans), ["c"]);
+        let named: Vec<&str> = plans.unusable.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(named, ["a", "b"]);
+        assert!(plans.unusable[1].why.contains("another golden"), "{:?}", plans.unusable);
+        assert_eq!(
+            Kept::begin(&act, "e", ("apply", "c"), Vec::new(), ledger::Mode::Strict).unwrap().journal.number,
+            6
+        );
+        assert!(
+            Kept::begin(&act, "e", ("apply", "c"), Vec::new(), ledger::Mode::Strict).is_err(),
+            "a plan's name is its own"
+        );
     }
 }

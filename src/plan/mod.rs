@@ -1,210 +1,155 @@
-//! What must be done to a host so that it is as its contract says, in typed steps: shown first, backed up, verified
-//! after, and undone when one of them fails.
+//! What must be done to a host, as typed changes: shown first, kept before, verified after, and undone when one fails.
+//! This is the one executor of changes: mends, provisioning, deployments and undo all pass through it.
 //!
-//! [`build`] finds the difference between contract and host; it changes nothing. [`apply`] carries a plan out with a
-//! journal, so that a plan that was interrupted at any point is brought back to the old state by the next call.
+//! [`build`] and the remedies of findings say what is to be done ([`Step`]); [`prepare`] makes of it what will be done
+//! ([`Work`]), or says why not; [`apply`] does it with a journal, so that a plan that was interrupted at any point is
+//! brought back to the old state by the next call.
 
 pub mod apply;
 pub mod build;
 pub mod deploy;
 mod diff;
-pub mod fix;
-mod journal;
-pub mod ledger;
-mod perform;
-mod redis;
-mod snapshot;
+mod draft;
+mod healthy;
+pub mod journal;
+mod left;
+mod links;
+mod prepare;
+mod program;
+mod store;
+mod undo;
 pub mod work_tree;
 
-pub use apply::{Applied, Trouble};
-pub use build::{Hindrance, plan};
+pub use apply::{Applied, Listener, Order, Tools, Trouble, Watch};
+pub use build::{Hindrance, Ours, plan};
 use journal::Progress;
-pub use perform::Failed;
+pub use left::Left;
+pub use prepare::{Prepared, Refusal, prepare};
+pub use program::Failed;
 
-/// Steps in the order in which they are taken.
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Contract, Health};
+pub use crate::model::change::short;
+use crate::model::change::{Change, Stage};
+use draft::Edit;
+
+/// Steps in the order in which they are named; [`prepare`] brings them into the order in which they are taken.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// None where the host is as the contract says.
+    /// None where there is nothing to do.
     pub steps: Vec<Step>,
 }
 
-/// One change.
+/// One change that is to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What it is for: a service, or the host.
+    /// What it is for: a service, a file, or the host.
     pub subject: String,
-    /// Why it is due.
+    /// Why it is due; for a mend the rule that failed.
     pub why: String,
-    /// What is done.
-    pub action: Action,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Installs packages of the distribution.
-    Packages(Vec<String>),
-    /// Writes a file.
-    Write(Write),
-    /// Makes the accounts of a sysusers.d(5) file.
-    Accounts(String),
-    /// Makes the directories of a tmpfiles.d(5) file, and gives them owner and mode.
-    Directories {
-        /// The file.
-        file: String,
-        /// The directories in it.
-        paths: Vec<String>,
-    },
-    /// Clones the repository as its owner.
-    Clone {
-        /// From where.
-        remote: String,
-        /// Which branch.
-        branch: Option<String>,
-        /// To where.
-        path: String,
-        /// As whom.
-        user: String,
-    },
-    /// Checks another commit out, as the owner of the repository.
-    Checkout {
-        /// The repository.
-        tree: work_tree::WorkTree,
-        /// What is checked out now.
-        from: work_tree::Place,
-        /// What will be.
-        to: work_tree::Place,
-    },
-    /// Makes a venv anew and installs its locked requirements.
-    Venv {
-        /// Its directory.
-        path: String,
-        /// What it is made with.
-        interpreter: String,
-        /// The locked requirements.
-        requirements: String,
-        /// Where wheels lie.
-        wheelhouse: Option<String>,
-        /// uv, where it installs in place of pip.
-        uv: Option<String>,
-    },
-    /// Makes an empty SQLite database.
-    Database {
-        /// Its path.
-        path: String,
-        /// Its owner.
-        user: String,
-    },
-    /// systemd reads its unit files again.
-    Reload,
-    /// Something with a unit.
-    Unit {
-        /// What is done with it.
-        verb: UnitVerb,
-        /// Its name.
-        unit: String,
-    },
-    /// Waits until a service is healthy.
-    Healthy {
-        /// Its unit.
-        unit: String,
-        /// When it is.
-        health: crate::contract::Health,
-    },
-    /// A command that a finding names as its mend.
-    Mend {
-        /// As a person would type it.
-        command: String,
-        /// Paths it names, which are kept before.
-        paths: Vec<String>,
-    },
-}
-
-/// A file to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// Absolute.
-    pub path: String,
-    /// Its text.
-    pub content: String,
-    /// What it says now; `None` when there is no file.
-    pub now: Option<String>,
-    /// Its owner by name.
-    pub owner: String,
-    /// Its group by name.
-    pub group: String,
-    /// Its permission bits.
-    pub mode: u32,
-}
-
-/// What is done with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnitVerb {
-    /// `systemctl enable`
-    Enable,
-    /// `systemctl disable`
-    Disable,
-    /// `systemctl start`
-    Start,
-    /// `systemctl restart`
-    Restart,
-    /// `systemctl stop`
-    Stop,
-}
-
-impl UnitVerb {
-    /// As systemctl(1) has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            UnitVerb::Enable => "enable",
-            UnitVerb::Disable => "disable",
-            UnitVerb::Start => "start",
-            UnitVerb::Restart => "restart",
-            UnitVerb::Stop => "stop",
-        }
-    }
+    /// What is changed.
+    pub change: Change,
+    /// When a unit that is started counts as healthy.
+    pub health: Option<Health>,
+    /// Other units that answered before, and must answer once everything is done.
+    pub answering: Vec<Awaited>,
+    /// It is tried: where it does not succeed, nothing else is taken back for it.
+    pub tried: bool,
 }
 
 impl Step {
-    /// One line for a person: what is done, without why.
-    pub fn title(&self) -> String {
-        match &self.action {
-            Action::Packages(names) => format!("install {}", names.join(" ")),
-            Action::Write(write) if write.now.is_none() => format!("write {}", write.path),
-            Action::Write(write) if write.now.as_ref() == Some(&write.content) => {
-                format!("give {} to {}:{} with mode {:04o}", write.path, write.owner, write.group, write.mode)
-            }
-            Action::Write(write) => format!("change {}", write.path),
-            Action::Accounts(file) => format!("make the accounts of {file}"),
-            Action::Directories { file, .. } => format!("make the directories of {file}"),
-            Action::Clone { remote, path, user, .. } => format!("clone {remote} to {path} as {user}"),
-            Action::Checkout { tree, from, to } => {
-                format!(
-                    "check out {} in {} in place of {}",
-                    short(&to.commit),
-                    tree.path,
-                    short(&from.commit)
-                )
-            }
-            Action::Venv { path, requirements, .. } => format!("make the venv {path} with {requirements}"),
-            Action::Database { path, user } => format!("make the database {path} of {user}"),
-            Action::Reload => "reload systemd's units".to_owned(),
-            Action::Unit { verb, unit } => format!("{} {unit}", verb.word()),
-            Action::Healthy { unit, .. } => format!("wait until {unit} is healthy"),
-            Action::Mend { command, .. } => command.clone(),
+    /// A step without a proof of its own.
+    pub fn new(subject: impl Into<String>, why: impl Into<String>, change: Change) -> Self {
+        Self {
+            subject: subject.into(),
+            why: why.into(),
+            change,
+            health: None,
+            answering: Vec::new(),
+            tried: false,
         }
+    }
+}
+
+/// One thing that will be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    /// What a person reads of it.
+    pub title: String,
+    /// Why: the reasons of all steps that it carries out.
+    pub why: Vec<String>,
+    /// When it is done.
+    stage: Stage,
+    /// It is tried: where it does not succeed, nothing else is taken back for it.
+    tried: bool,
+    /// Units that systemd restarts along with it.
+    along: Vec<String>,
+    /// What is done.
+    what: What,
+}
+
+/// What a work does.
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    /// One path becomes something else.
+    Edit(Edit),
+    /// A program is run.
+    Program(Change),
+    /// A service that was started is waited for.
+    Healthy(Awaited),
+}
+
+/// A unit that is waited for until it is healthy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Its name.
+    pub unit: String,
+    /// When it is.
+    pub health: Health,
+}
+
+impl Work {
+    /// Waits for a unit.
+    fn wait(awaited: Awaited, why: Vec<String>, stage: Stage) -> Self {
+        let title = format!("wait until {} is healthy", awaited.unit);
+        let what = What::Healthy(awaited);
+        Self { title, why, stage, tried: false, along: Vec::new(), what }
     }
 
     /// The difference it makes to a file, in unified form; empty where it makes none. Values of secrets are hidden.
-    pub fn diff(&self, secret_names: &[String]) -> String {
-        match &self.action {
-            Action::Write(write) => diff::unified(write, secret_names),
+    pub fn diff(&self, contract: &Contract) -> String {
+        match &self.what {
+            What::Edit(edit) => diff::unified(edit, contract),
             _ => String::new(),
+        }
+    }
+
+    /// The path that it changes, where it changes one itself.
+    pub fn path(&self) -> Option<&str> {
+        match &self.what {
+            What::Edit(edit) => Some(&edit.path),
+            _ => None,
+        }
+    }
+
+    /// What a program carries out.
+    fn program(&self) -> Option<&Change> {
+        match &self.what {
+            What::Program(change) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// The unit whose process it starts or restarts.
+    pub fn starts(&self) -> Option<&str> {
+        use crate::model::change::Verb;
+        match &self.what {
+            What::Program(Change::Unit { verb: Verb::Start | Verb::Restart, unit }) => Some(unit),
+            _ => None,
         }
     }
 }
 
-/// A commit as a person names it.
-pub fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
-}
+#[cfg(test)]
+mod tests;

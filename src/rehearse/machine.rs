@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::system::act::{Act, Call, Ended, Rights};
+use crate::system::act::{Act, Rights};
+use crate::system::hand::{Call, DiskHand, Ended, Hand};
 
 /// The script.
 const SCRIPT: &str = include_str!("../../tools/machine");
@@ -43,7 +44,6 @@ pub enum Ground {
 /// A machine, which ends when this value does.
 #[derive(Debug)]
 pub struct Machine {
-    act: Act,
     script: String,
     store: String,
     name: String,
@@ -69,7 +69,7 @@ impl Machine {
         let own = Rights { uid: 0, gid: 0, mode: 0o700 };
         act.write(&script, SCRIPT.as_bytes(), own)?;
         let (store, name) = (store.to_owned(), name.to_owned());
-        let mut machine = Self { act, script, store, name: name.clone(), kept: true, stopped };
+        let mut machine = Self { script, store, name: name.clone(), kept: true, stopped };
         // Machines whose golden was killed.
         let _ = machine.call(&["gc"], talk);
         let image = match ground {
@@ -135,7 +135,8 @@ impl Machine {
     fn script(&self, words: &[&str], talk: &mut dyn FnMut(&str)) -> io::Result<Ended> {
         let words = std::iter::once(self.script.as_str()).chain(words.iter().copied()).map(str::to_owned);
         let environment = vec![("GOLDEN_MACHINES".to_owned(), self.store.clone())];
-        self.act.run(&Call { words: words.collect(), identity: None, environment, limit: PATIENCE }, talk)
+        DiskHand::live()
+            .run(&Call { words: words.collect(), identity: None, environment, limit: PATIENCE }, talk)
     }
 
     /// The last line that the script prints. `talk` hears what it says to people.

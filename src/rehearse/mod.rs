@@ -63,17 +63,36 @@ fn scenes<'a>(rehearsal: &'a Rehearsal<'a>) -> Vec<(String, Scene<'a>)> {
     let contract = rehearsal.contract;
     let mut scenes: Vec<(String, Scene<'a>)> = Vec::new();
     let mut add = |title: String, scene: Scene<'a>| scenes.push((title, scene));
-    let apply = move |machine: &Machine| {
-        let mut words = vec!["golden", "--quiet", "apply"];
-        if let Some(wheelhouse) = rehearsal.wheelhouse {
-            words.extend(["--wheelhouse", wheelhouse]);
-        }
-        machine.expect(&words, 0)
+    let named = named(contract);
+    let golden = move |words: &[&str]| -> Vec<String> {
+        let all = ["golden"].iter().chain(words).map(|word| (*word).to_owned());
+        named.iter().fold(all.collect(), |mut all: Vec<String>, name| {
+            all.extend(["--contract".to_owned(), name.clone()]);
+            all
+        })
     };
-    add("the contract is applied".into(), Box::new(apply));
+    let (plan, again) = (golden(&["plan", "--list"]), golden(&["plan", "--list"]));
+    let mut words = golden(&["apply", "--quiet", "--yes"]);
+    words
+        .extend(rehearsal.wheelhouse.iter().flat_map(|path| ["--wheelhouse".to_owned(), (*path).to_owned()]));
+    // What a package brings can only be changed when it is there: what the first call reveals waits for the next.
+    let apply = move |machine: &Machine| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let plan: Vec<&str> = plan.iter().map(String::as_str).collect();
+        for _ in 0..CALLS {
+            machine.expect(&words, 0)?;
+            if machine.run(&plan).map_err(|error| error.to_string())?.code == Some(0) {
+                return Ok(());
+            }
+        }
+        machine.expect(&plan, 0)
+    };
+    let apply = std::rc::Rc::new(apply);
+    let first = std::rc::Rc::clone(&apply);
+    add("the contract is applied".into(), Box::new(move |machine| first(machine)));
     add(
         "applying again changes nothing".into(),
-        Box::new(|machine| machine.expect(&["golden", "plan", "--list"], 0)),
+        Box::new(move |machine| machine.expect(&again.iter().map(String::as_str).collect::<Vec<&str>>(), 0)),
     );
     add("the audit passes".into(), Box::new(audit));
     if let Some(policy) = &contract.repository {
@@ -118,11 +137,19 @@ fn scenes<'a>(rehearsal: &'a Rehearsal<'a>) -> Vec<(String, Scene<'a>)> {
     add("the audit passes again".into(), Box::new(audit));
     if rehearsal.twice {
         add("everything that was made is deleted".into(), Box::new(move |machine| delete(machine, contract)));
-        add("the contract is applied to what is left".into(), Box::new(apply));
+        add("the contract is applied to what is left".into(), Box::new(move |machine| apply(machine)));
         add("the audit passes after that".into(), Box::new(audit));
     }
     scenes
 }
+
+/// How the contract is named to verbs that change a host; nothing where it is installed.
+fn named(contract: &Contract) -> Option<String> {
+    contract.source.built_in.then(|| format!("builtin:{}", contract.name.value))
+}
+
+/// How often a plan is carried out until there is nothing left to do.
+const CALLS: usize = 4;
 
 fn audit(machine: &Machine) -> Result<(), String> {
     machine.expect(&["golden", "audit", "--color", "never", "--quiet"], 0)
@@ -134,7 +161,7 @@ fn units(contract: &Contract) -> impl Iterator<Item = &str> {
         .dependencies
         .values()
         .filter_map(|dependency| Some(dependency.unit.as_ref()?.value.as_str()));
-    let services = contract.services.iter().filter(|service| service.kind.value.runs());
+    let services = contract.services.iter().filter(|service| service.runs_by_itself());
     dependencies.chain(services.map(|service| service.unit.value.as_str()))
 }
 
@@ -166,7 +193,7 @@ fn back(machine: &Machine, contract: &Contract) -> Result<(), String> {
 /// The clean slate: repository, venvs, units and env files are gone; data and accounts stay.
 fn delete(machine: &Machine, contract: &Contract) -> Result<(), String> {
     let artefacts = crate::render::artefacts(contract).map_err(|gaps| format!("{} gaps", gaps.len()))?;
-    for service in contract.services.iter().rev().filter(|service| service.kind.value.runs()) {
+    for service in contract.services.iter().rev().filter(|service| service.runs_by_itself()) {
         machine.expect(&["systemctl", "disable", "--quiet", "--now", &service.unit.value], 0)?;
     }
     let files = artefacts.iter().filter_map(|artefact| Some(artefact.on_host.as_ref()?.path.as_str()));

@@ -14,6 +14,14 @@ pub(super) fn put_in_force(contract: &Contract) -> Vec<String> {
     lines
 }
 
+/// How a verb that changes a host is called: the built-in contract is named each time, since none is installed.
+pub(super) fn sudo(contract: &Contract, words: &str) -> String {
+    match contract.source.built_in {
+        true => format!("sudo golden --contract {} {words}", super::named(contract)),
+        false => format!("sudo golden {words}"),
+    }
+}
+
 /// How a job is started, the short way first.
 pub(super) fn ways(contract: &Contract, job: &Job) -> Vec<String> {
     let policy = contract.repository.as_ref();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Artefact, Gap, HostFile, What, header, rendered};
 use crate::contract::{Contract, EnvFileDemand, Service, VariableDemand, VariableForm};
 use crate::model::Severity;
-use crate::syntax::secret_shape::glob_matches;
+use crate::syntax::secret_shape::{self, glob_matches};
 
 /// What belongs into one file.
 struct File<'c> {
@@ -36,7 +36,11 @@ pub(super) fn artefacts(contract: &Contract, gaps: &mut Vec<Gap>) -> Vec<Artefac
     }
     for service in rendered(contract).filter(|service| !service.env_files.is_empty()) {
         for (name, value) in values(contract, service, gaps) {
-            place(contract, service, &mut files, &name, value);
+            let is_empty = value.as_ref().is_some_and(|value| secret_shape::is_placeholder(value));
+            let secret = value.is_none() || is_secret(contract, &name) && !is_empty;
+            if !place(contract, service, &mut files, &name, value, secret) {
+                gaps.push(no_secret_file(service, &name));
+            }
         }
     }
     files.into_iter().map(|file| artefact(contract, file)).collect()
@@ -62,19 +66,25 @@ fn values(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> BTreeM
                 at: demand.at.clone(),
                 message: format!("{name} of {} must be set, and nothing says to what", service.name),
                 way_out: format!("add `{name} = \"…\"` to [provision.variables]"),
+                files: holding(service),
+                variable: Some((service.name.clone(), demand.name.clone())),
             });
         }
     }
     values
 }
 
+/// The value of a variable: the demanded one, or what the contract writes for it. Where a demand leaves a choice and
+/// nothing is written, there is none: golden chooses no value.
 fn of_demand(demand: &VariableDemand, own: Option<String>) -> Option<String> {
     match &demand.form {
         VariableForm::Equals(value) => Some(value.clone()),
-        VariableForm::OneOf(values) => own.or_else(|| values.first().cloned()),
-        VariableForm::Integer { min, .. } => own.or_else(|| (*min != i64::MIN).then(|| min.to_string())),
-        VariableForm::Path { under } => own.or_else(|| under.clone()),
-        VariableForm::Present => own,
+        VariableForm::OneOf(values) => own.or_else(|| match values.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        }),
+        VariableForm::Integer { min, max } => own.or_else(|| (min == max).then(|| min.to_string())),
+        VariableForm::Path { .. } | VariableForm::Present => own,
         VariableForm::Absent => None,
     }
 }
@@ -83,9 +93,69 @@ fn is_secret(contract: &Contract, name: &str) -> bool {
     contract.env.secret_names.value.iter().any(|pattern| glob_matches(pattern, name))
 }
 
+/// A secret that no env file of its service may hold.
+fn no_secret_file(service: &Service, name: &str) -> Gap {
+    let demand = service.variables.iter().find(|demand| *demand.name == *name);
+    Gap {
+        at: demand.map_or(&service.at, |demand| &demand.at).clone(),
+        message: format!("{name} of {} is a secret, and no env file of it may hold secrets", service.name),
+        way_out: format!(
+            "add `{{ path = \"/etc/…\", secret = true }}` to `env_files` of [services.{}]",
+            service.name
+        ),
+        files: holding(service),
+        variable: None,
+    }
+}
+
+/// The files that hold the variables of a service: its env files, or else its unit.
+fn holding(service: &Service) -> Vec<String> {
+    match service.env_files.as_slice() {
+        [] => vec![super::unit::on_host(&service.unit.value)],
+        files => files.iter().map(|file| file.path.clone()).collect(),
+    }
+}
+
+/// The `Environment=` lines of a service that has no env file: what is demanded of it, and what is written for it
+/// alone. A unit can be read by everybody, so a secret has no place in it.
+pub(super) fn environment(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> Vec<String> {
+    if !service.env_files.is_empty() {
+        return Vec::new();
+    }
+    let own = &service.provision.own.variables;
+    let is_own =
+        |name: &str| own.contains_key(name) || service.variables.iter().any(|demand| *demand.name == *name);
+    let mut lines = Vec::new();
+    for (name, value) in values(contract, service, gaps) {
+        match value {
+            _ if !is_own(&name) => {}
+            Some(value) if !is_secret(contract, &name) => lines.push(assignment(&name, &value)),
+            _ => gaps.push(no_secret_file(service, &name)),
+        }
+    }
+    lines
+}
+
+/// One assignment as a word of `Environment=` (systemd.exec(5)), in which `%` begins a specifier and `$` means nothing.
+fn assignment(name: &str, value: &str) -> String {
+    let value = value.replace('%', "%%");
+    if !value.contains(|c: char| c.is_whitespace() || "\"'\\".contains(c)) {
+        return format!("{name}={value}");
+    }
+    format!("\"{name}={}\"", value.replace('\\', r"\\").replace('"', "\\\""))
+}
+
 /// Puts a variable into the first file in which every reader has the same value: what is common goes into the shared
-/// file, what is a service's own into its own. A secret belongs into a secret file alone.
-fn place(contract: &Contract, service: &Service, files: &mut [File<'_>], name: &str, value: Option<String>) {
+/// file, what is a service's own into its own. A secret belongs into a secret file alone, and anything else only lies
+/// in one where there is no other. False where no file can take it.
+fn place(
+    contract: &Contract,
+    service: &Service,
+    files: &mut [File<'_>],
+    name: &str,
+    value: Option<String>,
+    secret: bool,
+) -> bool {
     let agreed = |file: &File<'_>| {
         file.readers.iter().all(|reader| {
             let other = match contract.provision.variable(reader, name) {
@@ -99,10 +169,14 @@ fn place(contract: &Contract, service: &Service, files: &mut [File<'_>], name: &
         })
     };
     let of_service = |file: &File<'_>| service.env_files.iter().any(|own| own.path == file.demand.path);
-    let fits = |file: &File<'_>| of_service(file) && file.demand.secret == value.is_none();
-    let mut fitting = files.iter().enumerate().filter(|(_, file)| fits(file));
-    let index = fitting.clone().find(|(_, file)| agreed(file)).or_else(|| fitting.next_back());
-    let Some(index) = index.map(|(index, _)| index) else { return };
+    let find = |secret: bool| {
+        let fits = |file: &File<'_>| of_service(file) && file.demand.secret == secret;
+        let mut fitting = files.iter().enumerate().filter(|(_, file)| fits(file));
+        let index = fitting.clone().find(|(_, file)| agreed(file)).or_else(|| fitting.next_back());
+        index.map(|(index, _)| index)
+    };
+    let index = find(secret).or_else(|| find(true));
+    let Some(index) = index else { return false };
     match value {
         Some(value) => {
             files[index].values.insert(name.to_owned(), value);
@@ -111,6 +185,7 @@ fn place(contract: &Contract, service: &Service, files: &mut [File<'_>], name: &
             files[index].secrets.insert(name.to_owned());
         }
     }
+    true
 }
 
 fn artefact(contract: &Contract, file: File<'_>) -> Artefact {

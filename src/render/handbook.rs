@@ -82,7 +82,7 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
     page.code("sh", "golden render\ngit add --all && git commit");
     page.say("3. On the host, put the contract in force, look at the plan, and carry it out:");
     let mut lines = commands::put_in_force(contract);
-    lines.extend(["sudo golden plan", "sudo golden apply"].map(str::to_owned));
+    lines.extend(["plan", "apply"].map(|verb| commands::sudo(contract, verb)));
     page.code("sh", &lines.join("\n"));
     page.say("4. Write the values of secrets, if it has any, into its env file, restart it, and prove it:");
     let unit = contract.patterns.get(&example::usual_kind(contract));
@@ -189,7 +189,8 @@ fn what_breaks(page: &mut Page, contract: &Contract) {
         "{} has what is right instead. What is broken on this host, with the line that demands otherwise and the command that mends it:",
         standard::link(Section::L)
     ));
-    page.code("sh", "sudo golden audit\nsudo golden audit --section D\nsudo golden fix --check");
+    let fix = commands::sudo(contract, "fix --check");
+    page.code("sh", &format!("sudo golden audit\nsudo golden audit --section D\n{fix}"));
     page.say(
         "What cannot be mended today is waived in the contract (`[[waivers]]`), with a reason, an owner and a last day, and every report shows it.",
     );
@@ -213,19 +214,26 @@ fn rollback(page: &mut Page, contract: &Contract) {
     page.say("How:");
     let mut rows = vec![[
         "What `golden apply`, `golden fix` or `golden deploy` changed".to_owned(),
-        "`sudo golden apply --undo`, and `--undo PLAN` for an older one".to_owned(),
+        format!("`{}`, and `--undo PLAN` for an older one", commands::sudo(contract, "apply --undo")),
     ]];
     if contract.repository.is_some() {
         rows.push([
             "The code".to_owned(),
-            "`sudo golden deploy REF`, with the commit that ran before".to_owned(),
+            format!("`{}`, with the commit that ran before", commands::sudo(contract, "deploy REF")),
         ]);
     }
     rows.push([
         "The contract".to_owned(),
         "`git revert` of the commit that changed it, then `golden render` and `sudo golden apply`".to_owned(),
     ]);
-    if contract.safety.is_some() {
+    for model in &contract.models {
+        let back = commands::sudo(contract, &format!("model rollback {}", model.name));
+        rows.push([
+            format!("The model `{}`", model.name),
+            format!("`{back}`; `--to ENTRY` goes further back. Only what its activation changed comes back"),
+        ]);
+    }
+    if contract.safety.is_some() && contract.models.is_empty() {
         rows.push(["A model".to_owned(), "a person puts back the archived model or the earlier value in the env file, from the backup, and restarts the service".to_owned()]);
     }
     page.table(["What", "Way back"], &rows);
@@ -233,7 +241,16 @@ fn rollback(page: &mut Page, contract: &Contract) {
     let units: Vec<&str> = running(contract).map(|service| service.unit.value.as_str()).collect();
     let status =
         if units.is_empty() { String::new() } else { format!("\nsystemctl status {}", units.join(" ")) };
-    page.code("sh", &format!("sudo golden audit{status}"));
+    let models: String =
+        contract.models.iter().map(|model| format!("\nsudo golden model show {}", model.name)).collect();
+    page.code("sh", &format!("sudo golden audit{status}{models}"));
+    if let Some(model) = contract.models.first() {
+        let watch = commands::sudo(contract, &format!("model watch {} --once", model.name));
+        page.say(&format!(
+            "`{watch}` says whether a rollback is due, and by which of these. After a rollback the service's journal must show the artefact that \
+             was live before, `golden model history` the entry, and the audit must pass."
+        ));
+    }
 }
 
 /// Services that run all the time, in the order of the contract.
@@ -304,7 +321,7 @@ fn emergency(page: &mut Page, contract: &Contract) {
         ),
     );
     page.say("3. Ask what differs from the contract, and go back if it came with the last change:");
-    page.code("sh", "sudo golden audit\nsudo golden apply --undo");
+    page.code("sh", &format!("sudo golden audit\n{}", commands::sudo(contract, "apply --undo")));
     page.say("4. Start again in the order of the contract, and audit:");
     units.reverse();
     page.code("sh", &format!("sudo systemctl start {}\nsudo golden audit", units.join(" ")));

@@ -18,7 +18,10 @@ mod troubles;
 mod unit;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use host::Directory;
 
 use markdown::Page;
 
@@ -103,10 +106,29 @@ pub struct Gap {
     pub message: String,
     /// The key that fills it.
     pub way_out: String,
+    /// The files of a host that cannot be written while it is open.
+    pub files: Vec<String>,
+    /// The variable that has no value, and the service whose it is.
+    pub variable: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Everything that a contract makes, in the order in which a host needs it; or all of its gaps.
 pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
+    let (all, gaps) = with_gaps(contract);
+    if gaps.is_empty() { Ok(all) } else { Err(gaps) }
+}
+
+/// What a contract makes and decides in every part, and the gaps that keep the rest from being made. Where all files of
+/// a gap are on the host already, nobody needs it filled; what the host itself fills is no gap.
+pub fn decided(contract: &Contract, is_filled: &dyn Fn(&Gap) -> bool) -> (Vec<Artefact>, Vec<Gap>) {
+    let (mut all, mut gaps) = with_gaps(contract);
+    gaps.retain(|gap| !is_filled(gap));
+    let is_open = |path: &String| gaps.iter().any(|gap| gap.files.contains(path));
+    all.retain(|artefact| !artefact.on_host.as_ref().is_some_and(|file| is_open(&file.path)));
+    (all, gaps)
+}
+
+fn with_gaps(contract: &Contract) -> (Vec<Artefact>, Vec<Gap>) {
     let mut all = vec![];
     let mut gaps = Vec::new();
     all.extend(host::artefacts(contract));
@@ -115,9 +137,10 @@ pub fn artefacts(contract: &Contract) -> Result<Vec<Artefact>, Vec<Gap>> {
         all.extend(unit::artefacts(contract, service, &mut gaps));
     }
     all.extend(host::audit(contract));
+    all.extend(host::watches(contract));
     all.extend(repository::artefacts(contract));
     all.extend(documents(contract));
-    if gaps.is_empty() { Ok(all) } else { Err(gaps) }
+    (all, gaps)
 }
 
 /// What is for people to read. No gap keeps it from being written.
@@ -132,6 +155,19 @@ pub fn rendered(contract: &Contract) -> impl Iterator<Item = &Service> {
     contract.services.iter().filter(|service| {
         service.kind.value != crate::contract::Kind::Draft && !service.provision.kept_elsewhere
     })
+}
+
+/// The directories that the contract has made, by path, parents first.
+pub fn directories(contract: &Contract) -> BTreeMap<String, Directory> {
+    host::directories(contract).0
+}
+
+/// How units name the contract: a check that read another one could keep a healthy service from starting.
+pub fn named(contract: &Contract) -> String {
+    match contract.source.built_in {
+        true => format!("builtin:{}", contract.name.value),
+        false => crate::contract::INSTALLED.to_owned(),
+    }
 }
 
 /// The timer of the daily audit.
@@ -154,7 +190,7 @@ const UNIT_FOLDER: &str = "/etc/systemd/system";
 pub const ENV_FILES: &str = "systemd/env";
 
 /// What every rendered file holds: who wrote it.
-pub const MARK: &str = "Written by `golden render`";
+pub const MARK: &str = crate::model::change::RENDERED;
 
 /// The first lines of everything that is rendered where `#` begins a comment.
 fn header(contract: &Contract, what: &str) -> String {

@@ -81,6 +81,20 @@ fn the_built_in_contract_leaves_no_gap() {
 }
 
 #[test]
+fn a_gap_keeps_only_its_own_files_from_being_made() {
+    let text = "schema = 1\nextends = \"quantum\"\n[contract]\nname = \"gaps\"\nversion = \"1\"\n\
+                [services.extra]\nkind = \"python\"\nvenv = \"backend\"\n";
+    let contract = read(text);
+    let (all, gaps) = decided(&contract, &|_| false);
+    let paths: Vec<&str> = all.iter().filter_map(|one| Some(one.on_host.as_ref()?.path.as_str())).collect();
+    let open: Vec<&str> = gaps.iter().flat_map(|gap| &gap.files).map(String::as_str).collect();
+    assert!(open.contains(&"/etc/systemd/system/quantum-extra.service"), "{open:?}");
+    assert!(!paths.contains(&"/etc/systemd/system/quantum-extra.service"), "{paths:?}");
+    assert!(paths.contains(&"/etc/systemd/system/quantum-backend.service"), "{paths:?}");
+    assert!(artefacts(&contract).is_err());
+}
+
+#[test]
 fn what_is_rendered_is_tidy_and_says_who_wrote_it() {
     for contract in contracts() {
         let all = artefacts(&contract).unwrap_or_else(|_| documents(&contract));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Artefact, Gap, HostFile, What, header};
-use crate::contract::{Contract, Form, Kind, Service, SettingDemand};
+use super::{Artefact, Gap, HostFile, What, env_file, header};
+use crate::contract::{Contract, EnvFileDemand, Form, Kind, Service, SettingDemand};
 use crate::model::Severity;
 
 /// The order in which people expect settings; others follow by name.
@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "User",
     "Group",
     "WorkingDirectory",
+    "Environment",
     "EnvironmentFile",
     "ExecStartPre",
     "ExecStart",
@@ -56,21 +57,24 @@ pub(super) fn artefacts(contract: &Contract, service: &Service, gaps: &mut Vec<G
                 at: service.at.clone(),
                 message: format!("nothing says when {} starts {}", timer.value, service.name),
                 way_out: format!("add `schedule = \"daily\"` to [services.{}.provision]", service.name),
+                files: vec![on_host(&timer.value)],
+                variable: None,
             }),
         }
     }
     all
 }
 
+/// Where a unit of that name lies on a host.
+pub(super) fn on_host(name: &str) -> String {
+    format!("{}/{name}", super::UNIT_FOLDER)
+}
+
 fn artefact(name: &str, content: String) -> Artefact {
     Artefact {
         what: What::Units,
         in_repository: Some(format!("{}/{name}", super::UNITS)),
-        on_host: Some(HostFile {
-            path: format!("{}/{name}", super::UNIT_FOLDER),
-            owner: "root".to_owned(),
-            group: "root".to_owned(),
-        }),
+        on_host: Some(HostFile { path: on_host(name), owner: "root".to_owned(), group: "root".to_owned() }),
         mode: 0o644,
         content,
     }
@@ -96,7 +100,9 @@ fn unit(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> String {
         None
     };
     let text = header(contract, &format!("{}: {}", service.unit.value, title(service)));
-    text + &written(&sections(contract, service, &mut open))
+    let text = text + &written(&sections(contract, service, &mut open));
+    env_file::environment(contract, service, gaps);
+    text
 }
 
 /// What nobody has decided for a service.
@@ -114,6 +120,8 @@ impl Open<'_> {
                 at: at.clone(),
                 message: format!("{key}= of {} must be set, and nothing says to what", service.unit.value),
                 way_out: format!("add `{key} = \"…\"` to [provision.unit.{section}]"),
+                files: vec![on_host(&service.unit.value)],
+                variable: None,
             },
             Open::Start => Gap {
                 at: service.at.clone(),
@@ -122,6 +130,8 @@ impl Open<'_> {
                     "add `start = [\"program\", \"argument\"]` to [services.{}.provision]",
                     service.name
                 ),
+                files: vec![on_host(&service.unit.value)],
+                variable: None,
             },
         }
     }
@@ -144,7 +154,10 @@ pub(super) fn sections(contract: &Contract, service: &Service, open: Ask<'_>) ->
     for (section, lines) in &mut sections {
         let mut values = demanded(contract, service, section, open);
         match *section {
-            "Unit" => order(service, &mut values),
+            "Unit" => {
+                order(service, &mut values);
+                describe(service, &mut values);
+            }
             "Service" => own(contract, service, &mut values, open),
             _ => wanted(service, &mut values),
         }
@@ -205,6 +218,8 @@ fn choose<'d>(
     demands: &[&'d SettingDemand],
     own: Option<String>,
 ) -> Result<Option<String>, &'d SettingDemand> {
+    let is_list =
+        LISTS.contains(&key) || demands.iter().any(|demand| matches!(demand.form, Form::Contains(_)));
     let mut words: Vec<String> = Vec::new();
     let mut add = |more: &mut dyn Iterator<Item = &str>| {
         for word in more {
@@ -223,7 +238,7 @@ fn choose<'d>(
         }
     }
     if let Some(own) = own {
-        if !LISTS.contains(&key) {
+        if !is_list {
             return Ok(Some(own));
         }
         add(&mut own.split_whitespace());
@@ -252,6 +267,13 @@ fn add_words<'w>(lines: &mut Lines, key: &str, words: impl Iterator<Item = &'w s
     }
 }
 
+/// Words for people, where no demand says which.
+fn describe(service: &Service, lines: &mut Lines) {
+    if let Some(title) = &service.title {
+        lines.entry("Description".to_owned()).or_insert_with(|| vec![title.replace('%', "%%")]);
+    }
+}
+
 /// What the service starts after and is bound to.
 fn order(service: &Service, lines: &mut Lines) {
     add_words(lines, "After", service.after_units.iter().map(|unit| unit.value.as_str()));
@@ -260,7 +282,7 @@ fn order(service: &Service, lines: &mut Lines) {
 
 /// A bound unit is also wanted by what it is bound to, which brings it back after a crash of that.
 fn wanted(service: &Service, lines: &mut Lines) {
-    if service.kind.value.runs() {
+    if service.runs_by_itself() {
         add_words(lines, "WantedBy", service.binds_to.iter().map(|unit| unit.value.as_str()));
     }
 }
@@ -273,7 +295,12 @@ fn own(contract: &Contract, service: &Service, lines: &mut Lines, open: Ask<'_>)
     set("User", vec![service.user.value.clone()]);
     set("Group", vec![service.group.value.clone()]);
     if !service.env_files.is_empty() {
-        set("EnvironmentFile", service.env_files.iter().map(|file| file.path.clone()).collect());
+        set("EnvironmentFile", service.env_files.iter().map(EnvFileDemand::setting).collect());
+    }
+    // What keeps it from being written is a gap, which `unit` takes down.
+    let environment = env_file::environment(contract, service, &mut Vec::new());
+    if !environment.is_empty() {
+        lines.entry("Environment".to_owned()).or_default().extend(environment);
     }
     let start = service.provision.start.as_ref().or(service.command.as_ref());
     if let Some(line) = start.map(|command| service.exec_line(command)).or_else(|| open(Open::Start)) {
@@ -286,8 +313,9 @@ fn own(contract: &Contract, service: &Service, lines: &mut Lines, open: Ask<'_>)
     }
     if service.kind.value.runs() && !service.requires.is_empty() {
         let golden = &contract.provision.golden.value;
-        let mut set = |key: &str, values| lines.insert(key.to_owned(), values);
-        set("ExecStartPre", vec![format!("{golden} --quiet run --preflight-only {}", service.name)]);
+        let named = super::named(contract);
+        let preflight = format!("{golden} --quiet --contract {named} run --preflight-only {}", service.name);
+        lines.entry("ExecStartPre".to_owned()).or_default().insert(0, preflight);
     }
     if matches!(service.kind.value, Kind::TimerJob | Kind::Job) {
         lines.entry("Type".to_owned()).or_insert_with(|| vec!["oneshot".to_owned()]);

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::shown::{Paint, Shown};
 use crate::model::{
     ContractNote, Failure, Report, RuleResult, Said, Scope, Section, Severity, Summary, Undecided, Verdict,
-    WaiverNote,
+    WaiverNote, visible,
 };
 
 /// How to write.
@@ -27,8 +28,8 @@ const INDENT: usize = 9;
 const LABEL: usize = 10;
 
 /// The whole report as text.
-pub fn render(report: &Report, style: Style) -> String {
-    let mut page = Page { out: String::new(), style, subjects: subject_width(report, style.verbose) };
+pub fn render(report: &Report, style: Style) -> Shown {
+    let mut page = Page { out: Shown::new(), style, subjects: subject_width(report, style.verbose) };
     if !style.quiet {
         page.header(report);
     }
@@ -37,7 +38,8 @@ pub fn render(report: &Report, style: Style) -> String {
     }
     if !style.quiet {
         for note in &report.notes {
-            let _ = writeln!(page.out, "note: {note}");
+            let _ = write!(page.out, "note: {note}");
+            page.out.end_line();
         }
     }
     page.footer(report);
@@ -47,7 +49,7 @@ pub fn render(report: &Report, style: Style) -> String {
 /// The widest name of a subject that has a line, within reason.
 fn subject_width(report: &Report, verbose: bool) -> usize {
     let shown = report.results.iter().filter(|result| verbose || matters(result));
-    shown.map(|result| name(result).chars().count()).max().unwrap_or(0).clamp(8, 28)
+    shown.map(|result| visible(name(result)).chars().count()).max().unwrap_or(0).clamp(8, 28)
 }
 
 /// The name in front of a line: the subject, or for the host the part of it.
@@ -63,7 +65,7 @@ fn matters(result: &RuleResult) -> bool {
 }
 
 struct Page {
-    out: String,
+    out: Shown,
     style: Style,
     subjects: usize,
 }
@@ -80,8 +82,9 @@ impl Page {
         let host = &report.host;
         let line =
             format!("golden audit · {what} {host} · contract {name} {version} ({source}, sha256 {digest}…)");
-        let line = self.paint(&line, Paint::Bold);
-        let _ = writeln!(self.out, "{line}\n");
+        self.paint(&line, Paint::Bold);
+        self.out.end_line();
+        self.out.end_line();
     }
 
     fn section<'r>(&mut self, section: Section, results: impl Iterator<Item = &'r RuleResult>) {
@@ -90,8 +93,8 @@ impl Page {
         if shown.is_empty() {
             return;
         }
-        let title = self.paint(&format!("{section}  {}", section.title()), Paint::Bold);
-        let _ = writeln!(self.out, "{title}");
+        self.paint(&format!("{section}  {}", section.title()), Paint::Bold);
+        self.out.end_line();
         for result in &shown {
             match &result.said {
                 Said::Fail(failure) => self.failure(result, failure),
@@ -105,7 +108,7 @@ impl Page {
             }
         }
         self.undecided(&shown);
-        self.out.push('\n');
+        self.out.end_line();
     }
 
     /// What could not be decided, one line a reason: a caller without rights would otherwise read the same
@@ -158,54 +161,48 @@ impl Page {
         self.evidence(label, expected, &finding.demanded_by.to_string());
         self.evidence("why", result.rule.why, "");
         if let Some(remedy) = &finding.remedy {
-            self.evidence("mend", remedy, "");
+            self.evidence("mend", &remedy.text(), "");
         }
     }
 
     /// One line of a check: mark, subject, message, and the rule's id at the right edge.
     fn line(&mut self, mark: char, paint: Paint, who: &str, message: &str, rule: &str) {
-        let mark = self.paint(&mark.to_string(), paint);
-        let left = format!("{who:<width$}  {message}", width = self.subjects);
+        let left = format!("{:<width$}  {}", visible(who), visible(message), width = self.subjects);
         let space = self.style.width.saturating_sub(5 + left.chars().count() + rule.chars().count()).max(2);
-        let rule = self.paint(rule, Paint::Dim);
-        let _ = writeln!(self.out, "   {mark} {left}{:space$}{rule}", "");
+        self.out.blanks(3);
+        self.paint(&mark.to_string(), paint);
+        self.out.blanks(1);
+        self.out.push(&left);
+        self.out.blanks(space);
+        self.paint(rule, Paint::Dim);
+        self.out.end_line();
     }
 
     /// One line of evidence: label, text, and its place where it has one.
     fn evidence(&mut self, label: &str, text: &str, place: &str) {
-        let label = self.paint(&format!("{label:<LABEL$}"), Paint::Dim);
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or("");
-        let place =
-            if place.is_empty() { String::new() } else { format!("   {}", self.paint(place, Paint::Dim)) };
-        let _ = writeln!(self.out, "{:INDENT$}{label} {first}{place}", "");
-        for line in lines {
-            let _ = writeln!(self.out, "{:width$}{line}", "", width = INDENT + LABEL + 1);
+        self.out.blanks(INDENT);
+        self.paint(&format!("{label:<LABEL$}"), Paint::Dim);
+        self.out.blanks(1);
+        self.out.push(text);
+        if !place.is_empty() {
+            self.out.blanks(3);
+            self.paint(place, Paint::Dim);
         }
+        self.out.end_line();
     }
 
     fn footer(&mut self, report: &Report) {
         let summary = report.summary();
-        let _ = writeln!(self.out, "{}", counts(report, &summary));
+        self.out.push(&counts(report, &summary));
+        self.out.end_line();
         let (text, paint) = verdict_line(report);
-        let text = self.paint(&text, paint);
-        let _ = writeln!(self.out, "{text}");
+        self.paint(&text, paint);
+        self.out.end_line();
     }
 
-    fn paint(&self, text: &str, paint: Paint) -> String {
-        if self.style.color { format!("\x1b[{}m{text}\x1b[0m", paint as u8) } else { text.to_owned() }
+    fn paint(&mut self, text: &str, paint: Paint) {
+        self.out.paint(text, self.style.color.then_some(paint));
     }
-}
-
-#[derive(Clone, Copy)]
-enum Paint {
-    Bold = 1,
-    Dim = 2,
-    Red = 31,
-    Green = 32,
-    Yellow = 33,
-    Magenta = 35,
-    Cyan = 36,
 }
 
 fn abbreviated(rows: &[&RuleResult]) -> String {
@@ -274,4 +271,100 @@ fn verdict_line(report: &Report) -> (String, Paint) {
 
 fn need(checks: usize) -> String {
     if checks == 1 { "1 check needs".into() } else { format!("{checks} checks need") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Failure, Finding, Location, Remedy, Results, Subject};
+    use crate::report::{json, preflight};
+
+    /// A clone's name, a reply of Redis, a reason of a waiver: whatever a stranger may choose.
+    const HOSTILE: &str =
+        "x\n\x1b[2J\x1b[32mCOMPLIANT.\x1b[0m\r\u{9b}2K\u{202e}\u{2066}\u{200f}\u{200b}\x7f\x07y";
+
+    fn hostile_report() -> Report {
+        let text = || HOSTILE.to_owned();
+        let place = || Location::line(HOSTILE, 3);
+        let finding = || {
+            Finding::new(text(), place(), place())
+                .key(text())
+                .expected(text())
+                .observed(text())
+                .overrode([(place(), text())])
+                .mend(Remedy::decide(text()).candidate(text(), text()))
+        };
+        let note = || WaiverNote { reason: text(), owner: text(), expires: text(), at: place() };
+        let said = [
+            Said::Fail(Box::new(Failure { finding: finding(), waiver: None, expired: Some(note()) })),
+            Said::Fail(Box::new(Failure { finding: finding(), waiver: Some(note()), expired: None })),
+            Said::Undecided(Box::new(Undecided::new(HOSTILE).or_run(HOSTILE))),
+            Said::NotApplicable(text().into()),
+            Said::Pass,
+        ];
+        let subjects = [Subject::Host, Subject::Service(HOSTILE.into()), Subject::Job(HOSTILE.into())];
+        let mut results = Results::default();
+        for rule in crate::rules::RULES.iter().take(2) {
+            let of = |subject: &Subject, said: &Said| RuleResult {
+                rule: &rule.info,
+                severity: Severity::Must,
+                subject: subject.clone(),
+                key: Some(Arc::from(HOSTILE)),
+                said: said.clone(),
+            };
+            for subject in &subjects {
+                results.append(said.iter().map(|said| of(subject, said)).collect());
+            }
+        }
+        Report {
+            contract: ContractNote { name: text(), version: text(), digest: text(), source: text() },
+            host: text(),
+            scope: Scope::Live,
+            replayed: false,
+            filters: vec![text()],
+            notes: vec![text()],
+            results,
+        }
+    }
+
+    /// Without golden's own colours there is nothing left that a terminal obeys or that hides.
+    fn assert_harmless(shown: &Shown) {
+        let own = ["0", "1", "2", "31", "32", "33", "35", "36"].map(|code| format!("\x1b[{code}m"));
+        let bare = own.iter().fold(shown.as_str().to_owned(), |text, code| text.replace(code, ""));
+        for line in bare.lines() {
+            assert_eq!(visible(line), line);
+            assert!(!line.trim_start().starts_with("COMPLIANT"), "{line}");
+        }
+        assert!(bare.contains("\\x1b[32mCOMPLIANT.\\x1b[0m") && bare.contains("\\u{202e}"));
+    }
+
+    #[test]
+    fn nothing_in_a_report_reaches_the_terminal_as_it_is() {
+        let report = hostile_report();
+        for (color, verbose, quiet) in [(true, true, false), (false, false, true), (true, false, false)] {
+            let style = Style { color, verbose, quiet, width: 110 };
+            let shown = render(&report, style);
+            assert_harmless(&shown);
+            // One line a thing: what stands in a value adds none.
+            let lines = shown.as_str().lines().count();
+            assert_eq!(lines, render(&report, Style { color: false, ..style }).as_str().lines().count());
+        }
+        let id = crate::rules::RULES[0].info.id;
+        let topics = [("topic", HOSTILE.to_owned(), &[id][..]), (HOSTILE, HOSTILE.to_owned(), &[id][..])];
+        let style = Style { color: true, verbose: true, quiet: false, width: 110 };
+        assert_harmless(&preflight::render(&report, &topics, style));
+    }
+
+    #[test]
+    fn json_says_the_same_and_steers_nothing() {
+        let report = hostile_report();
+        let text = json::render(&report).unwrap();
+        assert!(text.lines().all(|line| visible(line) == line));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["host"], HOSTILE);
+        assert_eq!(value["results"][0]["message"], HOSTILE);
+        assert_eq!(crate::model::visible_json(&text), text);
+    }
 }

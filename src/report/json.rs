@@ -1,11 +1,13 @@
-//! `golden.report/1`: one object with every result, for machines.
+//! `golden.report/2`: one object with every result, for machines.
 
 use serde::Serialize;
 
-use crate::model::{Location, Report, RuleResult, Said, Scope, Summary, Verdict, WaiverNote};
+use crate::model::{
+    Location, Remedy, Report, RuleResult, Said, Scope, Summary, Verdict, WaiverNote, visible_json,
+};
 
 /// The schema that the output names.
-pub const SCHEMA: &str = "golden.report/1";
+pub const SCHEMA: &str = "golden.report/2";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -42,11 +44,32 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     overrode: &'a [(Location, String)],
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'a str>,
+    remedy: Option<RemedyNote<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<&'a WaiverNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expired_waiver: Option<&'a WaiverNote>,
+}
+
+/// A remedy with the shell that a person may copy.
+#[derive(Serialize)]
+struct RemedyNote<'a> {
+    #[serde(flatten)]
+    remedy: std::borrow::Cow<'a, Remedy>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    shell: String,
+}
+
+impl<'a> From<&'a Remedy> for RemedyNote<'a> {
+    fn from(remedy: &'a Remedy) -> Self {
+        Self { shell: remedy.shell(), remedy: std::borrow::Cow::Borrowed(remedy) }
+    }
+}
+
+/// What to do about something that could not be decided.
+fn to_decide(command: &str) -> RemedyNote<'static> {
+    let remedy = Remedy::decide("see to it that golden can look").candidate("", command);
+    RemedyNote { remedy: std::borrow::Cow::Owned(remedy), shell: String::new() }
 }
 
 /// The report as JSON, with a final newline.
@@ -69,7 +92,7 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
     };
     let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
-    Ok(text)
+    Ok(visible_json(&text).into_owned())
 }
 
 fn row(result: &RuleResult) -> Row<'_> {
@@ -99,7 +122,7 @@ fn row(result: &RuleResult) -> Row<'_> {
         Said::Undecided(undecided) => {
             row.outcome = "undecided";
             row.message = &undecided.why;
-            row.remedy = undecided.remedy.as_deref();
+            row.remedy = undecided.remedy.as_deref().map(to_decide);
         }
         Said::Fail(failure) => {
             let finding = &failure.finding;
@@ -110,7 +133,7 @@ fn row(result: &RuleResult) -> Row<'_> {
             row.expected = finding.expected.as_deref();
             row.observed = finding.observed.as_deref();
             row.overrode = &finding.overrode;
-            row.remedy = finding.remedy.as_deref();
+            row.remedy = finding.remedy.as_ref().map(RemedyNote::from);
             row.waiver = failure.waiver.as_ref();
             row.expired_waiver = failure.expired.as_ref();
         }

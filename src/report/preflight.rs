@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::human::Style;
+use super::shown::{Paint, Shown};
 use crate::model::{Report, RuleResult, Said, Severity, Undecided};
 
 /// The width of a topic's name.
@@ -10,8 +11,8 @@ const TOPIC: usize = 12;
 
 /// One line a topic of `topics` (its name, what it is about, the rules that speak of it); with `quiet` only what
 /// failed.
-pub fn render(report: &Report, topics: &[(&str, String, &[&str])], style: Style) -> String {
-    let mut text = String::new();
+pub fn render(report: &Report, topics: &[(&str, String, &[&str])], style: Style) -> Shown {
+    let mut text = Shown::new();
     for (name, about, rules) in topics {
         let of_topic: Vec<&RuleResult> =
             report.results.iter().filter(|result| rules.contains(&result.rule.id)).collect();
@@ -21,7 +22,9 @@ pub fn render(report: &Report, topics: &[(&str, String, &[&str])], style: Style)
         }
         let passed = of_topic.iter().any(|result| matches!(result.said, Said::Pass));
         if wrong.is_empty() && passed && !style.quiet {
-            let _ = writeln!(text, "  {} {name:<TOPIC$} {about}", paint('✓', 32, style));
+            mark(&mut text, '✓', Paint::Green, style);
+            let _ = write!(text, " {name:<TOPIC$} {about}");
+            text.end_line();
         }
     }
     text
@@ -35,31 +38,35 @@ fn is_wrong(result: &RuleResult) -> bool {
     }
 }
 
-fn complaint(text: &mut String, topic: &str, result: &RuleResult, style: Style) {
+fn complaint(text: &mut Shown, topic: &str, result: &RuleResult, style: Style) {
     let weighs = result.severity == Severity::Must;
     let mut evidence = Vec::new();
-    let (mark, message) = match &result.said {
+    let ((sign, paint), message) = match &result.said {
         Said::Fail(failure) => {
             let finding = &failure.finding;
             let found = finding.observed.as_deref().unwrap_or_default();
             evidence.push(("found", format!("{found}   {}", finding.location)));
-            evidence.extend(finding.remedy.clone().map(|mend| ("mend", mend)));
-            let mark = if weighs { paint('✗', 31, style) } else { paint('!', 33, style) };
-            (mark, finding.message.as_str())
+            evidence.extend(finding.remedy.as_ref().map(|remedy| ("mend", remedy.text())));
+            let sign = if weighs { ('✗', Paint::Red) } else { ('!', Paint::Yellow) };
+            (sign, finding.message.as_str())
         }
         Said::Undecided(undecided) => {
             let Undecided { why, remedy } = undecided.as_ref();
             evidence.extend(remedy.clone().map(|command| ("run", command)));
-            (paint('?', 35, style), why.as_str())
+            (('?', Paint::Magenta), why.as_str())
         }
         Said::Pass | Said::NotApplicable(_) => return,
     };
-    let _ = writeln!(text, "  {mark} {topic:<TOPIC$} {message}   {}", result.rule.id);
+    mark(text, sign, paint, style);
+    let _ = write!(text, " {topic:<TOPIC$} {message}   {}", result.rule.id);
+    text.end_line();
     for (label, line) in evidence {
-        let _ = writeln!(text, "    {:<TOPIC$} {label:<5} {}", "", line.trim());
+        let _ = write!(text, "    {:<TOPIC$} {label:<5} {}", "", line.trim());
+        text.end_line();
     }
 }
 
-fn paint(mark: char, color: u8, style: Style) -> String {
-    if style.color { format!("\x1b[{color}m{mark}\x1b[0m") } else { mark.to_string() }
+fn mark(text: &mut Shown, sign: char, paint: Paint, style: Style) {
+    text.blanks(2);
+    text.paint(&sign.to_string(), style.color.then_some(paint));
 }

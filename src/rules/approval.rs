@@ -38,14 +38,31 @@ pub struct Refused {
     pub why: String,
 }
 
-/// Weighs the text of a file of signatures against the text of a file of signers.
+/// What is signed.
+#[derive(Clone, Debug)]
+pub struct Signed<'a> {
+    /// For which purpose (ssh-keygen(1), `-n`).
+    pub namespace: &'a str,
+    /// The text.
+    pub message: String,
+    /// The file with the signatures.
+    pub beside: String,
+}
+
+/// Weighs the text of a file of signatures of a contract against the text of a file of signers.
 pub fn weigh(source: &Source, signatures: &str, signers: (&str, &str), now: i64) -> Weighed {
+    let (message, beside) = (source.signed_message(), source.signature_path());
+    weigh_message(&Signed { namespace: NAMESPACE, message, beside }, signatures, signers, now)
+}
+
+/// The same for any message.
+pub fn weigh_message(signed: &Signed<'_>, signatures: &str, signers: (&str, &str), now: i64) -> Weighed {
     let (signers, path) = signers;
     let allowed = allowed_signers::read(signers, path);
     let mut weighed = Weighed::default();
     for block in ssh_signature::blocks(signatures) {
-        let at = Location::line(source.signature_path(), block.line);
-        match judge(source, &allowed, path, &block, now) {
+        let at = Location::line(signed.beside.as_str(), block.line);
+        match judge(signed, &allowed, path, &block, now) {
             Ok(person) => count(&mut weighed.people, person),
             Err((who, why)) => weighed.refused.push(Refused { at, who, why }),
         }
@@ -56,13 +73,16 @@ pub fn weigh(source: &Source, signatures: &str, signers: (&str, &str), now: i64)
 
 /// Who approves by one signature; otherwise who it seems to be of, and why it does not count.
 fn judge(
-    source: &Source,
+    signed: &Signed<'_>,
     allowed: &AllowedSigners,
     path: &str,
     block: &Block,
     now: i64,
 ) -> Result<Person, (String, String)> {
-    let signature = block.signature.as_ref().map_err(|why| ("nobody knows whose".to_owned(), why.clone()))?;
+    let signature = block
+        .signature
+        .as_ref()
+        .map_err(|why| ("a signature that cannot be read".to_owned(), why.clone()))?;
     let key = ssh_signature::fingerprint(signature);
     let of_key = || allowed.signers.iter().filter(|signer| signer.key.key_data() == signature.public_key());
     let Some(first) = of_key().next() else {
@@ -70,14 +90,13 @@ fn judge(
     };
     // Only keys that are known are calculated with: a stranger's may be made to cost hours.
     let who = || format!("{} {key}", first.principals.join(","));
-    let message = source.signed_message();
-    ssh_signature::verify(signature, &first.key, NAMESPACE, message.as_bytes())
+    ssh_signature::verify(signature, &first.key, signed.namespace, signed.message.as_bytes())
         .map_err(|why| (who(), why))?;
     let mut names: Vec<String> = Vec::new();
     let mut at = None;
     let mut reasons = Vec::new();
     for signer in of_key() {
-        match signer.holds(NAMESPACE, now) {
+        match signer.holds(signed.namespace, now) {
             Ok(()) => {
                 names.extend(signer.principals.iter().cloned());
                 at.get_or_insert_with(|| signer.at.clone());
@@ -136,6 +155,7 @@ mod tests {
             built_in: false,
             digest: "ab".repeat(32),
             extended: Vec::new(),
+            templates: Vec::new(),
         }
     }
 

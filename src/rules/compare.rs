@@ -1,6 +1,8 @@
 //! Values of settings compared as systemd reads them: `10`, `10s` and `10000ms` are one time span.
 
 use crate::contract::{Form, SettingDemand};
+use crate::facts::view::ServiceView;
+use crate::model::{Outcome, Undecided};
 use crate::syntax::effective::{EffectiveUnit, Setting};
 use crate::syntax::known::Known;
 use crate::syntax::version::SystemdVersion;
@@ -8,7 +10,18 @@ use crate::syntax::{known, value};
 
 /// Whether a setting of a unit has the demanded value.
 pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, demanded: &str) -> bool {
-    let (section, key) = (setting.section.as_str(), setting.key.as_str());
+    let name = (setting.section.as_str(), setting.key.as_str());
+    setting.raw() == demanded || same_text(version, unit, name, setting.value(), demanded)
+}
+
+/// Whether two texts are one value of a setting of a unit.
+pub fn same_text(
+    version: SystemdVersion,
+    unit: &EffectiveUnit,
+    (section, key): (&str, &str),
+    held: &str,
+    demanded: &str,
+) -> bool {
     let kind = match known::look(version, unit.name.kind(), section, key) {
         Known::Setting { kind, .. } => kind,
         _ => "",
@@ -22,9 +35,29 @@ pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, de
             _ => text.to_owned(),
         },
     };
-    setting.value() == demanded
-        || setting.raw() == demanded
-        || canonical(setting.value()) == canonical(demanded)
+    held == demanded || canonical(held) == canonical(demanded)
+}
+
+/// Whether an empty assignment meets a demand: `CapabilityBoundingSet=` takes every capability away.
+pub fn may_be_empty(demand: &SettingDemand) -> bool {
+    match &demand.form {
+        Form::Equals(value) => value.is_empty(),
+        Form::OneOf(values) => values.iter().any(String::is_empty),
+        Form::Contains(_) | Form::Absent | Form::Present => false,
+    }
+}
+
+/// Why a demand does not concern a host whose systemd does not know the setting yet.
+pub fn too_old(view: &ServiceView, demand: &SettingDemand) -> Result<Option<Outcome>, Undecided> {
+    let Some(since) = demand.since else { return Ok(None) };
+    let Some(version) = view.systemd().known()? else {
+        return Err(Undecided::new(format!(
+            "{}= is demanded since systemd {since}, and which one runs is unknown",
+            demand.key
+        )));
+    };
+    Ok((version.0 < since)
+        .then(|| Outcome::not_applicable(format!("{}= is demanded since systemd {since}", demand.key))))
 }
 
 /// The words a list must hold and does not.
@@ -41,15 +74,5 @@ pub fn written_demand(demand: &SettingDemand) -> String {
         Form::Contains(words) => format!("{key}= with {}", words.join(" ")),
         Form::Absent => format!("no {key}="),
         Form::Present => format!("{key}= something"),
-    }
-}
-
-/// The first value that meets a demand, for the command that mends.
-pub fn meeting(demand: &SettingDemand) -> Option<String> {
-    match &demand.form {
-        Form::Equals(value) => Some(value.clone()),
-        Form::OneOf(values) => values.first().cloned(),
-        Form::Contains(words) => Some(words.join(" ")),
-        Form::Absent | Form::Present => None,
     }
 }

@@ -8,6 +8,7 @@ macro_rules! rule {
         section: $section:ident,
         severity: $severity:ident,
         needs: [$($need:ident),* $(,)?],
+        cause: $cause:ident,
         why: $why:literal,
         check: $level:ident($check:path) $(,)?
     ) => {
@@ -17,6 +18,7 @@ macro_rules! rule {
                 id: $id,
                 section: $crate::model::Section::$section,
                 severity: $crate::model::Severity::$severity,
+                cause: $crate::model::Cause::$cause,
                 why: $why,
                 doc: concat!($($doc, "\n"),*),
             },

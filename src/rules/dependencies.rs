@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::prelude::*;
 use crate::facts::DependencyFacts;
 use crate::model::answers::{Listener, RedisAnswer};
+use crate::syntax::command_line;
 use crate::syntax::redis_conf::{Directive, RedisConf};
 
 /// A Redis of the contract with what was observed of it.
@@ -78,14 +79,96 @@ pub fn place_of(redis: &RedisView, name: &str) -> Location {
     }
 }
 
-/// The command that gives a directive of redis.conf a value, and lets the server take it up.
-pub fn mend_directive(view: &DependencyView, redis: &RedisView, name: &str, value: &str) -> String {
-    let file = quoted(&place_of(redis, name).path);
-    let edit = match redis.written.as_ref() {
-        Observed::Found(conf) if conf.last(name).is_some() => {
-            format!(r"sed -i -E 's/^[[:blank:]]*{name}[[:blank:]].*/{name} {value}/I' {file}")
-        }
-        _ => format!(r"printf '%s\n' '{name} {value}' >> {file}"),
+/// The change that gives a directive its value in the file from which the dependency's unit starts Redis; otherwise why
+/// a person must do it. The server itself names its file, but anything can answer on its port: only a file of /etc that
+/// the unit hands to Redis is changed.
+pub fn directive(
+    view: &DependencyView,
+    redis: &RedisView,
+    name: &str,
+    value: &str,
+) -> Result<Change, Remedy> {
+    let path = place_of(redis, name).path().to_string();
+    let by_hand = |why: String| {
+        let question = format!("set {name} {value} in the configuration of Redis: {why}");
+        Err(Remedy::decide(question).candidate("", format!("editor {}", quoted(&path))))
     };
-    format!("{edit} && systemctl restart {}", quoted(unit_name(view)))
+    let Observed::Found(_) = redis.written else {
+        return by_hand(format!("{} could not be read", redis.config_file));
+    };
+    let Some(unit) = &view.dependency.unit else {
+        return by_hand("the contract names no unit for it".to_owned());
+    };
+    if !path.starts_with("/etc/") || path.contains("/../") {
+        return by_hand(format!("{path} does not lie below /etc"));
+    }
+    let words = match view.effective(&unit.value) {
+        Ok(effective) => words_of(effective),
+        Err(why) => return by_hand(why.why),
+    };
+    if !words.iter().any(|word| *word == *redis.config_file.as_ref()) {
+        return by_hand(format!("{} does not start with {}", unit.value, redis.config_file));
+    }
+    // An option on the command line counts for more than the file.
+    if words
+        .iter()
+        .any(|word| word.strip_prefix("--").is_some_and(|option| option.eq_ignore_ascii_case(name)))
+    {
+        return by_hand(format!("ExecStart= of {} sets it, and that counts", unit.value));
+    }
+    Ok(Change::Directive { path, name: name.to_owned(), value: value.to_owned() })
+}
+
+/// The words of what a unit starts.
+fn words_of(unit: &EffectiveUnit) -> Vec<String> {
+    let commands = unit
+        .assignments("Service", "ExecStart")
+        .flat_map(|setting| command_line::parse(setting.value()).commands);
+    commands.flat_map(|command| command.words).collect()
+}
+
+/// The change that restarts a Redis; otherwise why a person must do it. A server whose append-only file is switched
+/// on in its file alone starts with an empty data set (redis.io, Persistence), so both must say the same.
+pub fn restart(view: &DependencyView, redis: &RedisView) -> Result<Change, Remedy> {
+    let unit = unit_name(view);
+    let by_hand = |why: &str| {
+        Err(Remedy::decide(format!("restart {unit} when it is safe: {why}"))
+            .candidate("see what it says", format!("{} config get appendonly", redis_cli(view.dependency)))
+            .candidate("", format!("systemctl restart {}", quoted(unit))))
+    };
+    if unit.is_empty() {
+        return Err(Remedy::decide("restart Redis: the contract names no unit for it"));
+    }
+    let running = match redis.answer {
+        // No server runs, so that no data is in memory alone.
+        Observed::Absent => None,
+        Observed::Found(answer) => match answer.config.as_ref() {
+            Observed::Found(config) if config.contains_key("appendonly") => config.get("appendonly").cloned(),
+            _ => return by_hand("it does not say whether it keeps an append-only file"),
+        },
+        Observed::Unreadable(_) => return by_hand("it does not answer"),
+    };
+    let written = match redis.written {
+        Observed::Found(conf) if conf.appendonly() == Some(true) => "yes",
+        Observed::Found(_) | Observed::Absent => "no",
+        Observed::Unreadable(_) => return by_hand("its file could not be read"),
+    };
+    match running {
+        Some(running) if running != written => {
+            by_hand(&format!("it runs with appendonly {running}, and its file says {written}"))
+        }
+        _ => Ok(Change::Unit { verb: Verb::Restart, unit: unit.to_owned() }),
+    }
+}
+
+/// redis-cli as a person calls it for this server.
+pub fn redis_cli(dependency: &Dependency) -> String {
+    let (address, has_password) = match &dependency.kind {
+        DependencyKind::Redis { address, password, .. } => (address.value.as_str(), password.is_some()),
+        _ => ("", false),
+    };
+    let words = crate::model::change::redis_cli(address);
+    let ask = if has_password { " --askpass" } else { "" };
+    let words: Vec<String> = words.into_iter().map(quoted).collect();
+    format!("{}{ask}", words.join(" "))
 }

@@ -79,15 +79,17 @@ pub fn no_venv() -> Outcome {
     Outcome::not_applicable("the contract gives it no venv")
 }
 
-/// The command that makes a venv with nothing but pip.
-pub fn make_venv(path: &str) -> String {
-    format!("/usr/bin/python3 -m venv {}", quoted(path))
-}
-
-/// The command that makes a venv anew over an old one whose packages stay.
-pub fn renew_venv(path: &str) -> String {
-    let path = quoted(path);
-    format!("rm -f {path}/bin/python {path}/bin/python3 && /usr/bin/python3 -m venv --without-pip {path}")
+/// Adds to a decision about a venv what makes it with its packages: golden itself where `[provision]` names its
+/// requirements, and the interpreter by hand.
+pub fn made_anew(view: &ServiceView, question: Remedy, path: &str) -> Remedy {
+    let provision = &view.contract.provision;
+    let mut named = view.contract.venvs.values().filter(|venv| venv.path.value == path);
+    let question = match named.any(|venv| provision.requirements.contains_key(&venv.name)) {
+        true => question.candidate("with its locked requirements", "golden apply"),
+        false => question,
+    };
+    let make = format!("{} -m venv {}", quoted(&provision.interpreter.value), quoted(path));
+    question.candidate("an empty one, whose packages you install", make)
 }
 
 /// The command that points the scripts of a venv at its own interpreter: the `#!` line, or the second line

@@ -7,21 +7,25 @@
 #[macro_use]
 mod declare;
 pub mod approval;
+pub mod at_start;
 pub mod compare;
+pub mod defaults;
 pub mod dependencies;
 pub mod env_files;
 pub mod files;
 pub mod governed;
-pub mod mend;
+pub mod models;
 pub mod prelude;
 pub mod reach;
+pub mod remedy;
 pub mod sandbox;
 pub mod strangers;
+pub mod triggers;
 pub mod variables;
 
 use crate::contract::{SettingDemand, VariableDemand};
 use crate::facts::Needs;
-use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
+use crate::facts::view::{DependencyView, JobView, ModelView, PlaceView, ServiceView, View};
 use crate::model::{RuleInfo, Ruling};
 
 /// One check with its documentation.
@@ -52,6 +56,8 @@ pub enum Check {
     Variable(fn(&ServiceView, &VariableDemand) -> Ruling),
     /// Each job.
     Job(fn(&JobView) -> Ruling),
+    /// Each model that is judged; only `golden gate` and `golden scoreboard` judge any.
+    Model(fn(&ModelView) -> Ruling),
 }
 
 impl Check {
@@ -65,6 +71,7 @@ impl Check {
             Check::Setting(_) => "each demanded setting",
             Check::Variable(_) => "each demanded variable",
             Check::Job(_) => "each job",
+            Check::Model(_) => "each model",
         }
     }
 
@@ -97,6 +104,23 @@ impl Rule {
     }
 }
 
+/// Whether a rule says that a service will not start, or will start with what it cannot work with.
+pub fn says_whether_it_starts(id: &str) -> bool {
+    const UNITS: [&str; 4] = ["unit-missing", "unit-refused", "unit-masked", "account-missing"];
+    UNITS.contains(&id)
+        || [
+            "start-",
+            "venv-",
+            "env-line-",
+            "env-value-mangled",
+            "env-variable-missing",
+            "env-variable-wrong",
+            "env-file-missing",
+        ]
+        .iter()
+        .any(|prefix| id.starts_with(prefix))
+}
+
 rules! {
     host {
         contract_differs_from_source
@@ -105,23 +129,34 @@ rules! {
         database_invalid
         database_missing
         database_owner_wrong
+        database_unwritable
         dependency_not_active
         dependency_not_enabled
         dependency_unit_missing
         journal_not_persistent
+        ledger_broken
+        ledger_not_anchored
         log_rotation_missing
+        model_active_unknown
         model_archive_misnamed
+        model_backup_broken
+        model_gate_stale
+        place_content_wrong
         place_misplaced
         place_missing
         place_mode_wrong
+        place_not_mounted
         place_on_link
         place_owner_wrong
+        plan_interrupted
         port_refused
         redis_exposed
         redis_foreign_listener
         redis_not_answering
         redis_not_append_only
+        redis_port_wrong
         redis_setting_unsaved
+        unit_left_behind
         unit_order_cycle
     }
     service {
@@ -129,6 +164,9 @@ rules! {
         account_may_sudo
         account_missing
         account_writes_system
+        activation_broken
+        activation_not_active
+        activation_not_enabled
         draft_enabled
         env_file_holds_secret
         env_file_in_repository
@@ -149,14 +187,22 @@ rules! {
         process_executable_wrong
         process_older_than_unit
         process_user_wrong
+        process_variable_wrong
         redis_named_not_answering
+        start_condition_fails
+        start_credential_missing
+        start_directory_blocked
         start_directory_missing
         start_directory_unwritable
         start_env_file_missing
         start_group_missing
         start_interpreter_broken
+        start_library_missing
+        start_output_missing
         start_path_missing
         start_program_missing
+        start_program_noexec
+        start_requirement_missing
         start_sandbox_hides
         start_sandbox_locks
         start_script_missing
@@ -164,17 +210,20 @@ rules! {
         timer_missing
         timer_not_active
         timer_not_enabled
+        timer_schedule_broken
         unit_bound_not_restored
         unit_env_file_wrong
         unit_exec_outside_venv
         unit_exec_wrong
         unit_group_wrong
+        unit_holds_secret
         unit_masked
         unit_misplaced
         unit_missing
         unit_not_active
         unit_not_bound
         unit_not_enabled
+        unit_not_reached
         unit_not_reloaded
         unit_order_missing
         unit_refused
@@ -187,6 +236,7 @@ rules! {
         unit_setting_missing
         unit_setting_wrong
         unit_user_wrong
+        unit_variable_unset
         unit_uses_system_python
         unit_without_preflight
         unit_word_forbidden
@@ -197,7 +247,23 @@ rules! {
         venv_moved
         venv_open
         venv_python_broken
+        venv_python_upgraded
         venv_sees_system_packages
+    }
+    model {
+        model_actions_biased
+        model_confidence_collapsed
+        model_confidence_constant
+        model_confidence_narrow
+        model_dead_zone
+        model_drifted
+        model_event_malformed
+        model_events_too_few
+        model_improvement_unproven
+        model_stream_empty
+        model_telemetry_missing
+        model_telemetry_stale
+        model_verdict_uncertain
     }
     repository {
         cron_bypasses_wrapper
@@ -211,6 +277,7 @@ rules! {
         repository_cloned_twice
         repository_holds_forbidden_file
         repository_not_a_work_tree
+        repository_owner_mixed
         script_calls_system_python
         wrapper_missing
         wrapper_not_executable

@@ -1,13 +1,14 @@
 //! What every rule file imports.
 
 pub use crate::contract::*;
-pub use crate::facts::view::{DependencyView, JobView, PlaceView, ServiceView, View};
+pub use crate::facts::view::{DependencyView, JobView, ModelView, PlaceView, ServiceView, View};
 pub use crate::facts::{Need, ProgramFacts};
+pub use crate::model::change::quoted;
 pub use crate::model::{
     Access, Credentials, Finding, Location, Lookup, Meta, NodeKind, Observed, Outcome, Ruling, Stated, Step,
     Undecided,
 };
-pub use crate::rules::mend::quoted;
+pub use crate::model::{Change, How, Remedy, Spot, Verb};
 pub use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};
 
 /// The unit does not load, so there is nothing to judge; rules with a word on that say it.

@@ -1,8 +1,9 @@
 //! Whether the user that a unit runs as can reach what the unit needs: every directory on the way, and the
 //! thing itself.
 
-use crate::rules::mend::quoted;
+use crate::model::looked::End;
 use crate::rules::prelude::*;
+use crate::rules::remedy::{is_systemds, own_place, set_mode};
 use crate::syntax::command_line::{Command, Privileges};
 
 /// The user of a service with `DynamicUser=` has an id of this range and owns nothing yet.
@@ -34,7 +35,9 @@ impl Runner {
 
 /// Said where the user or group does not exist: there is a rule for that.
 pub fn no_user() -> Outcome {
-    Outcome::not_applicable("its user or group does not exist, which is another rule's word")
+    Outcome::not_applicable(
+        "its user or group does not exist, which start-user-missing or start-group-missing reports",
+    )
 }
 
 /// Whether a unit brings a root of its own, in which nobody has looked.
@@ -54,7 +57,7 @@ impl ServiceView<'_> {
     /// The user that the unit runs as, with its groups; `None` when the host has no such user or group.
     pub fn runner(&self, unit: &EffectiveUnit) -> Result<Option<Runner>, Undecided> {
         let accounts = self.accounts()?;
-        let dynamic = unit.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes");
+        let dynamic = unit.is_dynamic();
         let stated = unit.scalar("Service", "User").map(Setting::value);
         let user = match stated {
             None if dynamic => None,
@@ -97,14 +100,15 @@ pub struct Obstacle {
     pub at: Location,
     /// What is there.
     pub observed: String,
-    /// The command that takes it away, where there is one that anybody would run.
-    pub mend: Option<String>,
+    /// What takes it away, where permission bits do.
+    pub mend: Option<Remedy>,
     /// It is not there at all.
     pub missing: bool,
 }
 
 /// What keeps a runner from a file or directory with this access; `None` when nothing does.
 pub fn obstacle(
+    view: &View,
     runner: &Runner,
     lookup: &Lookup,
     kind: NodeKind,
@@ -112,7 +116,7 @@ pub fn obstacle(
 ) -> Result<Option<Obstacle>, Undecided> {
     // Who cannot pass a directory does not get to what lies behind it, whatever that is.
     if let Some(closed) = runner.credentials.stopped_at(lookup) {
-        return Ok(Some(denied(runner, closed, Access::Execute)));
+        return Ok(Some(denied(view, runner, lookup, closed, Access::Execute)));
     }
     let Some(node) = lookup.node()? else {
         let dangling = lookup.links().last().and_then(|link| Some((link.path.clone(), link.target.clone()?)));
@@ -136,34 +140,60 @@ pub fn obstacle(
         }));
     }
     let lacking = access.iter().find(|access| !runner.credentials.may(**access, &node.meta));
-    Ok(lacking.map(|access| denied(runner, node, *access)))
+    Ok(lacking.map(|access| denied(view, runner, lookup, node, *access)))
 }
 
-fn denied(runner: &Runner, step: &Step, access: Access) -> Obstacle {
-    let (word, letter) = match (access, step.meta.kind) {
-        (Access::Read, _) => ("read", 'r'),
-        (Access::Write, _) => ("written", 'w'),
-        (Access::Execute, NodeKind::Directory) => ("passed", 'x'),
-        (Access::Execute, _) => ("executed", 'x'),
-    };
-    let class = if runner.credentials.uid == step.meta.uid {
-        'u'
-    } else if runner.credentials.gids.contains(&step.meta.gid) {
-        'g'
-    } else {
-        'o'
-    };
-    // Nobody opens a directory for everybody to write because a tool said so.
-    let mend = match (access, class) {
-        (Access::Write, 'o') => None,
-        _ if runner.credentials.uid == 0 => Some(format!("chmod a+x {}", quoted(&step.path))),
-        _ => Some(format!("chmod {class}+{letter} {}", quoted(&step.path))),
+fn denied(view: &View, runner: &Runner, lookup: &Lookup, step: &Step, access: Access) -> Obstacle {
+    let word = match (access, step.meta.kind) {
+        (Access::Read, _) => "read",
+        (Access::Write, _) => "written",
+        (Access::Execute, NodeKind::Directory) => "passed",
+        (Access::Execute, _) => "executed",
     };
     Obstacle {
         what: format!("may not be {word} by {}", runner.name),
         at: Location::file(step.path.clone()),
         observed: format!("mode {:04o}, owner {}:{}", step.meta.mode, step.meta.uid, step.meta.gid),
-        mend,
+        mend: opened(view, runner, lookup, step, access),
         missing: false,
     }
+}
+
+/// What opens one step of a walk for a runner. golden does it for what the contract names and what lies below that: who
+/// passes /root, a home or a parent of a place is for a person, and so is who reads a file, which may hold a secret.
+fn opened(view: &View, runner: &Runner, lookup: &Lookup, step: &Step, access: Access) -> Option<Remedy> {
+    let Credentials { uid, gids } = &runner.credentials;
+    let (class, shift) = match step.meta {
+        // Root needs one bit, whosever it is.
+        _ if *uid == 0 => ('u', 6),
+        meta if *uid == meta.uid => ('u', 6),
+        meta if gids.contains(&meta.gid) => ('g', 3),
+        _ => ('o', 0),
+    };
+    let letter = match access {
+        Access::Read => 'r',
+        Access::Write => 'w',
+        Access::Execute => 'x',
+    };
+    // What everybody may write, nobody opens because a tool says so; what systemd keeps for itself, nobody opens at all.
+    if (access == Access::Write && class == 'o') || is_systemds(&step.path) {
+        return None;
+    }
+    let mode = step.meta.mode | (access as u32) << shift;
+    let place = own_place(view, &step.path);
+    let bound = place.filter(|place| *place.path.value == *step.path).and_then(|place| place.mode.as_ref());
+    let is_within = bound.is_none_or(|bound| mode & !bound.value & 0o777 == 0);
+    let is_harmless = match access {
+        Access::Execute => true,
+        Access::Write => class == 'u',
+        Access::Read => false,
+    };
+    let at = lookup.steps.iter().position(|other| other.path == step.path);
+    if let Some(at) = at.filter(|_| place.is_some() && is_within && is_harmless && *uid != DYNAMIC) {
+        let walked = lookup.steps[..=at].to_vec();
+        let walk = Lookup { asked: step.path.clone(), steps: walked, end: End::Found };
+        return Some(set_mode(view, &walk, mode));
+    }
+    let chmod = format!("chmod {class}+{letter} {}", quoted(&step.path));
+    Some(Remedy::decide(format!("decide whether {} may use {}", runner.name, step.path)).candidate("", chmod))
 }

@@ -1,6 +1,7 @@
 //! What the sandbox of a unit lets a service see and write, as systemd.exec(5), "SANDBOXING", has it.
 
-use crate::facts::start::{lies_under, namespace_paths};
+use crate::facts::made::own_directories;
+use crate::facts::start::{HOMES, SYSTEM, TEMPORARY, lies_under, namespace_paths};
 use crate::rules::prelude::*;
 
 /// What a setting does to a path and all that lies below it.
@@ -27,37 +28,43 @@ pub struct Mount<'a> {
     pub setting: &'a Setting,
 }
 
-/// Every mount of a unit's sandbox.
-pub fn mounts(unit: &EffectiveUnit) -> Vec<Mount<'_>> {
+/// Every mount of a unit's sandbox, under the path that the unit names and under the one that it really has: systemd
+/// follows links before it mounts, so that `ProtectHome=` hides /var/home where /home leads there.
+pub fn mounts<'a>(view: &View, unit: &'a EffectiveUnit) -> Vec<Mount<'a>> {
     let mut all = Vec::new();
     let mut add = |setting, effect, paths: &[&str]| {
         all.extend(paths.iter().map(|path| Mount { path: (*path).to_owned(), effect, setting }));
     };
-    const HOMES: &[&str] = &["/home", "/root", "/run/user"];
-    if let Some(setting) = unit.scalar("Service", "ProtectHome") {
-        match setting.value() {
-            "yes" => add(setting, Effect::Hidden, HOMES),
-            "tmpfs" => add(setting, Effect::Emptied, HOMES),
-            "read-only" => add(setting, Effect::ReadOnly, HOMES),
-            _ => {}
-        }
+    match unit.in_force("ProtectHome") {
+        Some(("yes", setting)) => add(setting, Effect::Hidden, HOMES),
+        Some(("tmpfs", setting)) => add(setting, Effect::Emptied, HOMES),
+        Some(("read-only", setting)) => add(setting, Effect::ReadOnly, HOMES),
+        _ => {}
     }
-    if let Some(setting) = unit.scalar("Service", "ProtectSystem") {
-        match setting.value() {
-            "yes" => add(setting, Effect::ReadOnly, &["/usr", "/boot", "/efi"]),
-            "full" => add(setting, Effect::ReadOnly, &["/usr", "/boot", "/efi", "/etc"]),
-            "strict" => {
-                add(setting, Effect::ReadOnly, &["/"]);
-                // ProtectHome= decides about these.
-                add(setting, Effect::Writable, &["/home", "/root", "/run/user", "/dev", "/proc", "/sys"]);
-            }
-            _ => {}
+    match unit.in_force("ProtectSystem") {
+        Some(("yes", setting)) => add(setting, Effect::ReadOnly, &SYSTEM[..3]),
+        Some(("full", setting)) => add(setting, Effect::ReadOnly, SYSTEM),
+        Some(("strict", setting)) => {
+            add(setting, Effect::ReadOnly, &["/"]);
+            // ProtectHome= decides about these.
+            add(setting, Effect::Writable, HOMES);
+            add(setting, Effect::Writable, &["/dev", "/proc", "/sys"]);
         }
+        _ => {}
     }
-    if let Some(setting) = unit.scalar("Service", "PrivateTmp").filter(|setting| setting.value() == "yes") {
-        add(setting, Effect::Emptied, &["/tmp", "/var/tmp"]);
+    // "If the value is set to "connected" or "yes" … mounts private /tmp/ and /var/tmp/" (systemd.exec(5)).
+    if let Some(("yes" | "connected" | "disconnected", setting)) = unit.in_force("PrivateTmp") {
+        add(setting, Effect::Emptied, TEMPORARY);
+        // What is private can be written, whatever ProtectSystem= says.
+        add(setting, Effect::Writable, TEMPORARY);
     }
     named(unit, &mut all);
+    let real = |mount: &Mount<'a>| {
+        let real = view.path(Need::Start, &mount.path).ok()?.real()?;
+        (*real != *mount.path).then(|| Mount { path: real.to_owned(), ..mount.clone() })
+    };
+    let more: Vec<Mount> = all.iter().filter_map(real).collect();
+    all.extend(more);
     all
 }
 
@@ -73,17 +80,11 @@ fn named<'a>(unit: &'a EffectiveUnit, all: &mut Vec<Mount<'a>>) {
         let paths = namespace_paths(unit, keys).into_iter();
         all.extend(paths.map(|path| Mount { path: path.target, effect, setting: path.setting }));
     }
-    let made = [
-        ("StateDirectory", "/var/lib"),
-        ("CacheDirectory", "/var/cache"),
-        ("LogsDirectory", "/var/log"),
-        ("RuntimeDirectory", "/run"),
-    ];
-    for (key, below) in made {
-        for (word, setting) in unit.words("Service", key) {
-            let name = word.split(':').next().unwrap_or(&word);
-            all.push(Mount { path: format!("{below}/{name}"), effect: Effect::Writable, setting });
-        }
+    for own in own_directories(unit).into_iter().filter(|own| !own.is_roots) {
+        let private = own.path.rsplit_once('/').filter(|_| unit.is_dynamic());
+        let private = private.map(|(above, name)| format!("{above}/private/{name}"));
+        let paths = [Some(own.path), own.link, private].into_iter().flatten();
+        all.extend(paths.map(|path| Mount { path, effect: Effect::Writable, setting: own.setting }));
     }
 }
 
@@ -94,7 +95,10 @@ pub fn hidden<'m, 'a>(unit: &EffectiveUnit, mounts: &'m [Mount<'a>], path: &str)
     if let Some(mount) = over(Effect::Hidden).next() {
         return Some(mount);
     }
-    let emptied = over(Effect::Emptied).max_by_key(|mount| mount.path.len())?;
+    // A private /tmp is there itself, and the service's own.
+    let is_private = |mount: &&Mount| mount.path == path && TEMPORARY.contains(&path);
+    let emptied =
+        over(Effect::Emptied).filter(|mount| !is_private(mount)).max_by_key(|mount| mount.path.len())?;
     let bound = namespace_paths(unit, &["BindPaths", "BindReadOnlyPaths"])
         .iter()
         .any(|bind| lies_under(path, &bind.target) && lies_under(&bind.target, &emptied.path));

@@ -4,7 +4,8 @@
 //!
 //! A block is a manifest (see `system::manifest`). Its lines that begin with `contract ` are a contract that
 //! extends the built-in one; it stands on the host as /etc/golden/golden.toml. A line `signed` puts a signature of
-//! the tests' own key beside it. A block marked `good na` must
+//! the tests' own key beside it; `gated MODEL blocked RULE` and `approved MODEL BUY=N,… LOW..HIGH` are entries of golden's
+//! ledger (see `past`). The model that is asked about is `momentum`. A block marked `good na` must
 //! make the rule not applicable, any other `good` block must let it pass for at least one subject.
 #![expect(
     clippy::disallowed_methods,
@@ -13,7 +14,13 @@
 
 mod cases;
 mod disk;
+mod hostile;
 mod mend;
+mod past;
+mod processes;
+mod remedies;
+mod remedies_of_services;
+mod rendered;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -23,12 +30,15 @@ use super::{RULES, Rule, service};
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, NAMESPACE, Source};
 use crate::facts::Need;
-use crate::facts::gather::{gather, probe};
-use crate::model::{RuleResult, Said};
+use crate::facts::gather::{Asked, gather, probe, telemetry};
+use crate::model::{Remedy, RuleResult, Said};
 use crate::system::{MemorySystem, System, manifest};
 
 /// The host that the built-in contract is content with.
 const HOST: &str = include_str!("tests/quantum.host");
+
+/// The service of it whose files the hostile tests change.
+const SERVICE: &str = "quantum-backend.service";
 
 /// Where a contract of a block stands.
 const INSTALLED: &str = "/etc/golden/golden.toml";
@@ -60,9 +70,10 @@ fn blocks(rule: &Rule) -> Vec<Block> {
 /// The host and the contract that a block makes.
 fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
     let (contract, changes): (Vec<&str>, Vec<&str>) =
-        block.lines().filter(|line| *line != "signed").partition(|line| line.starts_with("contract "));
+        block.lines().filter(|line| !is_of_tests(line)).partition(|line| line.starts_with("contract "));
     let is_signed = block.lines().any(|line| line == "signed");
     let mut host = MemorySystem::from_manifest(HOST)?;
+    past::write(&mut host, block)?;
     if contract.is_empty() {
         manifest::apply(&mut host, &changes.join("\n"))?;
         return Ok((host, Contract::built_in()));
@@ -81,6 +92,11 @@ fn stage(block: &str) -> Result<(MemorySystem, Contract), String> {
         manifest::apply(&mut host, &beside)?;
     }
     Ok((host, parsed))
+}
+
+/// Lines that are no manifest: a signature, and what golden's ledger holds.
+fn is_of_tests(line: &&str) -> bool {
+    *line == "signed" || ["gated ", "approved "].iter().any(|word| line.starts_with(word))
 }
 
 /// The key that signs contracts of blocks.
@@ -105,6 +121,10 @@ fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleRe
     let mut facts = gather(system, contract, selection.needs(contract));
     if selection.wants_probe(contract) {
         probe(system, contract, |_| true, &mut facts);
+    }
+    if selection.wants_telemetry(contract) {
+        let asked = Asked { model: Some("momentum".into()), ..Asked::default() };
+        telemetry(system, contract, &asked, &mut facts);
     }
     audit(contract, &facts, &selection, false).results.into_iter().collect()
 }
@@ -142,7 +162,8 @@ fn without_evidence(result: &RuleResult) -> Option<String> {
     let Said::Fail(failure) = &result.said else { return None };
     let finding = &failure.finding;
     let empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
-    let lacks = finding.message.is_empty() || finding.message.ends_with('.') || empty(&finding.remedy);
+    let remedy = finding.remedy.as_ref().map(Remedy::text);
+    let lacks = finding.message.is_empty() || finding.message.ends_with('.') || empty(&remedy);
     let evidence = empty(&finding.expected) || empty(&finding.observed);
     (lacks || evidence).then(|| format!("a finding without its evidence: {finding:#?}"))
 }
@@ -183,7 +204,7 @@ fn each_rule_has_its_manual_page() {
 fn each_rule_file_is_in_the_list_under_its_own_name() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
     let mut files = BTreeSet::new();
-    for folder in ["host", "service", "repository"] {
+    for folder in ["host", "service", "model", "repository"] {
         for entry in std::fs::read_dir(rules.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
             let stem = name.strip_suffix(".rs").expect("only rules lie in the folders of rules");
@@ -289,6 +310,9 @@ fn what_cannot_be_read_is_undecided() {
         ("makefile-bypasses-wrapper", "/home/qt/quantum_trader/Makefile"),
         ("script-calls-system-python", "/home/qt/quantum_trader/ops/training"),
         ("job-script-missing", "/home/qt/quantum_trader/ops/training/train_patchtst.py"),
+        ("plan-interrupted", "/var/lib/golden/plans"),
+        ("plan-interrupted", "/var/lib/golden/plans/x/journal.json"),
+        ("ledger-broken", "/var/lib/golden/ledger.jsonl"),
         ("venv-does-not-run", "/opt/quantum/venvs/backend/pyvenv.cfg"),
     ] {
         let (host, contract) = stage(&format!("unreadable {closed} permission denied")).unwrap();

@@ -231,7 +231,7 @@ mod tests {
         let narrow = call.narrowed(contract.clone()).unwrap();
         assert_eq!((narrow.services.len(), narrow.jobs.len(), narrow.dependencies.len()), (1, 1, 2));
         let places: Vec<&str> = narrow.layout.keys().map(AsRef::as_ref).collect();
-        assert_eq!(places, ["data", "models", "repository"]);
+        assert_eq!(places, ["data", "models", "repository", "shadow"]);
         assert_eq!(narrow.severities["database-missing"].value, Level::At(Severity::Should));
         let Call::Script(mut job) = call else { panic!() };
         job.needs.push(Stated { value: "database".into(), at: Location::file("x") });

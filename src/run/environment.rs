@@ -6,14 +6,15 @@ use std::ffi::{OsStr, OsString};
 
 use super::Refusal;
 use super::identity::Identity;
+use crate::contract::secrets::is_secret;
 use crate::contract::{Contract, Service};
 use crate::facts::HostFacts;
 use crate::facts::environment::{self, Layer};
-use crate::facts::secrets::is_secret;
 use crate::model::{Location, Observed};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::environment::parse_unset_environment;
 use crate::syntax::hijack::hijacks;
+use crate::syntax::secret_shape::is_secret_by_name;
 
 /// What a service gets where nobody says otherwise (systemd.exec(5)).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -109,7 +110,11 @@ fn written(
     }
     let mut all: BTreeMap<String, Vec<Layer>> = BTreeMap::new();
     for file in &sources.service.env_files {
-        let Some(Observed::Found(content)) = sources.facts.env_files.get(file.path.as_str()) else {
+        let seen = sources.facts.env_files.get(file.path.as_str());
+        if file.optional && matches!(seen, Some(Observed::Absent)) {
+            continue;
+        }
+        let Some(Observed::Found(content)) = seen else {
             return Err(Refusal::new(format!("{} could not be read", file.path)));
         };
         for variable in &content.read.variables {
@@ -130,7 +135,8 @@ struct Made<'a> {
 impl Made<'_> {
     fn put(&mut self, name: &str, value: impl Into<OsString>, origin: Origin) {
         let value = value.into();
-        let secret = is_secret(self.contract, name, &value.to_string_lossy());
+        let text = value.to_string_lossy();
+        let secret = is_secret(self.contract, name, &text) || is_secret_by_name(name, &text);
         let overrode = self.all.remove(name).map_or_else(Vec::new, |before| {
             let mut overrode = before.overrode;
             overrode.insert(0, before.origin);

@@ -1,16 +1,12 @@
 //! What is remembered of a run: one structured entry in the journal when it starts, and one when it ends where
-//! golden is there to see it. Written by journald's own protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL).
+//! golden is there to see it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixDatagram;
 
-use crate::syntax::secret_shape::{glob_matches, secret_shape};
-
-const SOCKET: &str = "/run/systemd/journal/socket";
-
-/// Longer values are cut: an argument list may be a megabyte, a datagram may not.
-const LONGEST: usize = 4096;
+use crate::model::visible;
+use crate::syntax::secret_shape::{glob_matches, is_secret_by_name, secret_shape};
+use crate::system::journald;
 
 /// What every entry of a run holds.
 #[derive(Clone, Debug)]
@@ -32,10 +28,9 @@ pub struct Run {
 impl Run {
     /// Writes an entry. A host without a journal is no reason to refuse a job; the error is for a warning.
     pub fn write(&self, message: &str, priority: u8, result: &str) -> std::io::Result<()> {
-        let mut entry = Vec::new();
         let priority = priority.to_string();
-        for (name, value) in [
-            ("MESSAGE", message),
+        journald::send(&[
+            ("MESSAGE", visible(message).as_ref()),
             ("PRIORITY", &priority),
             ("SYSLOG_IDENTIFIER", "golden"),
             ("GOLDEN_JOB", &self.job),
@@ -45,22 +40,8 @@ impl Run {
             ("GOLDEN_ARGUMENTS", &self.arguments),
             ("GOLDEN_CONTRACT", &self.contract),
             ("GOLDEN_RESULT", result),
-        ] {
-            field(&mut entry, name, value);
-        }
-        UnixDatagram::unbound()?.send_to(&entry, SOCKET).map(|_| ())
+        ])
     }
-}
-
-/// One field in the form that may hold any byte: name, length, value.
-fn field(entry: &mut Vec<u8>, name: &str, value: &str) {
-    let cut = value.floor_char_boundary(LONGEST);
-    let value = &value.as_bytes()[..cut];
-    entry.extend_from_slice(name.as_bytes());
-    entry.push(b'\n');
-    entry.extend_from_slice(&(value.len() as u64).to_le_bytes());
-    entry.extend_from_slice(value);
-    entry.push(b'\n');
 }
 
 /// Arguments as one would type them, with what looks like a secret masked: the value after an option whose name
@@ -68,7 +49,7 @@ fn field(entry: &mut Vec<u8>, name: &str, value: &str) {
 pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, secret_names: &[String]) -> String {
     let is_secret = |name: &str| {
         let name = name.trim_start_matches('-').replace('-', "_").to_ascii_uppercase();
-        secret_names.iter().any(|pattern| glob_matches(pattern, &name))
+        secret_names.iter().any(|pattern| glob_matches(pattern, &name)) || is_secret_by_name(&name, "value")
     };
     let mut shown = Vec::new();
     let mut masks = false;
@@ -79,7 +60,7 @@ pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, secret_names: &[Str
         let word = match value {
             _ if masks || secret_shape(&word).is_some() => "(a secret)".to_owned(),
             Some(_) if is_secret(name) => format!("{name}=(a secret)"),
-            _ => crate::rules::mend::quoted(&word),
+            _ => crate::model::change::quoted(&word),
         };
         masks = value.is_none() && name.starts_with('-') && is_secret(name);
         shown.push(word);
@@ -91,7 +72,7 @@ pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, secret_names: &[Str
 mod tests {
     use std::ffi::OsStr;
 
-    use super::{arguments, field};
+    use super::arguments;
 
     #[test]
     fn no_secret_of_the_command_line_is_remembered() {
@@ -100,12 +81,5 @@ mod tests {
         let names = ["*_PASSWORD", "API_KEY", "TOKEN"].map(str::to_owned);
         let shown = arguments(words.into_iter(), &names);
         assert_eq!(shown, "--epochs 3 --api-key (a secret) --db-password=(a secret) 'a b' TOKEN=(a secret)");
-    }
-
-    #[test]
-    fn a_value_with_newlines_is_one_field() {
-        let mut entry = Vec::new();
-        field(&mut entry, "A", "x\nB=y");
-        assert_eq!(entry, b"A\n\x05\0\0\0\0\0\0\0x\nB=y\n");
     }
 }

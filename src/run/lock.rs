@@ -5,9 +5,9 @@
 //! not free the lock of a job that lives on.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags};
@@ -15,9 +15,8 @@ use rustix::io::FdFlags;
 
 use super::Refusal;
 use super::identity::Identity;
-
-/// Where locks live, one directory a user.
-const LOCKS: &str = "/run/golden";
+use crate::system::act::Act;
+use crate::system::state::{Folder, PASSABLE, RUN};
 
 /// A lock that is held.
 #[derive(Debug)]
@@ -28,27 +27,14 @@ pub struct Lock {
 
 /// The directory of a user's locks, made by root before it becomes that user.
 pub fn make_directory(identity: &Identity) -> Result<(), Refusal> {
-    let directory = directory(identity);
-    let failed = |path: &Path, error: std::io::Error| Refusal::new(format!("{}: {error}", path.display()));
-    let make = |path: &Path, mode: u32| match DirBuilder::new().mode(mode).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(failed(path, error)),
-        _ => Ok(()),
-    };
-    make(Path::new(LOCKS), 0o755)?;
-    make(&directory, 0o700)?;
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags(OFlags::DIRECTORY | OFlags::NOFOLLOW))
-        .open(&directory);
-    let own = |file: &File| {
-        file.set_permissions(Permissions::from_mode(0o700))?;
-        fchown(file, Some(identity.account.uid), Some(identity.account.gid))
-    };
-    open.and_then(|file| own(&file)).map_err(|error| failed(&directory, error))
+    let Identity { account, .. } = identity;
+    let made = Folder::make(&Act::live(), RUN, PASSABLE)
+        .and_then(|locks| locks.make_for_user(&account.name, account.uid, account.gid));
+    made.map_err(|error| Refusal::new(error.to_string()).way_out(format!("ls -ld {RUN} {RUN}/*")))
 }
 
 fn directory(identity: &Identity) -> PathBuf {
-    Path::new(LOCKS).join(&identity.account.name)
+    Path::new(RUN).join(&identity.account.name)
 }
 
 fn flags(flags: OFlags) -> i32 {
@@ -75,7 +61,7 @@ pub fn take(identity: &Identity, contract: &str, job: &str) -> Result<Lock, Refu
         }
         let Identity { account, .. } = identity;
         refusal.way_out(format!(
-            "sudo install -d -m 0755 {LOCKS} && sudo install -d -o {0} -g {1} -m 0700 {LOCKS}/{0}",
+            "sudo install -d -m 0755 {RUN} && sudo install -d -o {0} -g {1} -m 0700 {RUN}/{0}",
             account.name, account.gid
         ))
     })?;

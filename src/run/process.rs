@@ -120,6 +120,7 @@ impl Start<'_> {
 }
 
 /// Whether the caller has a terminal: one of the standard descriptors, or the controlling one.
+#[expect(clippy::disallowed_methods, reason = "it looks at them and prints nothing")]
 pub fn has_terminal() -> bool {
     let own =
         std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
@@ -128,6 +129,7 @@ pub fn has_terminal() -> bool {
 
 /// Takes the caller's terminals from a job: whoever holds one can read what its owner types, and type for them.
 #[expect(unsafe_code, reason = "setsid(2) must be called between fork and exec; it is async-signal-safe")]
+#[expect(clippy::disallowed_methods, reason = "what a job writes goes to the caller as it is")]
 fn detach(command: &mut Command) -> Result<Vec<Receiver<()>>, Refusal> {
     let mut output = Vec::new();
     if std::io::stdin().is_terminal() {

@@ -18,6 +18,10 @@ pub struct Accounts {
     /// Lines that glibc skips.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<BrokenLine>,
+    /// Where else the host finds accounts: sources of `/etc/nsswitch.conf` other than these files and systemd. Who is
+    /// in none of the files may still exist there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
 /// One line of `/etc/passwd`, without its password and its full name.
@@ -132,6 +136,39 @@ pub fn parse(passwd: &[u8], group: &[u8]) -> Accounts {
     accounts
 }
 
+/// Whether nsswitch.conf(5) makes the host ask systemd for users or groups.
+pub fn asks_systemd(nsswitch: &[u8]) -> bool {
+    numbered_lines(nsswitch).any(|(_, line)| {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((database, sources)) = line.split_once(':') else { return false };
+        matches!(database.trim(), "passwd" | "group")
+            && sources.split_whitespace().any(|word| word == "systemd")
+    })
+}
+
+/// The sources of users and groups in the text of nsswitch.conf(5) beside the two files and systemd. Actions
+/// (`[NOTFOUND=return]`) are no sources.
+pub fn elsewhere(nsswitch: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (_, line) in numbered_lines(nsswitch) {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((database, sources)) = line.split_once(':') else { continue };
+        if !matches!(database.trim(), "passwd" | "group" | "initgroups") {
+            continue;
+        }
+        let mut in_action = false;
+        for word in sources.split_whitespace() {
+            in_action |= word.starts_with('[');
+            let is_source = !in_action && !matches!(word, "files" | "systemd");
+            if is_source && !found.iter().any(|known| known == word) {
+                found.push(word.to_owned());
+            }
+            in_action &= !word.ends_with(']');
+        }
+    }
+    found
+}
+
 /// Lines that are neither blank nor comments; glibc skips leading blanks.
 fn numbered_lines(bytes: &[u8]) -> impl Iterator<Item = (u32, String)> + '_ {
     let lines = bytes.split(|&byte| byte == b'\n').zip(1u32..);
@@ -184,6 +221,14 @@ fn number(field: Option<&str>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_sources_of_accounts() {
+        let text = b"# passwd: nis\npasswd: files [NOTFOUND=continue SUCCESS=return] sss systemd # ldap\n\
+            group:files winbind sss\nhosts: files dns\n";
+        assert_eq!(elsewhere(text), ["sss", "winbind"]);
+        assert!(elsewhere(b"passwd:\tfiles systemd\ngroup: files [SUCCESS=merge] systemd\n").is_empty());
+    }
 
     fn sample() -> Accounts {
         let passwd = b"root:x:0:0:root:/root:/bin/bash\n# c\n\nqt:x:997:997::/home/qt:/usr/sbin/nologin\n\

@@ -1,6 +1,8 @@
 //! The few facts of an ELF header that decide whether a program can start on this machine: its class, its
 //! machine and its loader (elf(5)). Reads only from the beginning of the file.
 
+pub mod dynamic;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -60,6 +60,9 @@ pub struct Dropped {
     pub text: String,
     /// Why it was left out.
     pub why: DropReason,
+    /// The variable that it evidently means: `export NAME=value` with a plain value, or one after a byte order mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<Variable>,
 }
 
 /// Why a line has no effect.
@@ -210,6 +213,15 @@ pub fn parse(bytes: &[u8], systemd_version: u32) -> EnvFile {
     }
     reader.finish();
     reader.file
+}
+
+/// A line that every reader takes for the same assignment: nothing but a name, and a value of one word without signs of a
+/// shell's.
+fn plain_assignment(line: &[u8], number: u32) -> Option<Variable> {
+    let (name, value) = std::str::from_utf8(line).ok()?.split_once('=')?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
+    let is_evident = is_valid_name(name) && value.chars().all(is_plain);
+    is_evident.then(|| Variable { name: name.to_owned(), value: value.to_owned(), line: number })
 }
 
 /// True for a name that systemd lets into an environment (`env_name_is_valid`).
@@ -437,8 +449,8 @@ impl Reader {
     }
 
     fn drop_swallowed_line(&mut self) {
-        let Some((line, text)) = self.swallowed.take() else { return };
-        let trimmed = text.trim_ascii();
+        let Some((line, raw)) = self.swallowed.take() else { return };
+        let trimmed = raw.trim_ascii();
         if trimmed.is_empty() || matches!(trimmed.first(), Some(b'#' | b';')) {
             return;
         }
@@ -446,7 +458,8 @@ impl Reader {
             Some(at) => printable(trimmed[..at].trim_ascii()),
             None => first_word(trimmed),
         };
-        self.file.dropped.push(Dropped { line, text, why: DropReason::CommentContinuation });
+        let meant = plain_assignment(&raw, line);
+        self.file.dropped.push(Dropped { line, text, why: DropReason::CommentContinuation, meant });
     }
 
     fn drop_line_without_equals(&mut self) {
@@ -457,7 +470,7 @@ impl Reader {
             false => DropReason::NoEquals,
         };
         let text = first_word(&self.key);
-        self.file.dropped.push(Dropped { line: self.key_line, text, why });
+        self.file.dropped.push(Dropped { line: self.key_line, text, why, meant: None });
     }
 
     /// An assignment is complete: systemd's `push`, then its `strv_env_clean`.
@@ -477,7 +490,8 @@ impl Reader {
             let text = printable(name.trim_start_matches('\u{feff}').as_bytes());
             let lost_comment = why == DropReason::ByteOrderMark && text.starts_with(['#', ';']);
             if !lost_comment {
-                self.file.dropped.push(Dropped { line: self.key_line, text, why });
+                let meant = self.meant(&name, value, why);
+                self.file.dropped.push(Dropped { line: self.key_line, text, why, meant });
             }
             return;
         }
@@ -490,6 +504,23 @@ impl Reader {
             self.note(self.key_line, name.clone(), kind);
         }
         self.file.variables.push(Variable { name, value, line: self.key_line });
+    }
+
+    /// What a dropped assignment evidently means; nothing where a shell would read its value in another way.
+    fn meant(&self, name: &str, value: String, why: DropReason) -> Option<Variable> {
+        let name = match why {
+            DropReason::Export => name.strip_prefix("export")?.trim_start_matches([' ', '\t']),
+            DropReason::ByteOrderMark => name.trim_start_matches('\u{feff}'),
+            _ => return None,
+        };
+        let is_plain = self.kinds.is_empty()
+            && !value.contains(['$', '`', '\n', '\r'])
+            && (self.quoted || !value.contains([' ', '\t', ';', '&', '|', '<', '>', '*', '?', '~', '(']));
+        (is_plain && is_valid_name(name)).then(|| Variable {
+            name: name.to_owned(),
+            value,
+            line: self.key_line,
+        })
     }
 
     fn finish(&mut self) {
@@ -554,6 +585,29 @@ fn first_word(bytes: &[u8]) -> String {
     }
 }
 
+/// More lines has no assignment that golden changes.
+const MOST_LINES: usize = 64;
+
+/// Where in the file the assignment stands that gives a variable its value: its lines, without the end of the last one.
+/// `None` where the file does not set it.
+pub fn assignment(bytes: &[u8], name: &str) -> Option<std::ops::Range<usize>> {
+    let read = parse(bytes, u32::MAX);
+    let variable = read.variables.iter().rev().find(|variable| variable.name == name)?;
+    let before = usize::try_from(variable.line).ok()?.checked_sub(1)?;
+    let start: usize = bytes.split_inclusive(|byte| *byte == b'\n').take(before).map(<[u8]>::len).sum();
+    // A value may go on for several lines; the fewest that give it are its own.
+    let mut end = start;
+    for line in bytes.get(start..)?.split_inclusive(|byte| *byte == b'\n').take(MOST_LINES) {
+        end += line.len();
+        let alone = parse(&bytes[start..end], u32::MAX).variables;
+        if alone.len() == 1 && alone[0].name == name && alone[0].value == variable.value {
+            let ends = usize::from(bytes[start..end].ends_with(b"\n"));
+            return Some(start..end - ends);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -584,6 +638,22 @@ mod tests {
         assert_eq!(drops(text, 253), [(2, "A".into(), DropReason::CommentContinuation)]);
         assert_eq!(values(text, 254).len(), 2);
         assert_eq!(kinds(text), [NoteKind::CommentBackslash]);
+    }
+
+    #[test]
+    fn what_a_dropped_line_evidently_means_is_kept() {
+        let meant = |text: &str| {
+            let dropped = parse(text.as_bytes(), 252).dropped.pop().unwrap();
+            dropped.meant.map(|variable| format!("{}={}", variable.name, variable.value))
+        };
+        assert_eq!(meant("export PORT=8000\n").as_deref(), Some("PORT=8000"));
+        assert_eq!(meant("export\tA = 'b c'\n").as_deref(), Some("A=b c"));
+        assert_eq!(meant("\u{feff}A=1\n").as_deref(), Some("A=1"));
+        for text in
+            ["export A=1 B=2\n", "export A=$HOME/x\n", "export A=1 # one\n", "export A='x\n", "A-B=1\n"]
+        {
+            assert_eq!(meant(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub fn matches(pattern: &str, path: &str) -> bool {
     components(&pattern, &path)
 }
 
+/// The directory and the last component of a path that is a pattern for glob(3).
+pub fn pattern(path: &str) -> Option<(&str, &str)> {
+    path.rsplit_once('/').filter(|_| path.contains(['*', '?', '[']))
+}
+
+/// Whether glob(3) takes a name: one that begins with a dot only by a pattern that does.
+pub fn matches_name(pattern: &str, name: &str) -> bool {
+    name.starts_with('.') <= pattern.starts_with('.') && component(pattern, name)
+}
+
 /// Whether a path is matched by the patterns, of which those with a leading `!` take matches back; gives
 /// the place of the pattern that decides.
 pub fn deciding<'p>(patterns: impl Iterator<Item = &'p str>, path: &str) -> Option<usize> {

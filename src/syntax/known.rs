@@ -61,6 +61,17 @@ pub enum Known {
     WrongSection(Name),
     /// No setting of this version.
     Unknown,
+    /// A setting of only one of the measured versions between which this one lies: it may know it or not.
+    Unmeasured {
+        /// The section it would count for.
+        section: Name,
+        /// Its name.
+        key: Name,
+        /// The measured versions, the older one first.
+        between: (SystemdVersion, SystemdVersion),
+    },
+    /// No setting of the newest measured version, which is older than this one: it may have learned it since.
+    Newer,
     /// The section is unknown to this unit type.
     UnknownSection,
     /// `X-…`: for others; passed over in silence.
@@ -184,6 +195,13 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
     }
     let table = Table::of(version);
     let place = |section: &str, key: &str| table.place(section, key);
+    // Between two measured versions, what only one of them knows may have come or gone in either half.
+    if let Some(newer) = TABLES.iter().find(|newer| table.version < version && version < newer.version) {
+        let known = (table.place(section, key), newer.place(section, key));
+        if let (Some((section, key, _)), None) | (None, Some((section, key, _))) = known {
+            return Known::Unmeasured { section, key, between: (table.version, newer.version) };
+        }
+    }
     if let Some((section, key, kind)) = place(section, key) {
         let moved = MOVED.iter().find(|(from, old, ..)| *from == section.0 && *old == key.0);
         let target = moved.and_then(|(.., to, new)| place(to, new));
@@ -192,8 +210,14 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
     }
     match sections.find_map(|other| place(other, key)) {
         Some((other, ..)) => Known::WrongSection(other),
+        None if version > SystemdVersion::NEWEST => Known::Newer,
         None => Known::Unknown,
     }
+}
+
+/// The versions whose settings are known here, oldest first.
+pub fn versions() -> impl Iterator<Item = SystemdVersion> + Clone {
+    TABLES.iter().map(|table| table.version)
 }
 
 /// The shared name of a setting, if any version knows it.
@@ -211,6 +235,24 @@ mod tests {
     use super::*;
 
     const V252: SystemdVersion = SystemdVersion(252);
+
+    #[test]
+    fn between_two_measured_versions_what_only_one_knows_is_not_decided() {
+        let v255 = |key: &str| look(SystemdVersion(255), "service", "Service", key);
+        assert!(matches!(v255("RestartSteps"), Known::Unmeasured { .. }));
+        assert!(matches!(v255("Restart"), Known::Setting { .. }));
+        assert_eq!(v255("Usr"), Known::Unknown);
+        assert_eq!(look(V252, "service", "Service", "RestartSteps"), Known::Unknown);
+    }
+
+    #[test]
+    fn a_newer_systemd_than_any_measured_one_may_have_learned_a_setting() {
+        let newer = |key: &str| look(SystemdVersion(264), "service", "Service", key);
+        assert_eq!(newer("FancyNewThing"), Known::Newer);
+        assert!(matches!(newer("Restart"), Known::Setting { .. }));
+        assert!(matches!(newer("StartLimitIntervalSec"), Known::WrongSection(_)));
+        assert_eq!(look(SystemdVersion::NEWEST, "service", "Service", "FancyNewThing"), Known::Unknown);
+    }
 
     #[test]
     fn settings_are_found_in_their_section_and_under_their_modern_name() {

@@ -27,6 +27,9 @@ pub struct Entry {
     pub value: String,
     /// Line in the file, from 1.
     pub line: u32,
+    /// The whole line; empty in facts of an older golden.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
 }
 
 impl PyvenvCfg {
@@ -47,7 +50,7 @@ pub fn parse(bytes: &[u8]) -> PyvenvCfg {
     let unified = text.replace("\r\n", "\n");
     for (line, number) in unified.split(['\n', '\r']).zip(1u32..) {
         let Some((key, value)) = line.split_once('=') else { continue };
-        let entry = Entry { value: value.trim().to_owned(), line: number };
+        let entry = Entry { value: value.trim().to_owned(), line: number, text: line.to_owned() };
         match key.trim().to_lowercase().as_str() {
             "home" => {
                 cfg.home.get_or_insert(entry);
@@ -78,7 +81,10 @@ mod tests {
             b"home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.2\n\
               executable = /usr/bin/python3.11\ncommand = /usr/bin/python3 -m venv /opt/x\n",
         );
-        assert_eq!(cfg.home, Some(Entry { value: "/usr/bin".into(), line: 1 }));
+        assert_eq!(
+            cfg.home,
+            Some(Entry { value: "/usr/bin".into(), line: 1, text: "home = /usr/bin".into() })
+        );
         assert!(!cfg.sees_system_packages());
         assert_eq!(cfg.version.map(|entry| entry.value).as_deref(), Some("3.11.2"));
         assert_eq!(cfg.executable.map(|entry| entry.line), Some(4));

@@ -88,6 +88,25 @@ impl RedisConf {
     }
 }
 
+/// The words behind `redis-server`: the file that it reads, and the directives that count after it. A first word without
+/// a dash is the file; of the others each `--name` begins a directive (`main` of Redis; "redis-server --help").
+/// `None` where it reads its configuration from its input.
+pub fn parse_arguments(words: &[String]) -> Option<(Option<&str>, RedisConf)> {
+    let file = words.first().filter(|word| !word.starts_with('-')).map(String::as_str);
+    let mut text = String::new();
+    for word in words.iter().skip(usize::from(file.is_some())) {
+        match word.strip_prefix("--") {
+            _ if word == "-" => return None,
+            Some(option) => text.extend(["\n", option, " "]),
+            None => {
+                let quoted = word.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                text.extend(["\"", &quoted, "\" "]);
+            }
+        }
+    }
+    Some((file, parse(text.as_bytes())))
+}
+
 /// Reads the content of one file. Bytes that are not UTF-8 become U+FFFD.
 pub fn parse(bytes: &[u8]) -> RedisConf {
     let mut conf = RedisConf::default();
@@ -193,6 +212,22 @@ mod tests {
         assert_eq!(conf.bind().map(<[_]>::len), Some(1));
         assert_eq!(conf.port(), Some(7000));
         conf.splice(99, "/inc", RedisConf::default());
+    }
+
+    #[test]
+    fn arguments_are_a_file_and_directives() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<String>>();
+        let line = words("/etc/redis.conf --Bind 0.0.0.0 -::1 --port 0 --save  --appendonly yes");
+        let (file, conf) = parse_arguments(&line).unwrap();
+        assert_eq!(file, Some("/etc/redis.conf"));
+        assert_eq!(conf.bind(), Some(&["0.0.0.0".to_owned(), "-::1".to_owned()][..]));
+        assert_eq!((conf.port(), conf.appendonly()), (Some(0), Some(true)));
+        let (file, conf) = parse_arguments(&["--port 7000".to_owned()])
+            .map(|(file, conf)| (file.map(str::to_owned), conf))
+            .unwrap();
+        assert_eq!((file, conf.port()), (None, Some(7000)));
+        assert_eq!(parse_arguments(&words("- --port 1")), None);
+        assert_eq!(parse_arguments(&[]), Some((None, RedisConf::default())));
     }
 
     #[test]

@@ -225,6 +225,89 @@ fn holds_url_password(text: &str) -> bool {
     })
 }
 
+/// Names that hold secrets by any custom, whatever a contract says: `PGPASSWORD`, `AWS_SECRET_ACCESS_KEY`, `SENTRY_DSN`.
+const SECRET_NAMES: &[&str] = &[
+    "*SECRET*",
+    "*TOKEN",
+    "*PASSWORD*",
+    "*PASSWD*",
+    "*PASSPHRASE*",
+    "PASS",
+    "*_PASS",
+    "*DBPASS",
+    "*_PW",
+    "*_PWD",
+    "*API_KEY",
+    "*APIKEY",
+    "*ACCESS_KEY",
+    "*PRIVATE_KEY",
+    "*MASTER_KEY",
+    "*_PRIMARY_KEY",
+    "*ENCRYPTION_KEY",
+    "*SIGNING_KEY",
+    "*AUTH_KEY",
+    "*_DSN",
+    "*CREDENTIAL",
+    "*CREDENTIALS",
+    "*_AUTH",
+    "*_SALT",
+    "*_PEPPER",
+    "*COOKIE",
+    "*_KEY_BASE",
+    "*WEBHOOK_URL",
+];
+
+/// Whether a value says where a secret lies, and is none itself.
+pub fn is_path_of_secret(value: &str) -> bool {
+    value.starts_with('/') && !value.contains(char::is_whitespace)
+}
+
+/// Whether a name says that its value is for nobody's eyes, and the value is no path, number or word that only describes one
+/// (`TOKEN_FILE=/run/token`, `PASSWORD_MIN_LENGTH=8`).
+pub fn is_secret_by_name(name: &str, value: &str) -> bool {
+    let name = name.trim_start_matches('-').replace(['-', '.'], "_").to_ascii_uppercase();
+    let describes =
+        ["_FILE", "_PATH", "_DIR", "_NAME", "_ID", "_LENGTH", "_TTL", "_POLICY", "_HASHERS", "_VALIDATORS"];
+    SECRET_NAMES.iter().any(|pattern| glob_matches(pattern, &name))
+        && !describes.iter().any(|end| name.ends_with(end))
+        && !is_path_of_secret(value)
+        && !is_placeholder(value)
+}
+
+/// The words of a text that are secrets: by their shape, as what follows an option with the name of one, or as what
+/// follows the directive of a server that takes one.
+pub fn secret_words(text: &str) -> Vec<&str> {
+    const DIRECTIVES: [&str; 3] = ["requirepass", "masterauth", "--requirepass"];
+    let mut hidden = Vec::new();
+    let mut follows = false;
+    for word in
+        text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).filter(|word| !word.is_empty())
+    {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let is_option = name.starts_with("--") && is_secret_by_name(name, value.unwrap_or("value"));
+        match value {
+            _ if follows => hidden.push(word),
+            Some(value) if is_option => hidden.push(value),
+            _ => match secret_shape(word) {
+                Some(Shape::UrlPassword) => hidden.extend(url_password(word)),
+                Some(_) => hidden.push(value.unwrap_or(word)),
+                None => {}
+            },
+        }
+        follows = !follows
+            && (value.is_none() && is_option || DIRECTIVES.iter().any(|one| one.eq_ignore_ascii_case(word)));
+    }
+    hidden
+}
+
+/// The password of a URL.
+fn url_password(text: &str) -> Option<&str> {
+    let rest = &text[text.find("://")? + 3..];
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
+}
+
 /// A value that stands for a secret without being one.
 pub fn is_placeholder(value: &str) -> bool {
     const WORDS: [&str; 27] = [
@@ -368,6 +451,40 @@ mod tests {
         }
         assert_eq!(secret_shape(&format!("ghp_{}", "x".repeat(36))), None);
         assert_eq!(secret_shape(&made("Zghp_", 36)), None);
+    }
+
+    #[test]
+    fn names_by_any_custom() {
+        for name in [
+            "SECRET_KEY",
+            "AWS_SECRET_ACCESS_KEY",
+            "SMTP_PASS",
+            "PGPASSWORD",
+            "SENTRY_DSN",
+            "GH_TOKEN",
+            "OPENAI_API_KEY",
+            "--api-key",
+        ] {
+            assert!(is_secret_by_name(name, "hunter2hunter2"), "{name}");
+        }
+        for (name, value) in [
+            ("TOKEN_FILE", "/run/token"),
+            ("DB_PASSWORD", "/run/secrets/db"),
+            ("PORT", "1"),
+            ("API_KEY", "changeme"),
+            ("PGHOST", "db"),
+        ] {
+            assert!(!is_secret_by_name(name, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn secret_words_of_commands() {
+        assert_eq!(secret_words("a --password hunter2 -x"), ["hunter2"]);
+        assert_eq!(secret_words("a --api-key=hunter2 b"), ["hunter2"]);
+        assert_eq!(secret_words("Environment=\"DB=redis://u:s3cr3tpw@h/0\""), ["s3cr3tpw"]);
+        assert_eq!(secret_words("requirepass hunter2"), ["hunter2"]);
+        assert_eq!(secret_words("a --port 80 --token-file /x"), Vec::<&str>::new());
     }
 
     #[test]

@@ -45,14 +45,48 @@ impl Call {
 /// How deep substitutions and `-c` strings are followed.
 const DEEPEST: usize = 24;
 
-/// All calls in `text`, in the order they are written; `first_line` is the number of its first line.
+/// How much room the calls of one text may take, in bytes. A script of a person takes a few KiB.
+pub const MOST_ROOM: usize = 4 << 20;
+
+/// All calls in `text`, in the order they are written; `first_line` is the number of its first line. Of a text whose
+/// calls take more room than [`MOST_ROOM`] only the first are given: whoever takes silence for an answer asks
+/// [`calls_within`].
 pub fn calls(text: &str, first_line: u32) -> Vec<Call> {
-    let mut found = Vec::new();
+    all(text, first_line, MOST_ROOM).calls
+}
+
+/// The same with the room that they take; `None` where that would be more than `room`.
+pub fn calls_within(text: &str, first_line: u32, room: usize) -> Option<(Vec<Call>, usize)> {
+    let found = all(text, first_line, room);
+    (!found.is_cut).then_some((found.calls, room - found.room))
+}
+
+fn all(text: &str, first_line: u32, room: usize) -> Found {
+    let mut found = Found { calls: Vec::new(), room, is_cut: false };
     scan(text, first_line, 0, &[], &mut found);
     found
 }
 
-fn scan(text: &str, line: u32, depth: usize, through: &[String], found: &mut Vec<Call>) {
+/// Calls, and how much room is left for more.
+struct Found {
+    calls: Vec<Call>,
+    room: usize,
+    is_cut: bool,
+}
+
+impl Found {
+    /// Whether there is room for a call of these words. Once there is none, nothing more is read.
+    fn takes<'w>(&mut self, words: impl Iterator<Item = &'w String>) -> bool {
+        // A string of the heap is its bytes and about this much around them.
+        const STRING: usize = 48;
+        let size = words.map(|word| word.len() + STRING).sum::<usize>() + 2 * STRING;
+        self.is_cut |= size > self.room;
+        self.room = self.room.saturating_sub(size);
+        !self.is_cut
+    }
+}
+
+fn scan(text: &str, line: u32, depth: usize, through: &[String], found: &mut Found) {
     if depth < DEEPEST {
         Scanner { text, at: 0, line, depth, through, found, heredocs: Vec::new() }.list(false);
     }
@@ -87,7 +121,7 @@ struct Scanner<'a, 'b> {
     line: u32,
     depth: usize,
     through: &'b [String],
-    found: &'b mut Vec<Call>,
+    found: &'b mut Found,
     /// Delimiters of heredocs whose bodies begin at the next line, and whether tabs before them are cut.
     heredocs: Vec<(String, bool)>,
 }
@@ -220,11 +254,14 @@ impl<'a> Scanner<'a, '_> {
         let mut through = self.through.to_vec();
         let (mut program, mut args) = (program, args);
         loop {
+            if !self.found.takes(args.iter().chain(&through).chain([&program])) {
+                return;
+            }
             let program_found = looked_up(&program);
             let call = Call { program: program_found, args: args.clone(), line, through: through.clone() };
             let inner = inner_command(call.name(), &call.args);
             through.push(call.name().to_owned());
-            self.found.push(call);
+            self.found.calls.push(call);
             if through.len() > DEEPEST {
                 return;
             }
@@ -263,6 +300,9 @@ impl<'a> Scanner<'a, '_> {
     }
 
     fn token(&mut self) -> Token {
+        if self.found.is_cut {
+            return Token::End;
+        }
         while self.eat(" ") || self.eat("\t") || self.eat("\r") || self.eat("\\\n") || self.eat("\\\r\n") {}
         if self.peek() == Some('#') {
             while self.peek().is_some_and(|c| c != '\n') {
@@ -644,6 +684,16 @@ mod tests {
         assert!(call("/usr/bin/python3.11").is_python() && call("venv/bin/python").is_python());
         assert!(!call("python-config").is_python() && !call("ipython").is_python());
         assert!(call("python3 -I -m venv x").makes_a_venv() && !call("python3 -m pip x").makes_a_venv());
+    }
+
+    #[test]
+    fn calls_without_number_are_cut_and_said_to_be() {
+        let many = "a|".repeat(500_000);
+        assert!(calls_within(&many, 1, MOST_ROOM).is_none());
+        assert!(calls(&many, 1).len() < 100_000);
+        assert!(calls_within(&("sudo ".repeat(20) + &"x ".repeat(100_000)), 1, MOST_ROOM).is_none());
+        let (few, room) = calls_within("a | b c", 1, MOST_ROOM).unwrap();
+        assert!(few.len() == 2 && room > 0 && room < 1000);
     }
 
     #[test]

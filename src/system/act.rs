@@ -1,18 +1,14 @@
 //! The third leaf of the door: what changes a host. Plans alone use it.
 //!
 //! A file is replaced whole or not at all: written beside its place, synced, given its owner and mode, renamed, and
-//! its directory synced. A program is started by its arguments, never through a shell unless it is one, with an empty
-//! environment but for what is stated, and has a time to end in.
+//! its directory synced.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that changes a host")]
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Owner and group by number, and permission bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,36 +26,6 @@ pub struct Rights {
 pub struct Act {
     root: PathBuf,
 }
-
-/// A program with its arguments, and who it runs as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The program and its arguments.
-    pub words: Vec<String>,
-    /// User and group, where it is not the caller's.
-    pub identity: Option<(u32, u32)>,
-    /// Variables beside PATH and LANG.
-    pub environment: Vec<(String, String)>,
-    /// Seconds it may take.
-    pub limit: u64,
-}
-
-/// How a program ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Its exit code; none when a signal or the time limit ended it.
-    pub code: Option<i32>,
-    /// What it said, both streams, at most [`MOST_OUTPUT`] from its end.
-    pub said: String,
-    /// It took too long and was killed.
-    pub too_long: bool,
-}
-
-/// Bytes of a program's talk that are kept.
-const MOST_OUTPUT: usize = 16 * 1024;
-
-/// Where programs of the distribution lie.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The kernel follows no more links on one way (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -109,6 +75,11 @@ impl Act {
     /// Everything below another root, where links on the way to a path stay below it. Programs still run on this host.
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned() }
+    }
+
+    /// Whether the running host is changed.
+    pub fn is_live(&self) -> bool {
+        self.root.parent().is_none()
     }
 
     /// The real place of an absolute path; a link at its end is not followed.
@@ -250,30 +221,6 @@ impl Act {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::utimensat(rustix::fs::CWD, self.place(path), &times, flags).map_err(io::Error::from)
     }
-
-    /// Runs a program to its end. `line` hears each line that it says, while it says it.
-    pub fn run(&self, call: &Call, line: &mut dyn FnMut(&str)) -> io::Result<Ended> {
-        let Some((program, arguments)) = call.words.split_first() else {
-            return Err(io::Error::other("no program"));
-        };
-        let (reader, writer) = io::pipe()?;
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").current_dir("/");
-        command.envs(call.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
-        if let Some((uid, gid)) = call.identity {
-            command.uid(uid).gid(gid);
-        }
-        let mut child = command.spawn()?;
-        // Its ends of the pipe are held by the command, too.
-        drop(command);
-        let (said, too_long) = listen(reader, call.limit, line);
-        if too_long && let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        let status = child.wait()?;
-        Ok(Ended { code: status.code().filter(|_| !too_long), said, too_long })
-    }
 }
 
 fn write_beside(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
@@ -288,40 +235,6 @@ fn write_beside(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
 /// A rename is only sure to last once its directory is on the disk.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-/// Hears a program until it closes its output; true when it took longer than `limit` seconds.
-fn listen(mut reader: io::PipeReader, limit: u64, line: &mut dyn FnMut(&str)) -> (String, bool) {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let end = Instant::now() + Duration::from_secs(limit);
-    let (mut said, mut open) = (Vec::new(), Vec::new());
-    let mut buffer = [0; 4096];
-    loop {
-        let rest = end.saturating_duration_since(Instant::now());
-        let wait = Timespec {
-            tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: rest.subsec_nanos().into(),
-        };
-        match poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&wait)) {
-            Ok(0) => return (String::from_utf8_lossy(&said).into_owned(), true),
-            Err(rustix::io::Errno::INTR) => continue,
-            _ => {}
-        }
-        let got = match reader.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(got) => &buffer[..got],
-        };
-        said.extend_from_slice(got);
-        if said.len() > MOST_OUTPUT {
-            said.drain(..said.len() - MOST_OUTPUT);
-        }
-        open.extend_from_slice(got);
-        while let Some(at) = open.iter().position(|byte| *byte == b'\n') {
-            let text: Vec<u8> = open.drain(..=at).collect();
-            line(String::from_utf8_lossy(&text).trim_end());
-        }
-    }
-    (String::from_utf8_lossy(&said).into_owned(), false)
 }
 
 #[cfg(test)]

@@ -5,21 +5,31 @@
 //! dir PATH OWNER:GROUP MODE            file PATH OWNER:GROUP MODE      lines that start with "| " follow
 //! link PATH -> TARGET                  data PATH OWNER:GROUP MODE      the same, with C escapes read
 //! elf PATH OWNER:GROUP MODE            a program of this machine       database PATH OWNER:GROUP MODE
+//!     needs=a,b rpath=DIR runpath=DIR machine=N   with a dynamic section, or of another machine
 //! loader PATH OWNER:GROUP MODE         a static one, as loaders are
 //! owner PATH OWNER:GROUP               mode PATH MODE                  modified PATH SECONDS
 //! remove PATH                          unreadable PATH WHY             move PATH -> PATH
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
 //! unit NAME Property=value …           process PID exe=PATH uid=N gid=N cwd=PATH sockets=1,2
+//! environ PID [FILE]                   what it was started with: the variables of this file as it is now, or those that
+//!                                      it has, changed by the lines that follow: `| NAME=value`, or `| NAME` (not set)
+//! environ-silent PID WHY
 //! listen ADDRESS PORT INODE            redis ADDRESS PING name=value … redis-silent ADDRESS WHY
 //! python VENV version=3.11.2 prefix=PATH uid=N missing=a,b exit=N signal=N seconds=N refused=WHY says=nothing
 //!                                      what becomes of it when it is run; "| " lines are its complaint
 //! python-silent VENV WHY               it cannot be run
+//! stream KEY COUNT age=SECONDS MODEL=ACTIONS@LOW..HIGH …   one event a second, the newest so old; ACTIONS are `BUY,SELL*2`
+//! event KEY AGE                        one more event, so many seconds old; "| name value" lines follow
+//! stream-silent KEY WHY                stream-gone KEY
 //! no-bus WHY                           file-system PREFIX TYPE         sqlite PATH TEXT
 //! now SECONDS                          caller UID                      offline
 //! ```
 //!
 //! Missing parents are made as `root:root 0755`. Owners are names of the manifest's own `/etc/passwd` and
 //! `/etc/group`, or numbers. Lines that start with `#` are comments.
+
+mod elf;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +68,11 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         "dir" => add(host, &words, MemoryNode::Directory),
         "file" => add(host, &words, MemoryNode::File(text_of(body).into_bytes().into())),
         "data" => add(host, &words, MemoryNode::File(unescape(text_of(body).trim_end_matches('\n')).into())),
-        "elf" => add(host, &words, MemoryNode::File(elf(1).into())),
+        "elf" => {
+            let (place, asked) = words.split_at(words.len().min(3));
+            let bytes = if asked.is_empty() { elf(1) } else { elf::dynamic(&pairs(asked)?)? };
+            add(host, place, MemoryNode::File(bytes.into()))
+        }
         "loader" => add(host, &words, MemoryNode::File(elf(0).into())),
         "database" => add(host, &words, MemoryNode::File(database().into())),
         "link" => {
@@ -110,6 +124,12 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
             host.sqlite.insert(path.into(), words[1..].join(" "));
             Ok(())
         }
+        "environ" => environ(host, number(path)?, words.get(1).copied(), body),
+        "environ-silent" => {
+            let why = rest.split_once(' ').map_or("permission denied", |(_, why)| why);
+            running(host, number(path)?)?.variables = Observed::Unreadable(why.into());
+            Ok(())
+        }
         "now" => number(path).map(|now| host.now = now),
         "caller" => number(path).map(|uid| host.caller = uid),
         "offline" => {
@@ -121,6 +141,10 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
             let answers = host.answers.get_or_insert_with(Answers::default);
             answers.pythons.insert(format!("{path}/bin/python"), Observed::Found(answer));
             Ok(())
+        }
+        "stream" | "event" | "stream-silent" | "stream-gone" => {
+            let (now, answers) = (host.now, host.answers.get_or_insert_with(Answers::default));
+            streams::directive(&mut answers.streams, now, word, &words, body)
         }
         _ => answer(host.answers.get_or_insert_with(Answers::default), word, rest, &words),
     }
@@ -136,7 +160,10 @@ fn answer(answers: &mut Answers, word: &str, rest: &str, words: &[&str]) -> Resu
             pairs(&words[1..])?.into_iter().try_for_each(|(key, value)| property(state, key, value))?;
         }
         "process" => {
-            let (process, sockets) = process(number(name)?, &pairs(&words[1..])?)?;
+            let (mut process, sockets) = process(number(name)?, &pairs(&words[1..])?)?;
+            if let Some((before, _)) = answers.processes.get(&process.pid) {
+                process.variables = before.variables.clone();
+            }
             answers.processes.insert(process.pid, (process, sockets));
         }
         "listen" => {
@@ -192,8 +219,37 @@ fn process(pid: u32, pairs: &[(&str, &str)]) -> Result<(Process, Vec<u64>), Stri
         uid: number(get("uid").unwrap_or("0"))?,
         gid: number(get("gid").unwrap_or("0"))?,
         working_directory: observed("cwd"),
+        variables: Observed::Found(BTreeMap::new()),
     };
     Ok((process, sockets.map(number).collect::<Result<_, _>>()?))
+}
+
+/// A process of the host.
+fn running(host: &mut MemorySystem, pid: u32) -> Result<&mut Process, String> {
+    let answers = host.answers.get_or_insert_with(Answers::default);
+    let process = answers.processes.get_mut(&pid).ok_or("there is no such process")?;
+    Ok(&mut process.0)
+}
+
+/// Gives a process the environment that an env file makes now, with the changes of these lines.
+fn environ(host: &mut MemorySystem, pid: u32, file: Option<&str>, body: &[String]) -> Result<(), String> {
+    let mut lines: Vec<String> = Vec::new();
+    if let Some(file) = file {
+        let bytes = host.content(file).ok_or("there is no such file")?;
+        lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
+    } else if let Observed::Found(before) = &running(host, pid)?.variables {
+        lines.extend(before.iter().map(|(name, value)| format!("{name}={value}")));
+    }
+    lines.extend(body.iter().map(|line| line.trim_start_matches("| ").to_owned()));
+    let mut variables = BTreeMap::new();
+    for line in lines.iter().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        match line.split_once('=') {
+            Some((name, value)) => variables.insert(Arc::from(name), value.to_owned()),
+            None => variables.remove(line.as_str()),
+        };
+    }
+    running(host, pid)?.variables = Observed::Found(variables);
+    Ok(())
 }
 
 /// A python that says all is well, unless the words say otherwise; what does not come to its end says nothing.

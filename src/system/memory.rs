@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::{Ask, Look, System};
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, UnitState,
-    UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, StreamEvent,
+    StreamId, StreamQuestion, UnitState, UnitStates,
 };
 use crate::model::{Entry, Meta, NodeKind, Observed};
 
@@ -60,6 +60,9 @@ pub struct MemorySystem {
     pub caller: u32,
 }
 
+/// The events of a stream with their fields, by id.
+pub type MemoryStream = BTreeMap<StreamId, Vec<(String, Vec<u8>)>>;
+
 /// What a running host in memory answers.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
@@ -73,6 +76,8 @@ pub struct Answers {
     pub listeners: Vec<Listener>,
     /// Redis servers by address.
     pub redis: BTreeMap<String, Observed<RedisAnswer>>,
+    /// Streams of the Redis servers by key.
+    pub streams: BTreeMap<String, Observed<MemoryStream>>,
     /// What becomes of a python that is run, by its path.
     pub pythons: BTreeMap<String, Observed<PythonAnswer>>,
 }
@@ -109,7 +114,7 @@ impl Look for MemorySystem {
         Observed::Found((meta, target))
     }
 
-    fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
+    fn head(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
         match self.nodes.get(path).map(|owned| &owned.node) {
             None => Observed::Absent,
             Some(MemoryNode::File(bytes)) => {
@@ -120,6 +125,17 @@ impl Look for MemorySystem {
             Some(MemoryNode::Directory) => Observed::Unreadable("it is a directory".into()),
             Some(MemoryNode::Link(_)) => Observed::Unreadable("it is a symbolic link".into()),
         }
+    }
+
+    fn part(&self, path: &str, offset: u64, most: usize) -> Observed<Vec<u8>> {
+        self.head(path, u64::MAX).map(|bytes| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+            bytes[start..start.saturating_add(most).min(bytes.len())].to_vec()
+        })
+    }
+
+    fn digest(&self, path: &str, most: u64) -> Observed<String> {
+        self.read(path, most).and_then(|bytes| Observed::Found(crate::model::sha256(bytes)))
     }
 
     fn list(&self, path: &str) -> Observed<Vec<String>> {
@@ -150,8 +166,12 @@ impl Look for MemorySystem {
         Observed::Found(on.map_or("ext4", |(_, name)| name).to_owned())
     }
 
+    fn is_mount_point(&self, path: &str) -> Observed<bool> {
+        Observed::Found(self.file_systems.contains_key(path))
+    }
+
     fn sqlite(&self, path: &str, check_up_to: u64) -> Observed<SqliteAnswer> {
-        self.read(path, READ_HEADER).map(|bytes| {
+        self.head(path, READ_HEADER).map(|bytes| {
             let header = bytes.starts_with(b"SQLite format 3\0");
             let size = self.node(path).map(|(meta, _)| meta.size);
             let quick_check = match (header, size) {
@@ -182,8 +202,13 @@ impl Ask for Answers {
         Observed::Found(names.iter().map(state).collect())
     }
 
-    fn process(&self, pid: u32) -> Observed<Process> {
-        self.processes.get(&pid).map_or(Observed::Absent, |(process, _)| Observed::Found(process.clone()))
+    fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process> {
+        let Some((process, _)) = self.processes.get(&pid) else { return Observed::Absent };
+        let mut process = process.clone();
+        if let Observed::Found(all) = &mut process.variables {
+            all.retain(|name, _| variables.contains(&name.as_ref()));
+        }
+        Observed::Found(process)
     }
 
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>> {
@@ -198,6 +223,33 @@ impl Ask for Answers {
         // As every resolver knows.
         let address = question.address.replace("localhost:", "127.0.0.1:");
         self.redis.get(&address).cloned().unwrap_or(Observed::Absent)
+    }
+
+    fn stream(&self, question: &StreamQuestion<'_>, each: &mut dyn FnMut(&StreamEvent<'_>)) -> Observed<u64> {
+        let events = match self.streams.get(question.key) {
+            None => return Observed::Absent,
+            Some(Observed::Found(events)) => events,
+            Some(Observed::Absent) => return Observed::Absent,
+            Some(Observed::Unreadable(why)) => return Observed::Unreadable(why.clone()),
+        };
+        let most = usize::try_from(question.most).unwrap_or(usize::MAX);
+        let newest = events.iter().rev().take_while(|(id, _)| id.ms >= question.since).take(most);
+        let mut given = 0;
+        for (id, fields) in newest {
+            let named = |name: &&str| fields.iter().filter(|(field, _)| field == name).collect::<Vec<_>>();
+            let found: Vec<_> = question.fields.iter().map(named).collect();
+            let twice = found.iter().zip(question.fields).find(|(found, _)| found.len() > 1);
+            let defect = twice.map(|(_, name)| format!("{name} stands in it twice"));
+            let values: Vec<Option<&[u8]>> =
+                found.iter().map(|found| found.first().map(|(_, value)| value.as_slice())).collect();
+            each(&StreamEvent { id: *id, values: &values, defect });
+            given += 1;
+        }
+        Observed::Found(given)
+    }
+
+    fn tcp_of(&self, address: &str, _unit: Option<&str>) -> Observed<()> {
+        self.tcp(address)
     }
 
     fn tcp(&self, address: &str) -> Observed<()> {

@@ -5,15 +5,20 @@
 //! leaf that belongs to plans alone.)
 
 pub mod act;
+pub mod hand;
+pub mod journald;
 pub mod manifest;
 pub mod memory;
 pub mod os;
+pub mod state;
+mod strays;
 pub mod walk;
 
 use std::sync::Arc;
 
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, StreamEvent,
+    StreamQuestion, UnitStates,
 };
 use crate::model::{Entry, Meta, Observed, Scope};
 
@@ -21,22 +26,54 @@ pub use memory::MemorySystem;
 pub use os::DiskSystem;
 pub use walk::Walker;
 
-/// The largest file that is read whole, in bytes. Units and env files are a few KiB.
+/// The largest file that is read whole, in bytes: a table of accounts, a contract of ten thousand services.
 pub const READ_LIMIT: u64 = 8 << 20;
+
+/// The largest text of a person that is read: units, env files and scripts are a few KiB.
+pub const TEXT_LIMIT: u64 = 1 << 20;
+
+/// How many names of one directory are read, and how many bytes of names. Ten thousand units lie in one directory;
+/// a directory with more than this was made to keep an audit busy.
+pub const MOST_NAMES: usize = 100_000;
+/// See [`MOST_NAMES`].
+pub const MOST_NAME_BYTES: usize = 8 << 20;
+
+/// Why a file that is longer than the limit is not judged: what stands behind the limit counts as much.
+pub(crate) fn too_long<T>(limit: u64) -> Observed<T> {
+    Observed::Unreadable(format!("it holds more than {limit} bytes"))
+}
+
+/// Why a directory is not judged that was not read to its end.
+pub(crate) fn too_many<T>() -> Observed<T> {
+    Observed::Unreadable(format!("it holds more than {MOST_NAMES} names"))
+}
 
 /// Looks at files. Every path is absolute, inside the root, and contains no link in any component but the
 /// last: [`Walker`] resolves links.
 pub trait Look: Sync {
     /// `lstat(2)`, and the link's text for a link.
     fn node(&self, path: &str) -> Observed<(Meta, Option<Arc<str>>)>;
-    /// The bytes of a regular file, at most `limit` from its start.
-    fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>>;
-    /// The names in a directory, sorted.
+    /// All bytes of a regular file; unreadable where it has more than `limit`.
+    fn read(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
+        self.head(path, limit.saturating_add(1)).and_then(|bytes| match bytes.len() as u64 > limit {
+            true => too_long(limit),
+            false => Observed::Found(bytes),
+        })
+    }
+    /// The first bytes of a regular file, at most so many: for what stands at its start alone.
+    fn head(&self, path: &str, most: u64) -> Observed<Vec<u8>>;
+    /// Bytes of a regular file from an offset on, at most so many; fewer at its end.
+    fn part(&self, path: &str, offset: u64, most: usize) -> Observed<Vec<u8>>;
+    /// sha256 in hex of a regular file; unreadable where it has more than `most` bytes.
+    fn digest(&self, path: &str, most: u64) -> Observed<String>;
+    /// The names in a directory, sorted; unreadable where there are more than [`MOST_NAMES`].
     fn list(&self, path: &str) -> Observed<Vec<String>>;
     /// The same with the kind of each and the text of links, which are not followed.
     fn entries(&self, path: &str) -> Observed<Vec<Entry>>;
     /// The type of the file system a path lies on, as statfs(2) knows it: `tmpfs`, `ext4` …
     fn file_system(&self, path: &str) -> Observed<String>;
+    /// Whether something is mounted at a path.
+    fn is_mount_point(&self, path: &str) -> Observed<bool>;
     /// Opens the SQLite database at a path read-only and checks it when it has at most `check_up_to` bytes.
     fn sqlite(&self, path: &str, check_up_to: u64) -> Observed<SqliteAnswer>;
 }
@@ -45,16 +82,22 @@ pub trait Look: Sync {
 pub trait Ask: Sync {
     /// What systemd says of these units; a unit that it does not know has the load state `not-found`.
     fn units(&self, names: &[&str]) -> Observed<UnitStates>;
-    /// What the kernel says of a process.
-    fn process(&self, pid: u32) -> Observed<Process>;
+    /// What the kernel says of a process, and of its environment these variables alone.
+    fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process>;
     /// The listening TCP sockets on a port, both families.
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>>;
     /// The inodes of the sockets a process holds.
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>>;
     /// Asks a Redis server; absent when the connection is refused, unreadable when nothing answers.
     fn redis(&self, question: &RedisQuestion<'_>) -> Observed<RedisAnswer>;
+    /// Reads a Redis stream from its newest event back, each event once and none kept; how many there were. Absent when
+    /// the server has no such key; unreadable when it gives no answer, not all of them, or is not the one that should
+    /// answer.
+    fn stream(&self, question: &StreamQuestion<'_>, each: &mut dyn FnMut(&StreamEvent<'_>)) -> Observed<u64>;
     /// Whether something accepts a TCP connection at `host:port`.
     fn tcp(&self, address: &str) -> Observed<()>;
+    /// The same; on this host it must be a process of the unit.
+    fn tcp_of(&self, address: &str, unit: Option<&str>) -> Observed<()>;
     /// Runs these pythons, each as its account, and hears what each says of itself. The one exception from the rule
     /// that nothing is run to look at a host: it is made when somebody asks for it in so many words, and never else.
     fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>>;

@@ -121,6 +121,117 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
     }
 }
 
+/// A link on the way that leads out of the directories of somebody else than root, and those directories. Whoever
+/// owns them can make it lead anywhere, so what it leads to is not read. A link in a directory that only root can
+/// write is root's word.
+pub fn stray(lookup: &Lookup) -> Option<(&Step, Option<&Step>)> {
+    let steps = &lookup.steps;
+    let real = lookup.real()?;
+    steps.iter().enumerate().find_map(|(at, link)| {
+        let above = |step: &&Arc<Step>| {
+            step.meta.kind == NodeKind::Directory
+                && is_below(&link.path, &step.path)
+                && link.path != step.path
+        };
+        if link.meta.kind != NodeKind::Link
+            || steps[..at].iter().filter(above).all(|directory| is_for_root_alone(directory))
+        {
+            return None;
+        }
+        // What everybody can write belongs to nobody: a link there leads out wherever it leads.
+        let own = steps[..at]
+            .iter()
+            .filter(above)
+            .find(|directory| !is_for_root_alone(directory) && directory.meta.mode & 0o002 == 0);
+        let is_inside = own.is_some_and(|own| is_below(real, &own.path));
+        (!is_inside).then(|| (link.as_ref(), own.map(AsRef::as_ref)))
+    })
+}
+
+/// Whether a file may be somebody else's secret under a second name: a hard link that was made where others than
+/// root can write, to a file that its maker cannot read.
+pub fn is_borrowed(lookup: &Lookup) -> bool {
+    let Ok(Some(file)) = lookup.node() else { return false };
+    let Some(directory) = lookup.directories().last() else { return false };
+    file.meta.kind == NodeKind::File
+        && file.meta.links > 1
+        && file.meta.mode & 0o004 == 0
+        && file.meta.uid != directory.meta.uid
+        && !is_for_root_alone(directory)
+}
+
+/// Why the content behind a walk is not read; `None` where it may be.
+pub fn untrusted(lookup: &Lookup) -> Option<String> {
+    match stray(lookup) {
+        Some((link, Some(own))) => Some(format!("{} is a link that leads out of {}", link.path, own.path)),
+        Some((link, None)) => {
+            Some(format!("{} is a link that leads out of where everybody can write", link.path))
+        }
+        None => is_borrowed(lookup)
+            .then(|| format!("{} has a second hard link and belongs to another user", lookup.asked)),
+    }
+}
+
+fn is_for_root_alone(directory: &Step) -> bool {
+    directory.meta.uid == 0 && directory.meta.mode & 0o022 == 0
+}
+
+fn is_below(path: &str, directory: &str) -> bool {
+    let rest = path.strip_prefix(directory.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn components(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::MemorySystem;
+
+    fn why(manifest: &str, path: &str) -> Option<String> {
+        let host = MemorySystem::from_manifest(manifest).unwrap();
+        let lookup = Walker::new(&host as &dyn Look).lookup(path);
+        assert!(lookup.real().is_some(), "{path} leads nowhere");
+        untrusted(&lookup)
+    }
+
+    const HOST: &str = "\
+dir /home/qt 1000:1000 0750
+dir /home/qt/app 1000:1000 0755
+file /home/qt/app/real 1000:1000 0644
+link /home/qt/app/inside -> real
+link /home/qt/app/up -> ../other
+file /home/qt/other 1000:1000 0644
+link /home/qt/app/out -> /etc/shadow
+link /home/qt/app/folder -> /etc
+file /etc/shadow 0:0 0640
+link /opt/app -> /opt/app-2
+file /opt/app-2/run 0:0 0755
+link /srv -> /home/qt/app
+dir /tmp 0:0 1777
+link /tmp/link -> /tmp/secret
+file /tmp/secret 0:0 0600
+";
+
+    #[test]
+    fn links_of_root_lead_anywhere_and_those_of_users_stay_below_what_is_theirs() {
+        for path in
+            ["/home/qt/app/real", "/home/qt/app/inside", "/home/qt/app/up", "/opt/app/run", "/srv/real"]
+        {
+            assert_eq!(why(HOST, path), None, "{path}");
+        }
+        for path in ["/home/qt/app/out", "/home/qt/app/folder/shadow", "/srv/out", "/tmp/link"] {
+            assert!(why(HOST, path).is_some_and(|why| why.contains("leads out of")), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_second_name_of_somebody_elses_secret_is_not_read() {
+        let borrowed = "dir /home/qt 1000:1000 0750\nfile /home/qt/x 0:0 0600\nlinks /home/qt/x 2\n";
+        assert!(why(borrowed, "/home/qt/x").is_some_and(|why| why.contains("hard link")));
+        let own = "dir /home/qt 1000:1000 0750\nfile /home/qt/x 1000:1000 0600\nlinks /home/qt/x 2\n";
+        assert_eq!(why(own, "/home/qt/x"), None);
+    }
 }

@@ -162,7 +162,12 @@ fn read_break(lines: &[&str]) -> Break {
 
 /// Compares a set with the list in a file beside this one; `UPDATE_CATALOGUE=1` writes the list anew.
 pub fn compare(file: &str, here: &BTreeSet<String>) {
-    let listed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine").join(file);
+    compare_at(&format!("tests/machine/{file}"), here);
+}
+
+/// The same for a list anywhere in the repository.
+pub fn compare_at(file: &str, here: &BTreeSet<String>) {
+    let listed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_CATALOGUE").is_some() {
         let lines: String = here.iter().map(|line| format!("{line}\n")).collect();
         std::fs::write(&listed, lines).expect("the list is written");

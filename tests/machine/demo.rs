@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+#[path = "../support/remedy.rs"]
+pub mod remedy;
+
 use serde_json::Value;
 
 use super::catalogue::VARIABLES;
@@ -30,7 +33,7 @@ pub struct Found {
     rule: String,
     subject: String,
     key: String,
-    /// The mend command, or words for a person.
+    /// The shell that mends it, or what a person must decide.
     pub remedy: String,
 }
 
@@ -165,6 +168,28 @@ impl Demo {
         self.machine.sh_ok(&script);
     }
 
+    /// Makes everything run again that does not run as it did; why it still is not as it was.
+    pub fn put_back(&self, baseline: &Judged) -> Option<String> {
+        let is_as_before = || {
+            let now = self.audit();
+            now.failures() == baseline.failures() && now.undecided() == baseline.undecided()
+        };
+        let runs = || self.machine.sh(&all_run()).status.success();
+        if runs() && is_as_before() {
+            return None;
+        }
+        let said = self.shell(&format!(
+            "systemctl reset-failed 'quantum-*' redis-server 2>/dev/null; systemctl restart redis-server {SERVICES} 2>&1"
+        ));
+        for _ in 0..50 {
+            if runs() && is_as_before() {
+                return None;
+            }
+            self.machine.sh_ok("sleep 0.1");
+        }
+        Some(format!("{said}{:#?}", self.audit().failures()))
+    }
+
     /// Waits until systemd has started what it means to start.
     fn settled(&self) {
         self.machine.sh_ok(
@@ -185,6 +210,19 @@ impl Demo {
                  systemctl restart {SERVICES}"
             ));
         }
+    }
+
+    /// Why the plan of a compliant host is not empty; nothing where it is, or where the host is not compliant.
+    pub fn plans_something(&self) -> Option<String> {
+        // A service that systemd starts again by itself is not up yet: the host is judged first, so that it cannot become
+        // compliant between the plan and the judgement.
+        if self.audit().code != 0 {
+            return None;
+        }
+        let plan = self.shell("golden --contract builtin:quantum plan 2>&1; echo code $?");
+        let empty =
+            plan.lines().any(|line| line == "nothing to do on this host") && plan.ends_with("code 0\n");
+        (!empty).then(|| format!("it is compliant, and there is a plan: {plan}"))
     }
 
     /// What a shell script printed, however it ended.
@@ -293,7 +331,7 @@ impl Judged {
         let failed = self.results().filter(|result| result["outcome"] == "fail");
         let name =
             |result: &Value| (text(&result["rule"]), text(&result["subject"]), place(&result["location"]));
-        failed.map(|result| (name(result), text(&result["remedy"]))).collect()
+        failed.map(|result| (name(result), remedy::text(&result["remedy"]))).collect()
     }
 
     /// Whatever passed or failed: rule, subject and key.
@@ -337,7 +375,7 @@ impl Judged {
             rule: rule.to_owned(),
             subject: text(&result["subject"]),
             key: text(&result["key"]),
-            remedy: text(&result["remedy"]),
+            remedy: remedy::text(&result["remedy"]),
         }
     }
 

@@ -11,14 +11,19 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::machine::Machine;
+use crate::machine::{Bind, Machine};
 
 /// A machine of this release with the example on it, booted; its services may still be starting.
 pub fn boot(suite: &str) -> Machine {
+    boot_with(suite, &[])
+}
+
+/// The same with files of this host.
+pub fn boot_with(suite: &str, binds: &[Bind]) -> Machine {
     let image = text(&success(tool("image").arg(suite)).stdout);
     let mut machine = Machine::prepare(Path::new(image.trim()));
     success(tool("install").arg(env!("CARGO_BIN_EXE_golden")).env("GOLDEN_ROOT", machine.root()));
-    machine.up(&[]);
+    machine.up(binds);
     machine
 }
 

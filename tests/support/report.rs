@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[path = "remedy.rs"]
+pub mod remedy;
+
 use std::process::Output;
 
 use serde_json::Value;
@@ -25,7 +28,7 @@ pub struct Said {
     pub place: String,
     /// What is wrong, or why it could not be decided.
     pub message: String,
-    /// What mends it.
+    /// What mends it: shell, or what a person must decide.
     pub remedy: String,
 }
 
@@ -92,7 +95,7 @@ impl Report {
             subject: text(&result["subject"]),
             place: place(&result["location"]),
             message: text(&result["message"]),
-            remedy: text(&result["remedy"]),
+            remedy: remedy::text(&result["remedy"]),
         };
         self.results().filter(|result| wanted(result)).map(said).collect()
     }

@@ -143,7 +143,7 @@ pub fn what_of_the_caller_is_passed(host: &Host) {
     assert!(line("PATH").contains("PATH=/opt/quantum/venvs/ai-engine/bin:/tmp/evil:/usr/bin "), "{shown}");
     assert!(line("PATH").contains("(over /etc/quantum/ai-engine.env:"), "{shown}");
     assert!(line("PYTHONPATH").contains(&format!("PYTHONPATH={REPOSITORY}:/srv/more ")), "{shown}");
-    assert!(line("REDIS_HOST").contains("/etc/quantum/ai-engine.env:11"), "{shown}");
+    assert!(line("REDIS_HOST").contains("/etc/quantum/ai-engine.env:13"), "{shown}");
 }
 
 pub fn secrets_are_not_shown(host: &Host) {

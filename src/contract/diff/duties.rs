@@ -108,6 +108,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
         next_review: _,
         authority: _,
         approval,
+        anchor,
         changes: _,
         layout,
         identity,
@@ -124,11 +125,15 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
         jobs,
         waivers,
         safety,
+        models: guarded,
         checklist,
         severities,
     } = contract;
     let mut all = Vec::new();
     common(&mut all, approval, identity, env, runtime);
+    if let Some(path) = anchor {
+        of(&mut all, "ledger".to_owned(), &path.at).exactly("anchor", path);
+    }
     layout.values().for_each(|one| place(&mut all, one));
     repository.iter().for_each(|one| governed(&mut all, one));
     for Venv { name, path, at } in venvs.values() {
@@ -140,6 +145,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
     jobs.iter().for_each(|one| job(&mut all, one));
     waivers.iter().for_each(|one| waiver(&mut all, one));
     safety.iter().for_each(|one| models(&mut all, one));
+    guarded.iter().for_each(|one| model(&mut all, one));
     for CheckItem { section, text, by: _, at } in checklist {
         let shape = Shape::Exactly(text.clone());
         within(&mut all, "contract").add(format!("checklist {section}"), text.as_str(), shape, at);
@@ -219,6 +225,9 @@ fn place(all: &mut Vec<Duty>, place: &Place) {
         no_links,
         outside_repository,
         required,
+        kind,
+        content,
+        mounted,
         severity,
         at,
     } = place;
@@ -234,6 +243,19 @@ fn place(all: &mut Vec<Duty>, place: &Place) {
     of.flag("no_links", no_links.is_some(), no_links.as_ref().unwrap_or(at));
     of.flag("outside_repository", outside_repository.is_some(), outside_repository.as_ref().unwrap_or(at));
     of.flag("required", *required, at);
+    if let Some(kind) = kind {
+        let word = match kind.value {
+            PlaceKind::File => "file",
+            PlaceKind::Directory => "directory",
+        };
+        of.exactly("kind", &Stated::new(word.to_owned(), kind.at.clone()));
+    }
+    match content {
+        Some(Content::Text(text)) => of.exactly("content", text),
+        Some(Content::Keys(keys)) => of.each("keys", keys),
+        None => {}
+    }
+    of.flag("mounted", mounted.is_some(), mounted.as_ref().unwrap_or(at));
 }
 
 fn governed(all: &mut Vec<Duty>, repository: &RepositoryPolicy) {
@@ -312,8 +334,10 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
         kind,
         unit,
         timer,
+        activation,
         user,
         group,
+        group_stated,
         venv,
         command,
         env_files,
@@ -326,6 +350,9 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
         variables,
         writes,
         provision: _,
+        // Both say how it is deployed.
+        health: _,
+        code: _,
         at,
     } = service;
     let mut of = of(all, format!("service:{name}"), at);
@@ -333,8 +360,12 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
     of.add("kind", format!("kind = {word}"), Shape::Exactly(word), &kind.at);
     of.exactly("unit", unit);
     of.maybe("timer", timer);
+    if let Some(way) = activation {
+        of.exactly("activation", &Stated::new(way.value.word().to_owned(), way.at.clone()));
+    }
     of.exactly("user", user);
     of.exactly("group", group);
+    of.flag("group stated", *group_stated, &group.at);
     of.maybe("venv", venv);
     if let Some(CommandDemand { words, exact, at }) = command {
         of.add("command", format!("command = {words:?}"), Shape::Exactly(words.join("\0")), at);
@@ -348,10 +379,11 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
     of.each("after", after);
     of.each("writes", writes);
     for demand in settings {
-        let SettingDemand { section, key, form, severity, default_counts, at } = demand.as_ref();
+        let SettingDemand { section, key, form, severity, default_counts, since, at } = demand.as_ref();
         of.severity = *severity;
         let default = if *default_counts { ", or by default" } else { "" };
-        let text = format!("{}{default}", setting_words(key, form));
+        let since = since.map_or(String::new(), |since| format!(", since systemd {since}"));
+        let text = format!("{}{default}{since}", setting_words(key, form));
         of.add(format!("{section}.{key}"), text, Shape::Setting(form.clone(), *default_counts), at);
     }
     for demand in variables {
@@ -362,10 +394,11 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
 }
 
 fn env_file(of: &mut Of<'_>, file: &EnvFileDemand) {
-    let EnvFileDemand { path, secret, owner, group, mode, overrides, at } = file;
+    let EnvFileDemand { path, secret, owner, group, mode, overrides, optional, at } = file;
     let what = |key: &str| format!("env_files {path} {key}");
     let text = |key: &str, value: &str| format!("{path} {key} = {value}");
     of.add(what("secret"), text("secret", &secret.to_string()), Shape::Flag(!secret), at);
+    of.add(what("optional"), text("optional", &optional.to_string()), Shape::Flag(!optional), at);
     for (key, name) in [("owner", owner), ("group", group)] {
         name.iter().for_each(|name| of.add(what(key), text(key, name), Shape::Exactly(name.clone()), at));
     }
@@ -443,8 +476,23 @@ fn models(all: &mut Vec<Duty>, safety: &Safety) {
     of.number("window", window, Shape::Exactly(window.value.to_string()));
     of.number("stale_after", stale_after, Shape::AtMost(stale_after.value as f64));
     of.all("actions", actions);
-    let Gate { min_events, max_action_share, max_hold_share, collapsed_below, constant_below, narrow_below } =
-        gate;
+    let Gate {
+        min_events,
+        max_action_share,
+        max_hold_share,
+        collapsed_below,
+        constant_below,
+        narrow_below,
+        interval,
+        repeated_error,
+        drift_psi_above,
+        drift_ks_above,
+    } = gate;
+    of.number("interval", interval, Shape::AtLeast(interval.value));
+    let drift = [("drift_psi_above", drift_psi_above), ("drift_ks_above", drift_ks_above)];
+    for (what, most) in drift.into_iter().chain([("repeated_error", repeated_error)]) {
+        of.number(what, most, Shape::AtMost(most.value));
+    }
     of.number("min_events", min_events, Shape::AtLeast(min_events.value as f64));
     for (what, most) in [("max_action_share", max_action_share), ("max_hold_share", max_hold_share)] {
         of.number(what, most, Shape::AtMost(most.value));
@@ -465,4 +513,51 @@ fn models(all: &mut Vec<Duty>, safety: &Safety) {
         ("max_error_share", max_error_share),
     ];
     most.into_iter().for_each(|(what, most)| of.number(what, most, Shape::AtMost(most.value)));
+}
+
+fn model(all: &mut Vec<Duty>, model: &Model) {
+    let Model {
+        name,
+        service,
+        artefact,
+        // It follows from the service.
+        env_file: _,
+        canary,
+        active,
+        share,
+        digest_field,
+        gate_within,
+        runs_code,
+        rolls_back,
+        watch: Watch { window, loss, errors },
+        at,
+    } = model;
+    let mut of = of(all, format!("model:{name}"), at);
+    of.exactly("service", service);
+    of.exactly("artefact", artefact);
+    for (state, set) in [("canary", canary), ("active", active)] {
+        for Assignment { name, value } in set {
+            of.exactly(&format!("set.{state}.{name}"), value);
+        }
+    }
+    of.maybe("share", share);
+    of.maybe("digest_field", digest_field);
+    of.number("gate_within", gate_within, Shape::AtMost(gate_within.value as f64));
+    of.number("watch.window", window, Shape::Exactly(window.value.to_string()));
+    for (what, source) in [("watch.loss", loss), ("watch.errors", errors)] {
+        let Some(NumberSource { dependency, query: Query::Sql(asked) | Query::Key(asked), at }) = source
+        else {
+            continue;
+        };
+        let text = format!("{what} = {} {asked:?}", dependency.value);
+        of.add(what, text.clone(), Shape::Exactly(text), at);
+    }
+    let allowed = |stated: &Option<Stated<bool>>| {
+        f64::from(u8::from(stated.as_ref().is_some_and(|stated| stated.value)))
+    };
+    for (what, stated) in [("runs_code", runs_code), ("rolls_back", rolls_back)] {
+        let at = stated.as_ref().map_or(at, |stated| &stated.at);
+        let is_allowed = allowed(stated);
+        of.add(what, format!("{what} = {}", is_allowed > 0.0), Shape::AtMost(is_allowed), at);
+    }
 }

@@ -1,4 +1,4 @@
-//! `[approval]`: whose signatures a contract needs.
+//! `[approval]`: whose signatures a contract needs. `[ledger]`: where the head of golden's record is left.
 
 use super::places::path_value;
 use super::{Cx, Fields, unstated};
@@ -25,4 +25,18 @@ pub(super) fn approval<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<App
         }
     };
     Some(Approval { signers: signers?, required, at })
+}
+
+/// `[ledger]`
+pub(super) fn anchor<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<Stated<String>> {
+    let entry = root.get("ledger")?;
+    let fields = cx.fields(&entry.node, entry.at, "", &schema::LEDGER)?;
+    let path = fields.need(cx, "anchor", "\"/mnt/elsewhere/golden-heads\"", path_value)?;
+    const OWN: [&str; 3] = ["/var/lib/golden", "/run/golden", "/etc/golden"];
+    if let Some(own) = OWN.iter().find(|own| std::path::Path::new(&path.value).starts_with(own)) {
+        let message =
+            format!("`anchor` lies in golden's own {own}: who rewrites the ledger rewrites it along with it");
+        cx.error_at(&path.at, message, "name a file elsewhere, best on a file system of another host");
+    }
+    Some(path)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::places::level;
 use super::services::{EnvFileTemplate, env_file};
-use super::{Cx, Fields};
+use super::{Cx, Fields, ignored};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Entry, Node, Value};
 use crate::contract::{Form, Level, SettingDemand, schema, words};
@@ -172,6 +172,7 @@ fn setting_rules<'a>(
     };
     for node in nodes {
         let Some(said) = setting_form(cx, node, &key) else { continue };
+        without_effect(cx, section, entry, node, &said);
         let per_service = said.form.as_ref().is_some_and(|form| texts(form).any(is_per_service));
         let demand = said.form.map(|form| {
             Arc::new(SettingDemand {
@@ -180,6 +181,7 @@ fn setting_rules<'a>(
                 form,
                 severity: said.severity,
                 default_counts: said.default_counts,
+                since: said.since,
                 at: cx.at(if nodes.len() > 1 { node.span } else { entry.at }),
             })
         });
@@ -195,12 +197,31 @@ struct Said {
     form: Option<Form>,
     severity: Severity,
     default_counts: bool,
+    since: Option<u32>,
+}
+
+/// Files an error where every known systemd ignores what is demanded.
+fn without_effect<'a>(cx: &mut Cx<'a>, section: &str, entry: &Entry<'a>, node: &Node<'a>, said: &Said) {
+    let Some(form) = said.form.as_ref().filter(|form| **form != Form::Absent) else { return };
+    let key = entry.key.as_ref();
+    if words::setting(key).is_err() {
+        return;
+    }
+    if said.since.is_none()
+        && let Some((message, way_out)) = ignored::setting(section, key)
+    {
+        return cx.error(entry.at, message, way_out);
+    }
+    if let Some(message) = ignored::values(form).iter().find_map(|value| ignored::value(section, key, value))
+    {
+        cx.error(node.span, message, format!("write a value that systemd reads, or take {key} out"));
+    }
 }
 
 fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said> {
     let Value::Table(_) = node.value else {
         let form = Form::Equals(scalar(cx, node, key)?);
-        return Some(Said { form: Some(form), severity: Severity::Must, default_counts: false });
+        return Some(Said { form: Some(form), severity: Severity::Must, default_counts: false, since: None });
     };
     let fields = cx.fields(node, node.span, key, &schema::SETTING)?;
     let severity = fields.opt(cx, "level", level).map(|stated| stated.value);
@@ -211,6 +232,7 @@ fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said>
             _ => Err((format!("{text:?} is no presence"), "write \"stated\" or \"effective\"".into())),
         })
     });
+    let since = fields.opt(cx, "since", Cx::count).and_then(|since| u32::try_from(since.value).ok());
     let form = one_form(cx, &fields, &["equals", "one_of", "contains", "absent", "present"], severity)?;
     let form = match form {
         Some("equals") => Some(Form::Equals(fields.opt(cx, "equals", scalar)?)),
@@ -224,7 +246,7 @@ fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said>
         Some(Level::At(severity)) => severity,
         _ => Severity::Must,
     };
-    Some(Said { form, severity, default_counts: default_counts.is_some_and(|stated| stated.value) })
+    Some(Said { form, severity, default_counts: default_counts.is_some_and(|stated| stated.value), since })
 }
 
 /// The one form that a demand has. `level = "off"` needs none and allows none.

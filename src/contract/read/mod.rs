@@ -6,7 +6,9 @@ mod approval;
 mod demands;
 mod dependencies;
 mod forbidden;
+mod ignored;
 mod jobs;
+mod models;
 mod places;
 mod policies;
 mod provision;
@@ -16,6 +18,8 @@ mod variables;
 mod waivers;
 
 use std::sync::Arc;
+
+pub(super) use ignored::reads_alike;
 
 use super::reader::{Cx, Fields};
 use super::schema;
@@ -38,6 +42,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.layout = places::layout(cx, root);
     contract.identity.must_not_write = policies::must_not_write(cx, root);
     contract.approval = approval::approval(cx, root);
+    contract.anchor = approval::anchor(cx, root);
     contract.changes = tables(cx, root, "changes", &schema::CHANGE, change);
     contract.runtime = policies::runtime(cx, root);
     contract.venvs = places::venvs(cx, root);
@@ -49,6 +54,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     (contract.services, contract.patterns) = services::services(cx, root, &contract);
     contract.jobs = jobs::jobs(cx, root, &contract);
     contract.safety = safety::safety(cx, root, &contract);
+    contract.models = models::models(cx, root, &contract);
     contract.checklist = tables(cx, root, "checklist", &schema::CHECK, check_item);
     contract.severities = waivers::severities(cx, root);
     contract.waivers = waivers::waivers(cx, root, &contract);
@@ -68,6 +74,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         next_review: None,
         authority: None,
         approval: None,
+        anchor: None,
         changes: Vec::new(),
         layout: Default::default(),
         identity: policies::nobody(&at),
@@ -87,6 +94,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         jobs: Vec::new(),
         waivers: Vec::new(),
         safety: None,
+        models: Vec::new(),
         checklist: Vec::new(),
         severities: Default::default(),
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Cx, Fields, name};
-use crate::contract::placeholder::places_in;
+use crate::contract::placeholder::{Scope, places_in};
 use crate::contract::suggest::nearest;
 use crate::contract::tree::{Entry, Node, Value};
-use crate::contract::{Level, Place, Venv, schema, words};
+use crate::contract::{Content, Level, Place, PlaceKind, Venv, schema, words};
 use crate::model::{Location, Severity, Stated};
 
 /// How many places may refer to each other in a row.
@@ -127,9 +127,13 @@ fn place<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: Arc<str>) -> Option<Place
         outside_repository: flag(cx, &fields, "outside_repository"),
         required: fields.opt(cx, "required", Cx::boolean).is_none_or(|stated| stated.value),
         severity: severity(cx, &fields),
+        kind: fields.opt(cx, "kind", kind),
+        mounted: flag(cx, &fields, "mounted"),
         ..bare_place(name, path?, at)
     };
-    Some(place)
+    let content = content(cx, &fields);
+    file_or_directory(cx, &fields, &place, content.as_ref());
+    Some(Place { content, ..place })
 }
 
 /// A place of which only the path is known.
@@ -146,8 +150,63 @@ fn bare_place(name: Arc<str>, path: Stated<String>, at: Location) -> Place {
         no_links: None,
         outside_repository: None,
         required: true,
+        kind: None,
+        content: None,
+        mounted: None,
         severity: Severity::Must,
         at,
+    }
+}
+
+/// `"file"` or `"directory"`
+fn kind<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<PlaceKind>> {
+    cx.word(node, key, |text| match text {
+        "file" => Ok(PlaceKind::File),
+        "directory" => Ok(PlaceKind::Directory),
+        _ => Err((format!("{text:?} is no kind of place"), "write \"file\" or \"directory\"".into())),
+    })
+}
+
+/// What stands in a file: one of `content`, `template` and `keys`.
+fn content<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Content> {
+    let mut said = ["content", "template", "keys"].into_iter().filter_map(|key| fields.get(key));
+    let first = said.next()?;
+    if let Some(second) = said.next() {
+        let message = format!("both `{}` and `{}` say what stands in the file", first.key, second.key);
+        cx.error(second.at, message, "keep one of them");
+        return None;
+    }
+    if first.key == "keys" {
+        let keys = fields.list(cx, "keys", |cx, item, key| cx.word(item, key, words::file_key));
+        if keys.is_empty() {
+            cx.error(first.node.span, "`keys` names no key", "name at least one, or take it out");
+        }
+        return Some(Content::Keys(keys));
+    }
+    let Value::Text(text) = &first.node.value else {
+        cx.mismatch(&first.node, &first.key, "text", "\"…\"");
+        return None;
+    };
+    let at = cx.at(first.node.span);
+    let span = first.node.span;
+    let text = match first.key.as_ref() {
+        "template" => cx.templates.get(&(span.file, span.start)).cloned().unwrap_or_default(),
+        _ => text.to_string(),
+    };
+    Some(Content::Text(Stated::new(cx.expand(&text, span, Scope::Contract), at)))
+}
+
+/// What only a file or only a directory can have.
+fn file_or_directory<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, place: &Place, content: Option<&Content>) {
+    let mut refuse = |keys: &[&str], of: &str, way_out: &str| {
+        for entry in keys.iter().filter_map(|key| fields.get(key)) {
+            cx.error(entry.at, format!("`{}` belongs to a {of}", entry.key), way_out);
+        }
+    };
+    if place.is_file() {
+        refuse(&["holds", "mounted"], "directory", "take it out, or take `kind = \"file\"` out");
+    } else if content.is_some() {
+        refuse(&["content", "template", "keys"], "file", "add `kind = \"file\"`");
     }
 }
 

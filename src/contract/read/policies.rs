@@ -9,8 +9,33 @@ use crate::contract::{EnvPolicy, Identity, Place, RepositoryPolicy, RuntimePolic
 use crate::model::{Location, Stated};
 
 /// Names of variables that hold secrets, where a contract does not say.
-const SECRET_NAMES: [&str; 6] =
-    ["*_SECRET", "*_TOKEN", "*_PASSWORD", "*_API_KEY", "*_PRIVATE_KEY", "*_CREDENTIALS"];
+const SECRET_NAMES: [&str; 25] = [
+    "*_SECRET",
+    "*_TOKEN",
+    "*_PASSWORD",
+    "*_API_KEY",
+    "*_PRIVATE_KEY",
+    "*_CREDENTIALS",
+    "SECRET_KEY",
+    "*_SECRET_KEY",
+    "SECRET_KEY_BASE",
+    "*_ACCESS_KEY",
+    "*_PASS",
+    "*_PASSWD",
+    "*_PASSPHRASE",
+    "*DBPASS",
+    "*DB_PASS",
+    "PASSPHRASE",
+    "PRIVATE_KEY",
+    "CREDENTIALS",
+    "*_PRIMARY_KEY",
+    "*SENTRY_DSN",
+    "PASSWORD",
+    "API_KEY",
+    "PGPASSWORD",
+    "MYSQL_PWD",
+    "REDISCLI_AUTH",
+];
 
 /// Directories that a search for clones has no business in.
 const CLONE_SKIP: [&str; 6] = ["node_modules", ".venv", "venv", "venvs", "containers", "docker"];

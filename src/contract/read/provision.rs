@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::demands::{scalar, service_text};
 use super::places::{path_value, relative};
-use super::{Cx, Fields, name};
+use super::{Cx, Fields, ignored, name};
 use crate::contract::provision::{Health, Provision, ServiceProvision, Written};
 use crate::contract::tree::{Entry, Node, Value};
 use crate::contract::{Venv, schema, words};
@@ -81,6 +81,7 @@ fn written<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Written {
         for entry in cx.named(entry) {
             cx.checked(entry.at, words::setting(&entry.key));
             if let Some(value) = scalar(cx, &entry.node, &entry.key) {
+                without_effect(cx, section, entry, &value);
                 let at = cx.at(entry.at);
                 let key = (section.into(), entry.key.as_ref().into());
                 written.settings.insert(key, Stated::new(value, at));
@@ -90,23 +91,46 @@ fn written<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Written {
     written
 }
 
+/// Files an error where every known systemd ignores what is written.
+fn without_effect<'a>(cx: &mut Cx<'a>, section: &str, entry: &Entry<'a>, value: &str) {
+    if words::setting(&entry.key).is_err() {
+        return;
+    }
+    if let Some(key) = ignored::own_key(section, &entry.key) {
+        let message =
+            format!("{}= is decided by a key of its own, and is never written from here", entry.key);
+        cx.error(entry.at, message, format!("write {key}"));
+    } else if let Some((message, way_out)) = ignored::setting(section, &entry.key) {
+        cx.error(entry.at, message, way_out);
+    } else if let Some(message) = ignored::value(section, &entry.key, value) {
+        cx.error(entry.node.span, message, "write a value that systemd reads");
+    }
+}
+
 /// The table of a service, apart from `start`, which is read like a command.
 pub(super) fn of_service<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> ServiceProvision {
-    let health = fields.get("health").and_then(|entry| {
-        let fields = cx.fields(&entry.node, entry.at, "", &schema::HEALTH)?;
-        Some(Health {
-            active_for: fields.opt(cx, "active_for", |cx, node, key| cx.word(node, key, words::seconds)),
-            tcp: fields.opt(cx, "tcp", |cx, node, key| cx.word(node, key, words::address)),
-            http: fields.opt(cx, "http", http),
-        })
-    });
     ServiceProvision {
         kept_elsewhere: fields.opt(cx, "rendered", Cx::boolean).is_some_and(|stated| !stated.value),
         start: None,
         schedule: fields.opt(cx, "schedule", service_text),
         own: written(cx, fields),
-        health: health.unwrap_or_default(),
     }
+}
+
+/// `health` of a service.
+pub(super) fn health<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Health> {
+    health_of(cx, fields.get("health")?)
+}
+
+/// The same of an entry.
+pub(super) fn health_of<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Health> {
+    let fields = cx.fields(&entry.node, entry.at, "", &schema::HEALTH)?;
+    Some(Health {
+        active_for: fields.opt(cx, "active_for", |cx, node, key| cx.word(node, key, words::seconds)),
+        within: fields.opt(cx, "within", |cx, node, key| cx.word(node, key, words::seconds)),
+        tcp: fields.opt(cx, "tcp", |cx, node, key| cx.word(node, key, words::address)),
+        http: fields.opt(cx, "http", http),
+    })
 }
 
 /// An address that golden itself can ask: plain http, of this host.

@@ -89,6 +89,24 @@ fn share<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str) -> Option<Stat
     fields.need(cx, key, "0.5", Cx::share)
 }
 
+/// A share that may be left out; then the usual one holds, and its place is the table's.
+fn or_usual<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str, usual: f64) -> Option<Stated<f64>> {
+    match fields.get(key) {
+        Some(_) => fields.opt(cx, key, Cx::share),
+        None => Some(Stated::new(usual, cx.at(fields.at))),
+    }
+}
+
+/// The same of a probability that is neither certain nor impossible.
+fn inner_share<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, key: &str, usual: f64) -> Option<Stated<f64>> {
+    let found = or_usual(cx, fields, key, usual)?;
+    if found.value <= 0.0 || found.value >= 1.0 {
+        let message = format!("`{key}` is {}, not a probability between 0 and 1", found.value);
+        cx.error_at(&found.at, message, format!("write such as `{key} = {usual}`"));
+    }
+    Some(found)
+}
+
 fn read_gate<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Gate> {
     let min_events = fields.need(cx, "min_events", "200", Cx::count);
     let max_action_share = share(cx, fields, "max_action_share");
@@ -96,7 +114,15 @@ fn read_gate<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Gate> {
     let collapsed_below = share(cx, fields, "collapsed_below");
     let constant_below = share(cx, fields, "constant_below");
     let narrow_below = share(cx, fields, "narrow_below");
+    let interval = inner_share(cx, fields, "interval", 0.95);
+    let repeated_error = inner_share(cx, fields, "repeated_error", 0.05);
+    let drift_psi_above = or_usual(cx, fields, "drift_psi_above", 0.25);
+    let drift_ks_above = or_usual(cx, fields, "drift_ks_above", 0.20);
     Some(Gate {
+        interval: interval?,
+        repeated_error: repeated_error?,
+        drift_psi_above: drift_psi_above?,
+        drift_ks_above: drift_ks_above?,
         min_events: min_events?,
         max_action_share: max_action_share?,
         max_hold_share: max_hold_share?,

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use super::demands::{Rule, UnitLayer, overlay, service_text, settings_of, unit_layer};
+use super::ignored;
 use super::places::{account, mode};
 use super::variables::{variable_rules, variables_of};
 use super::{Cx, Fields, name};
 use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Node, Value};
 use crate::contract::{
-    CommandDemand, Contract, Dependency, EnvFileDemand, Form, Identity, Kind, Patterns, Service,
-    ServiceProvision, SettingDemand, VariableDemand, schema, words,
+    Activation, CommandDemand, Contract, Dependency, EnvFileDemand, Form, Health, Identity, Kind, Patterns,
+    Service, ServiceProvision, SettingDemand, VariableDemand, schema, words,
 };
 use crate::model::{Location, Severity, Stated};
 
@@ -193,11 +194,15 @@ fn pattern(
         kind: Stated::new(kind, at.clone()),
         unit: Stated::new(unit.clone(), at.clone()),
         timer,
+        activation: None,
         user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
         group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
+        group_stated: layer.group.is_some(),
         venv: None,
         command: None,
         provision: nothing.clone(),
+        health: None,
+        code: None,
         working_directory: working_directory(&settings),
         writes: Vec::new(),
         variables: variables_of(&variables, &words),
@@ -236,10 +241,14 @@ impl Around<'_> {
             kind: draft.kind.clone(),
             unit: draft.unit.clone(),
             timer: timer(cx, draft),
+            activation: activation(cx, draft),
             user: account_of(cx, "user", |layer| layer.user.as_ref(), &identity.user),
             group: account_of(cx, "group", |layer| layer.group.as_ref(), &identity.group),
+            group_stated: own.is_some_and(|own| own.group.is_some()) || inherited.group.is_some(),
             venv: self.venv(cx, draft),
             command: command(cx, draft, fields, "command"),
+            health: health(cx, draft),
+            code: fields.get("code").map(|_| fields.list(cx, "code", super::places::relative)),
             provision: provision(cx, draft, &self.nothing),
             working_directory: working_directory(&settings),
             writes: fields.list(cx, "writes", |cx, item, key| path_of(cx, item, key, &words)),
@@ -379,6 +388,7 @@ impl Around<'_> {
                 form: Form::Equals(directory.value),
                 severity: Severity::Must,
                 default_counts: false,
+                since: None,
                 at: directory.at,
             }));
         }
@@ -446,6 +456,27 @@ fn timer<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
     is_timed.then(|| named.unwrap_or_else(namesake))
 }
 
+/// `activation = "socket"`: what starts it in place of the boot.
+fn activation<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<Activation>> {
+    let entry = draft.fields.get("activation")?;
+    let way = draft.fields.opt(cx, "activation", |cx, node, key| {
+        let text = cx.text(node, key)?;
+        let known = Activation::ALL.iter().find(|(word, _)| *word == text.value);
+        if known.is_none() {
+            let message = format!("nothing called {:?} starts a service", text.value);
+            cx.error(node.span, message, "write \"socket\", \"timer\", \"path\" or \"bus\"");
+        }
+        known.map(|(_, way)| Stated::new(*way, text.at))
+    });
+    if !draft.kind.value.runs() {
+        let message =
+            format!("{} is not started at boot anyway: it is a {}", draft.name, draft.kind.value.word());
+        cx.error(entry.at, message, "take `activation` out, or make it a kind that runs");
+        return None;
+    }
+    way
+}
+
 /// `[services.NAME.provision]`
 fn provision<'a>(
     cx: &mut Cx<'a>,
@@ -457,6 +488,22 @@ fn provision<'a>(
     let Some(fields) = cx.fields(&entry.node, entry.at, &draft.name, keys) else { return nothing.clone() };
     let start = command(cx, draft, &fields, "start");
     Arc::new(ServiceProvision { start, ..super::provision::of_service(cx, &fields) })
+}
+
+/// `health` of the service; contracts before 1.1 have it in its provision.
+fn health<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Arc<Health>> {
+    let own = super::provision::health(cx, &draft.fields);
+    let provision = match draft.fields.get("provision").map(|entry| &entry.node.value) {
+        Some(Value::Table(table)) => table.get("health"),
+        _ => None,
+    };
+    let Some(entry) = provision else { return own.map(Arc::new) };
+    if own.is_some() {
+        let message = format!("{} says twice when it is healthy", draft.name);
+        cx.error(entry.at, message, "keep `health` of the service, and take it out of its provision");
+        return own.map(Arc::new);
+    }
+    super::provision::health_of(cx, entry).map(Arc::new)
 }
 
 /// `command = ["program", "argument"]`
@@ -492,6 +539,12 @@ fn command<'a>(
         let message = format!("{program:?} is relative, and {} has no venv to look in", draft.name);
         cx.error(entry.node.span, message, format!("write the whole path, such as \"/usr/bin/{program}\""));
     }
+    if let Some(index) = words.iter().position(|word| ignored::unknown_specifier(word).is_some()) {
+        let at = cx.items(&entry.node, key).get(index).map_or(entry.node.span, |item| item.span);
+        let what = ignored::unknown_specifier(&words[index]).unwrap_or_default();
+        let message = format!("systemd knows no specifier {what}, and would refuse the unit");
+        cx.error(at, message, "write `%%` for a percent sign");
+    }
     let exact = exact.is_some_and(|exact| exact.value);
     Some(CommandDemand { words, exact, at: cx.at(entry.at) })
 }
@@ -506,12 +559,14 @@ pub(super) fn env_file<'a>(cx: &mut Cx<'a>, node: &Node<'a>) -> Option<EnvFileTe
         group: None,
         mode: None,
         overrides: Vec::new(),
+        optional: false,
         at,
     };
     let path_node = match &node.value {
         Value::Table(table) => {
             let fields = cx.fields(node, node.span, "", &schema::ENV_FILE)?;
             fields.need(cx, "path", "\"/etc/app/app.env\"", |_, _, _| Some(()))?;
+            demand.optional = fields.opt(cx, "optional", Cx::boolean).is_some_and(|stated| stated.value);
             demand.secret = fields.opt(cx, "secret", Cx::boolean).is_some_and(|stated| stated.value);
             demand.owner = fields.opt(cx, "owner", account).map(|stated| stated.value);
             demand.group = fields.opt(cx, "group", account).map(|stated| stated.value);
@@ -525,9 +580,10 @@ pub(super) fn env_file<'a>(cx: &mut Cx<'a>, node: &Node<'a>) -> Option<EnvFileTe
     };
     let raw = cx.raw(path_node, "env_files")?;
     if let Some(path) = raw.strip_prefix('-') {
-        let message =
-            "an env file is never optional: without it the service would start with half its values";
-        cx.error(path_node.span, message, format!("write {path:?}"));
+        let message = "a path has no leading `-` here";
+        let way_out =
+            format!("write {path:?}; where it may be absent {{ path = {path:?}, optional = true }}");
+        cx.error(path_node.span, message, way_out);
         return None;
     }
     let text = cx.expand(raw, path_node.span, Scope::Service);

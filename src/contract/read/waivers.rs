@@ -80,7 +80,7 @@ fn subject<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, names: &Names<'_>) -
     let (sort, name, known) = match &stated.value {
         Subject::Service(name) => ("service", name.clone(), &names.services),
         Subject::Job(name) => ("job", name.clone(), &names.jobs),
-        Subject::Host | Subject::File(_) => return Some(stated.value),
+        Subject::Host | Subject::File(_) | Subject::Model(_) => return Some(stated.value),
     };
     if !known.contains(name.as_ref()) && !cx.partial {
         let message = format!("there is no {sort} {name:?} to waive anything for");

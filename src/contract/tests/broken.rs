@@ -95,14 +95,31 @@ const TYPES: &[Case] = &[
 const DEMANDS: &[Case] = &[
     ("[unit.Service]\nType = «{ level = \"should\" }\n", &["does not say what is demanded"]),
     ("[unit.Service]\nType = { equals = \"a\", «one_of = [\"b\"] }\n", &["both `equals` and `one_of`"]),
+    (
+        "[unit.Service]\nCapabilityBoundingSet = «\"CAP_FOO\"\n",
+        &["systemd ignores CapabilityBoundingSet=CAP_FOO"],
+    ),
+    ("[unit.Service]\nSystemCallFilter = «\"read @nope\"\n", &["\"@nope\" is no group of system calls"]),
+    (
+        "[unit.Service]\nRestrictAddressFamilies = «{ contains = [\"AF_INET\", \"AF_FOO\"] }\n",
+        &["systemd ignores RestrictAddressFamilies=AF_FOO"],
+    ),
+    (
+        "[unit.Service]\nCapabilityBoundingSet = \"CAP_NET_BIND_SERVICE\"\nSystemCallFilter = { contains = [\"@system-service\", \"~@privileged\"] }\nRestrictAddressFamilies = \"AF_UNIX AF_INET\"\n",
+        &[],
+    ),
+    (
+        "[services.w]\nkind = \"executable\"\nunit.name = «\"w@.service\"\ncommand = [\"/bin/true\"]\nenv_files = []\n",
+        &["\"w@.service\" is a template"],
+    ),
     ("[unit.Service]\nType = «[]\n", &["`Service.Type` demands nothing"]),
     ("[unit.Service]\nType = { one_of = «[] }\n", &["`one_of` is an empty list"]),
     ("[unit.Service]\nType = { absent = «false }\n", &["`absent = false` demands nothing"]),
     ("[unit.Service]\nType = «{ equals = \"x\", level = \"off\" }\n", &["switched off at once"]),
-    ("[unit.Service]\nType = { equals = \"x\", presence = «\"maybe\" }\n", &["\"maybe\" is no presence"]),
+    ("[unit.Service]\nType = { equals = \"exec\", presence = «\"maybe\" }\n", &["\"maybe\" is no presence"]),
     ("[unit.Service]\n«\"Type=\" = \"x\"\n", &["\"Type=\" is no name of a setting"]),
     ("[unit.Service]\n«ExecStart = \"/bin/x\"\n", &["`ExecStart` is not demanded as a setting"]),
-    ("[unit.Service]\nEnvironmentFile = «\"-/etc/x.env\"\n", &["an env file is never optional"]),
+    ("[unit.Service]\nEnvironmentFile = «\"-/etc/x.env\"\n", &["a path has no leading `-` here"]),
     ("[unit.Service]\nWorkingDirectory = «\"{layout.repo}\"\n", &["unknown placeholder `{layout.repo}`"]),
     (
         "[unit.forbidden.x]\nsettings = [«\"After\"]\nwords = [\"a\"]\nwhy = \"b\"\n",
@@ -240,8 +257,8 @@ const REST: &[Case] = &[
         &["\"5\" is no span of time"],
     ),
     (
-        "[jobs.t]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = \"a\"\n[jobs.u]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = «\"a\"\n",
-        &["the jobs t and u are one make target"],
+        "[jobs.t]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = «\"a\"\n[jobs.u]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = «\"a\"\n",
+        &["no Makefile is named", "the jobs t and u are one make target", "no Makefile is named"],
     ),
     (
         "[jobs.t]\nservice = \"api\"\nbuilt_in = \"audit\"\nneeds = [«\"sql\"]\n",
@@ -288,6 +305,83 @@ const REST: &[Case] = &[
         ],
     ),
 ];
+
+/// A sound section F for what follows.
+const SAFETY: &str = "\
+[layout]
+models = \"/srv/models\"
+[safety]
+models = \"models\"
+reports = \"reports\"
+telemetry = { dependency = \"redis\", stream = \"s\", field = \"f\", window = 10, stale_after = \"1h\", actions = [\"BUY\", \"HOLD\"], hold = \"HOLD\" }
+gate = { min_events = 1, max_action_share = 0.7, max_hold_share = 0.8, collapsed_below = 0.05, constant_below = 0.01, narrow_below = 0.1 }
+scoreboard = { agreement_min = 0.5, agreement_max = 0.8, hard_disagreement_below = 0.2 }
+rollback = { max_loss_per_hour = 0.05, max_error_share = 0.01 }
+[services.other]
+kind = \"python\"
+venv = \"api\"
+env_files = [\"/etc/shop/shared.env\"]
+[services.shared]
+kind = \"python\"
+venv = \"api\"
+env_files = [\"/etc/shop/shared.env\"]
+";
+
+const MODELS: &[Case] = &[
+    ("[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = \"{artefact}\" }\n", &[]),
+    ("[models.m]\nservice = \"api\"\nartefact = \"active/m.onnx\"\nset.canary = { A = \"1\" }\n", &[]),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"/srv/models/active/m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &[],
+    ),
+    (
+        "[models.m]\nservice = «\"apu\"\nartefact = \"m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &["there is no service \"apu\""],
+    ),
+    (
+        "[models.m]\nservice = \"shared\"\nartefact = \"m.onnx\"\n«set.canary = { A = \"1\" }\n",
+        &["every env file of shared is read by other services"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = «\"../m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &["is no file of /srv/models/active/"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = «\"/elsewhere/m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &["is no file of"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { «\".*\" = \"1\", «\"A/B\" = \"1\", «\"A\\nB\" = \"1\" }\n",
+        &["\".*\" is no name of a variable", "\"A/B\" is no name", "\"A\\nB\" is no name"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = «\"1\\nB=2\" }\n",
+        &["holds a line break"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = «\"{artefakt}\" }\n",
+        &["unknown placeholder `{artefakt}`"],
+    ),
+    (
+        "[models.«1m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &["cannot be told from a time"],
+    ),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = \"1\" }\n\
+         [models.«n]\nservice = \"api\"\nartefact = «\"m.onnx\"\nset.canary = { A = \"1\" }\n",
+        &["A activates both m and n", "are one file in active/"],
+    ),
+    ("[models.«m]\n", &["lacks `service`", "lacks `artefact`", "lacks `set`"]),
+    (
+        "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = \"1\" }\nwatch.loss = { dependency = «\"redis\", sql = \"SELECT 1\" }\n",
+        &["there is no dependency \"redis\" that can be asked this"],
+    ),
+];
+
+#[test]
+fn models() {
+    try_all(&format!("{HEAD}{SERVICES}{SAFETY}"), MODELS);
+}
 
 /// Takes the marks out of a text and gives their lines and columns.
 fn unmarked(marked: &str) -> (String, Vec<String>) {

@@ -50,7 +50,7 @@ after = [\"rl-agent\"]
     assert_eq!(contract.identity.user.value, "qt");
     let data = &contract.layout["data"];
     assert_eq!(data.mode.as_ref().unwrap().at.to_string(), "/etc/golden/golden.toml:8:8");
-    assert_eq!(data.owner.as_ref().unwrap().at.path.as_ref(), "quantum.toml (built in)");
+    assert_eq!(data.owner.as_ref().unwrap().at.path(), "quantum.toml (built in)");
     let names: Vec<&str> = contract.services.iter().map(|service| service.name.as_ref()).collect();
     assert_eq!(names, ["backend", "ai-engine", "execution", "rl-agent", "market"]);
     let [.., agent, market] = contract.services.as_slice() else { panic!() };
@@ -191,6 +191,7 @@ fn what_is_extended_lies_beside_an_installed_contract() {
         ["/etc/golden/parts/base.toml", "/etc/golden/parts/deep/last.toml"]
     );
     assert!(paths(&parse("/srv/base.toml", end)).is_empty(), "it stays where it is");
-    assert_eq!(parse("../base.toml", end).files_beside("/etc/golden/golden.toml"), Err("../base.toml"));
+    let out = parse("../base.toml", end).files_beside("/etc/golden/golden.toml").unwrap_err();
+    assert!(out.why.starts_with("/srv/team/golden.toml extends ../base.toml"), "{}", out.why);
     assert!(paths(&parse("quantum", end)).is_empty());
 }

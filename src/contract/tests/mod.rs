@@ -42,7 +42,7 @@ fn a_service_of_the_built_in_contract_is_complete() {
     assert_eq!(description[1].severity, Severity::Should);
     assert_eq!(demanded(engine, "SyslogIdentifier")[0].form, Form::Equals("quantum-ai-engine".into()));
     assert_eq!(engine.variables.len(), 12);
-    assert_eq!(contract.jobs.len(), 5);
+    assert_eq!(contract.jobs.len(), 7);
     assert!(contract.safety.is_some() && contract.waivers.is_empty());
     assert!(demanded(engine, "User").is_empty(), "the user is judged by a rule of its own");
 }

@@ -1,14 +1,17 @@
 //! The root's own accounts: never the name service of the host that runs golden.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Worker;
 use crate::model::{End, Observed};
 use crate::syntax::accounts::{self, Accounts};
 use crate::syntax::sudoers::{self, Include, Sudoers};
+use crate::syntax::sysusers;
+use crate::system::walk::untrusted;
 use crate::system::{READ_LIMIT, System, Walker};
 
-/// `/etc/passwd` and `/etc/group`.
+/// `/etc/passwd` and `/etc/group`, and where `/etc/nsswitch.conf` looks beside them.
 pub(super) fn accounts<'a>(
     system: &'a (dyn System + 'a),
     walker: &Walker<'a, dyn System + 'a>,
@@ -21,14 +24,101 @@ pub(super) fn accounts<'a>(
             _ => Observed::Absent,
         }
     };
-    let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
+    let (passwd, group, sources) = (read("/etc/passwd"), read("/etc/group"), read("/etc/nsswitch.conf"));
     match (passwd, group) {
         (Observed::Found(passwd), Observed::Found(group)) => {
-            Observed::Found(accounts::parse(&passwd, &group))
+            let mut accounts = accounts::parse(&passwd, &group);
+            accounts.elsewhere = match &sources {
+                Observed::Found(text) => accounts::elsewhere(text),
+                // Without the file glibc reads the two files.
+                Observed::Absent => Vec::new(),
+                Observed::Unreadable(why) => {
+                    return Observed::Unreadable(format!("/etc/nsswitch.conf: {why}"));
+                }
+            };
+            let asks_systemd = |text: &Vec<u8>| accounts::asks_systemd(text);
+            if matches!(&sources, Observed::Found(text) if asks_systemd(text)) && has_records(system, walker)
+            {
+                accounts.elsewhere.push("userdb".to_owned());
+            }
+            match made_at_boot(system, walker, &mut accounts) {
+                Ok(()) => Observed::Found(accounts),
+                Err(why) => Observed::Unreadable(why),
+            }
         }
         (Observed::Unreadable(why), _) => Observed::Unreadable(format!("/etc/passwd: {why}")),
         (_, Observed::Unreadable(why)) => Observed::Unreadable(format!("/etc/group: {why}")),
         _ => Observed::Absent,
+    }
+}
+
+/// Directories of records of users and groups (nss-systemd(8), "CONFIGURATION IN DROP-IN JSON FILES").
+const RECORDS: [&str; 5] =
+    ["/etc/userdb", "/run/userdb", "/run/host/userdb", "/usr/local/lib/userdb", "/usr/lib/userdb"];
+
+/// Whether systemd knows users or groups by records, which are not looked into.
+fn has_records<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> bool {
+    let is_record = |name: &String| name.ends_with(".user") || name.ends_with(".group");
+    RECORDS.iter().any(|directory| match listed(system, walker, directory) {
+        Ok(names) => names.iter().any(is_record),
+        Err(_) => true,
+    })
+}
+
+/// Adds the accounts that systemd-sysusers makes on a disk when it boots. Its unit has `ConditionNeedsUpdate=/etc`: it
+/// runs where /etc/.updated is absent or older than /usr (systemd.unit(5)).
+fn made_at_boot<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+    accounts: &mut Accounts,
+) -> Result<(), String> {
+    const UNIT: &str = "/etc/systemd/system/systemd-sysusers.service";
+    let modified = |path: &str| walker.lookup(path).node().ok().flatten().map(|node| node.meta.modified);
+    let is_up_to_date = modified("/etc/.updated").is_some_and(|updated| modified("/usr") <= Some(updated));
+    let is_masked = walker
+        .lookup_no_follow(UNIT)
+        .steps
+        .last()
+        .is_some_and(|step| step.target.as_deref() == Some("/dev/null"));
+    if system.ask().is_some() || is_up_to_date || is_masked {
+        return Ok(());
+    }
+    let mut files = BTreeMap::new();
+    for directory in sysusers::DIRECTORIES {
+        for name in listed(system, walker, directory)?.into_iter().filter(|name| name.ends_with(".conf")) {
+            files.entry(name.clone()).or_insert(format!("{directory}/{name}"));
+        }
+    }
+    for path in files.into_values() {
+        let lookup = walker.lookup(&path);
+        // A link to /dev/null takes the file of the weaker directory away.
+        let real = lookup.real().filter(|real| *real != "/dev/null");
+        if let Some(why) = real.and_then(|_| untrusted(&lookup)) {
+            return Err(why);
+        }
+        match real.map(|real| system.read(real, READ_LIMIT)) {
+            Some(Observed::Found(bytes)) => sysusers::add(&String::from_utf8_lossy(&bytes), accounts),
+            Some(Observed::Unreadable(why)) => return Err(format!("{path}: {why}")),
+            Some(Observed::Absent) | None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The names in a directory.
+fn listed<'a>(
+    system: &'a (dyn System + 'a),
+    walker: &Walker<'a, dyn System + 'a>,
+    directory: &str,
+) -> Result<Vec<String>, String> {
+    let lookup = walker.lookup(directory);
+    if let Some(why) = untrusted(&lookup) {
+        return Err(why);
+    }
+    match lookup.real().map(|real| system.list(real)) {
+        Some(Observed::Found(names)) => Ok(names),
+        Some(Observed::Unreadable(why)) => Err(format!("{directory}: {why}")),
+        Some(Observed::Absent) | None => Ok(Vec::new()),
     }
 }
 
@@ -77,7 +167,7 @@ fn included_files(worker: &Worker<'_>, from: &str, include: &Include) -> Result<
     if !include.is_directory {
         return Ok(vec![path]);
     }
-    match worker.ground.system.list(&path) {
+    match worker.list(&worker.walker.lookup(&path)) {
         Observed::Found(names) => {
             let counts = |name: &&String| !name.contains('.') && !name.ends_with('~');
             Ok(names.iter().filter(counts).map(|name| format!("{path}/{name}")).collect())

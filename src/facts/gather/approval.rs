@@ -5,7 +5,7 @@ use crate::facts::{ApprovalFacts, Need};
 use crate::model::Observed;
 
 /// Signatures are some hundred bytes each, and lines of signers too; a longer file is none of either.
-const LARGEST: usize = 256 << 10;
+const LARGEST: u64 = 256 << 10;
 
 /// Reads both files, where the contract demands approval.
 pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<ApprovalFacts> {
@@ -16,12 +16,12 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<ApprovalFacts
             return Observed::Unreadable(format!("{path} is no whole path: nobody knows where it lies"));
         }
         let lookup = pad.look(worker, path);
-        let bytes = worker.read_up_to(lookup, LARGEST as u64 + 1);
-        bytes.and_then(|bytes| match (bytes.len() > LARGEST, String::from_utf8(bytes)) {
-            (true, _) => Observed::Unreadable(format!("{path} holds more than {LARGEST} bytes")),
-            (false, Ok(text)) => Observed::Found(text),
-            (false, Err(_)) => Observed::Unreadable(format!("{path} is no text")),
-        })
+        match worker.read_up_to(lookup, LARGEST) {
+            Observed::Found(bytes) => String::from_utf8(bytes)
+                .map_or_else(|_| Observed::Unreadable(format!("{path} is not UTF-8")), Observed::Found),
+            Observed::Absent => Observed::Absent,
+            Observed::Unreadable(why) => Observed::Unreadable(format!("{path}: {why}")),
+        }
     };
     let signers = text(&demand.signers.value);
     let signatures = text(&contract.source.signature_path());

@@ -3,30 +3,34 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pad, Part, Worker};
-use crate::contract::{Dependency, DependencyKind, Service};
+use super::{Ground, Pad, Part, Worker, redis_start};
+use crate::contract::{Contract, Dependency, DependencyKind, Service};
 use crate::facts::{DependencyFacts, Need, environment};
 use crate::model::Observed;
 use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
 use crate::syntax::env_file;
-use crate::syntax::redis_conf::{self, RedisConf};
+use crate::system::System;
 
 /// What CONFIG GET is asked for.
 const PARAMETERS: &[&str] = &["appendonly", "bind", "protected-mode", "port"];
-
-/// Where Debian and most others keep it, when Redis itself does not say.
-const USUAL_CONFIG: &str = "/etc/redis/redis.conf";
 
 /// What each dependency's server answered, by the dependency's name.
 pub(super) type Answers = BTreeMap<Arc<str>, Observed<RedisAnswer>>;
 
 /// Asks the servers of the contract, which needs nothing that is known of a host already.
 pub(super) fn ask(worker: &Worker<'_>) -> Answers {
+    if !asks(worker) {
+        return Answers::new();
+    }
+    let parameters = is_thorough(worker).then_some(PARAMETERS);
     let dependencies = worker.ground.contract.dependencies.values();
     let answers = dependencies.filter_map(|dependency| match &dependency.kind {
         DependencyKind::Redis { address, password, .. } => {
             let password = password.as_ref().map(|(file, key)| (&*file.value, &*key.value));
-            Some((dependency.name.clone(), ask_redis(worker, &address.value, password)))
+            Some((
+                dependency.name.clone(),
+                ask_redis(worker, dependency, &address.value, password, parameters),
+            ))
         }
         _ => None,
     });
@@ -60,26 +64,38 @@ fn look(
     match &dependency.kind {
         DependencyKind::Redis { address, .. } => {
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
-            let config_file = config_file(&answer);
-            let written = match worker.needs(Need::ServerFiles) {
-                true => read_config(worker, &config_file, 0),
-                false => Observed::Absent,
+            let (config_file, written) = match worker.needs(Need::ServerFiles) {
+                true => redis_start::written(worker, dependency, &answer, pad),
+                false => (
+                    redis_start::said(&answer).unwrap_or(redis_start::USUAL_CONFIG).to_owned(),
+                    Observed::Absent,
+                ),
             };
             DependencyFacts::Redis { answer, listeners, sockets, config_file: config_file.into(), written }
         }
-        DependencyKind::Sqlite { path, check_up_to, .. } => DependencyFacts::Sqlite(
-            match (worker.needs(Need::Databases), pad.look(worker, &path.value).real().map(str::to_owned)) {
-                (true, Some(real)) => worker.ground.system.sqlite(&real, *check_up_to),
-                (true, None) => worker.read(&pad.paths[path.value.as_str()]).and_then(|_| Observed::Absent),
-                (false, _) => Observed::Absent,
-            },
-        ),
+        DependencyKind::Sqlite { path, check_up_to, .. } => {
+            let real = pad.look(worker, &path.value).real().unwrap_or(&path.value).to_owned();
+            for beside in ["-wal", "-shm", "-journal"] {
+                pad.look(worker, &format!("{real}{beside}"));
+            }
+            DependencyFacts::Sqlite(
+                match (worker.needs(Need::Databases), super::content(pad.look(worker, &path.value))) {
+                    (true, Observed::Found(real)) => worker.ground.system.sqlite(real, *check_up_to),
+                    (true, Observed::Unreadable(why)) => Observed::Unreadable(why),
+                    (true, Observed::Absent) | (false, _) => Observed::Absent,
+                },
+            )
+        }
         DependencyKind::Tcp { address } => DependencyFacts::Tcp(match worker.ground.system.ask() {
-            Some(ask) if asks(worker) => ask.tcp(&address.value),
+            Some(ask) if asks(worker) => ask.tcp_of(&address.value, unit_of(dependency)),
             _ => Observed::Absent,
         }),
         DependencyKind::Unit => DependencyFacts::Unit,
     }
+}
+
+fn unit_of(dependency: &Dependency) -> Option<&str> {
+    dependency.unit.as_ref().map(|unit| unit.value.as_str())
 }
 
 /// Whether more is asked than that it answers: who it is, and how it is set.
@@ -91,6 +107,8 @@ fn is_thorough(worker: &Worker<'_>) -> bool {
 pub(super) struct Named<'c> {
     address: String,
     password: Option<(&'c str, &'c str)>,
+    unit: Option<&'c str>,
+    is_stated: bool,
 }
 
 /// The servers that the environments of services name, but for those that are asked as the contract's own.
@@ -104,7 +122,7 @@ pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c
         else {
             continue;
         };
-        let is_asked = |found: &str| asks(worker) && found == address.value;
+        let is_asked = |found: &str| worker.needs(Need::Servers) && found == address.value;
         let requires =
             |service: &Service| service.requires.iter().any(|name| *name.value == *dependency.name);
         let services = parts.iter().flat_map(|part| part.services.iter().map(|service| (service, &part.pad)));
@@ -115,7 +133,8 @@ pub(super) fn named<'c>(worker: &Worker<'c>, parts: &[Part<'c>]) -> Vec<Named<'c
             let Ok(Some((found, _))) = found else { continue };
             if !is_asked(&found) && all.iter().all(|named| named.address != found) {
                 let password = password.as_ref().map(|(file, key)| (&*file.value, &*key.value));
-                all.push(Named { address: found, password });
+                let is_stated = found == address.value;
+                all.push(Named { address: found, password, unit: unit_of(dependency), is_stated });
             }
         }
     }
@@ -128,13 +147,15 @@ pub(super) fn ask_named(
     named: Vec<Named<'_>>,
 ) -> BTreeMap<Arc<str>, Observed<RedisAnswer>> {
     let Some(ask) = worker.ground.system.ask() else { return BTreeMap::new() };
-    let answer = |Named { address, password }: Named<'_>| {
+    let answer = |Named { address, password, unit, is_stated }: Named<'_>| {
         let password = password.map(|(file, key)| secret(worker, file, key));
         let answer = match password.transpose() {
             Ok(password) => ask.redis(&RedisQuestion {
                 address: &address,
                 password: password.as_deref(),
                 parameters: None,
+                unit,
+                is_stated,
             }),
             Err(why) => Observed::Unreadable(why),
         };
@@ -144,25 +165,41 @@ pub(super) fn ask_named(
 }
 
 /// What a configuration file says is of a running host second to what the server itself says.
-pub(super) fn asks(worker: &Worker<'_>) -> bool {
+fn asks(worker: &Worker<'_>) -> bool {
     worker.needs(Need::Servers) || worker.needs(Need::ServerFiles)
 }
 
-fn ask_redis(worker: &Worker<'_>, address: &str, password: Option<(&str, &str)>) -> Observed<RedisAnswer> {
-    let Some(ask) = worker.ground.system.ask().filter(|_| asks(worker)) else {
-        return Observed::Absent;
+/// Asks the server of a dependency; `password` is a file and the key in it.
+fn ask_redis(
+    worker: &Worker<'_>,
+    dependency: &Dependency,
+    address: &str,
+    password: Option<(&str, &str)>,
+    parameters: Option<&'static [&'static str]>,
+) -> Observed<RedisAnswer> {
+    let Some(ask) = worker.ground.system.ask() else { return Observed::Absent };
+    let password = match password.map(|(file, key)| secret(worker, file, key)).transpose() {
+        Ok(password) => password,
+        Err(why) => return Observed::Unreadable(why),
     };
-    let password = match password.map(|(file, key)| secret(worker, file, key)) {
-        None => None,
-        Some(Ok(password)) => Some(password),
-        Some(Err(why)) => return Observed::Unreadable(why),
-    };
-    let parameters = is_thorough(worker).then_some(PARAMETERS);
-    ask.redis(&RedisQuestion { address, password: password.as_deref(), parameters })
+    let (password, unit) = (password.as_deref(), unit_of(dependency));
+    ask.redis(&RedisQuestion { address, password, parameters, unit, is_stated: true })
+}
+
+/// The password of a Redis of the contract, for who asks that server something else than an audit does.
+pub fn redis_password(
+    system: &dyn System,
+    contract: &Contract,
+    file: &str,
+    key: &str,
+) -> Result<String, String> {
+    let accounts = Observed::Absent;
+    let ground = Ground::bare(system, contract, &accounts);
+    secret(&Worker::new(&ground), file, key)
 }
 
 /// The password stays here: it is not a fact.
-fn secret(worker: &Worker<'_>, file: &str, key: &str) -> Result<String, String> {
+pub(super) fn secret(worker: &Worker<'_>, file: &str, key: &str) -> Result<String, String> {
     match worker.read(&worker.walker.lookup(file)) {
         Observed::Found(bytes) => {
             let content = env_file::parse(&bytes, worker.ground.version.0);
@@ -196,41 +233,4 @@ fn port(
         _ => Observed::Absent,
     };
     (listeners, sockets)
-}
-
-/// redis.conf, from where the server says it is.
-fn config_file(answer: &Observed<RedisAnswer>) -> String {
-    match answer {
-        Observed::Found(RedisAnswer { config_file: Observed::Found(path), .. }) if !path.is_empty() => {
-            path.clone()
-        }
-        _ => USUAL_CONFIG.to_owned(),
-    }
-}
-
-/// Redis itself stops at this many nested includes.
-const DEEPEST: u32 = 16;
-
-fn read_config(worker: &Worker<'_>, path: &str, depth: u32) -> Observed<RedisConf> {
-    let mut conf = match worker.read(&worker.walker.lookup(path)) {
-        Observed::Found(bytes) => redis_conf::parse(&bytes),
-        Observed::Absent => return Observed::Absent,
-        Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
-    };
-    let includes: Vec<(usize, String)> = conf
-        .includes()
-        .filter_map(|(at, directive)| Some((at, directive.arguments.first()?.clone())))
-        .collect();
-    // From the last to the first, so that positions before it stay true.
-    for (at, include) in includes.into_iter().rev() {
-        if depth == DEEPEST {
-            return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
-        }
-        match read_config(worker, &include, depth + 1) {
-            Observed::Found(included) => conf.splice(at, &include, included),
-            Observed::Absent => {}
-            Observed::Unreadable(why) => return Observed::Unreadable(why),
-        }
-    }
-    Observed::Found(conf)
 }

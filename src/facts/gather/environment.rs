@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Pad, Worker};
 use crate::contract::Service;
 use crate::facts::{EnvFileFacts, Need};
-use crate::model::Observed;
-use crate::syntax::{env_file, env_shell};
+use crate::model::{NodeKind, Observed};
+use crate::syntax::{env_file, env_shell, glob};
 
 /// Looks at the env files of a service.
 pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
@@ -17,7 +17,10 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         look(worker, &file.path, pad);
     }
     for path in read_by_unit(service, pad) {
-        look(worker, &path, pad);
+        match glob::pattern(&path) {
+            Some((directory, pattern)) => look_at_matching(worker, &path, (directory, pattern), pad),
+            None => look(worker, &path, pad),
+        }
     }
 }
 
@@ -29,11 +32,35 @@ fn read_by_unit(service: &Service, pad: &Pad) -> Vec<Arc<str>> {
     files.map(|setting| setting.value().trim_start_matches('-').into()).collect()
 }
 
+/// The files that a pattern matches. The pattern itself is no file, unless what it matches cannot be known.
+fn look_at_matching(worker: &Worker<'_>, path: &str, (directory, pattern): (&str, &str), pad: &mut Pad) {
+    let listing = match directory.contains(['*', '?', '[']) {
+        true => Observed::Unreadable("a pattern over directories, which is not looked into".to_owned()),
+        false => pad.list(worker, directory),
+    };
+    let known = match listing {
+        Observed::Found(names) => {
+            for name in names.iter().filter(|name| glob::matches_name(pattern, name)) {
+                look(worker, &format!("{directory}/{name}"), pad);
+            }
+            Observed::Absent
+        }
+        Observed::Absent => Observed::Absent,
+        Observed::Unreadable(why) => Observed::Unreadable(why),
+    };
+    pad.env_files.insert(path.into(), known);
+}
+
 fn look(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
     if pad.env_files.contains_key(path) || !path.starts_with('/') {
         return;
     }
     let lookup = pad.look(worker, path);
+    // A directory has no lines; whether the unit starts without them is start-env-file-missing's to say.
+    if matches!(lookup.node(), Ok(Some(node)) if node.meta.kind == NodeKind::Directory) {
+        pad.env_files.insert(path.into(), Observed::Absent);
+        return;
+    }
     let content = worker.read(lookup).map(|bytes| {
         let read = env_file::parse(&bytes, worker.ground.version.0);
         let shell = env_shell::shell_readings(&bytes, &read);

@@ -6,37 +6,51 @@
 
 mod accounts;
 mod approval;
+mod boot;
+mod configuration;
 mod dependencies;
 mod environment;
 mod git;
+mod git_owners;
+mod libraries;
 mod logs;
+mod made;
+mod manager;
+mod models;
 mod places;
 mod probes;
+mod redis_start;
 mod repository;
 mod start;
+mod state;
+mod telemetry;
 mod units;
 mod venvs;
+mod version;
 
+pub use dependencies::redis_password;
 pub use probes::probe;
+pub use telemetry::{Asked, recorded, telemetry};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::unit::OWN_PROGRAMS;
 use super::{
-    EnvFileFacts, HostFacts, LogFacts, Need, Needs, ProgramFacts, RepositoryFacts, SCHEMA, SudoersFiles,
-    UnitFacts, VenvFacts,
+    EnvFileFacts, FileFacts, HostFacts, LogFacts, MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts,
+    SCHEMA, SudoersFiles, UnitFacts, VenvFacts,
 };
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
 use crate::syntax::version::SystemdVersion;
-use crate::system::{System, Walker};
+use crate::system::walk::untrusted;
+use crate::system::{System, TEXT_LIMIT, Walker};
 
 /// Looks at a host for what `needs` names.
 pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {
     let walker = Walker::new(system);
     let mut facts = nothing_seen(system, needs);
-    facts.systemd = units::version(system, &walker);
+    facts.systemd = version::version(system, &walker);
     let accounts = accounts::accounts(system, &walker);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
@@ -70,22 +84,34 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts.logs = host.logs;
     facts.repository = host.repository;
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
+    facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
+    facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
     facts.contract_files = places::contract_files(&worker);
     facts.approval = approval::gather(&worker, &mut pad);
+    facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
+    facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
+
+    let is_disk = system.ask().is_none();
+    let is_made = is_disk && (needs.has(Need::Start) || needs.has(Need::Places));
+    facts.made = is_made.then(|| made::gather(&worker));
 
     facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;
     facts.file_systems = pad.file_systems;
+    facts.mount_points = pad.mount_points;
+    facts.files = pad.files;
     facts.units = pad.units;
     facts.env_files = pad.env_files;
     facts.programs = pad.programs;
+    facts.mains = pad.mains;
+    facts.libraries = pad.libraries;
     facts.venvs = pad.venvs;
     facts
 }
 
 /// Facts of this host, now, in which nothing has been looked at yet.
-fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
+pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
     HostFacts {
         schema: SCHEMA.to_owned(),
         golden: env!("CARGO_PKG_VERSION").to_owned(),
@@ -95,15 +121,22 @@ fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         caller: system.caller(),
         gathered: needs.looked_at(),
         systemd: Observed::Absent,
+        manager: None,
         accounts: Observed::Absent,
         sudoers: Observed::Absent,
         paths: BTreeMap::new(),
         listings: BTreeMap::new(),
         file_systems: BTreeMap::new(),
+        mount_points: BTreeMap::new(),
+        files: BTreeMap::new(),
+        made: None,
         units: BTreeMap::new(),
+        boot: None,
         processes: BTreeMap::new(),
         env_files: BTreeMap::new(),
         programs: BTreeMap::new(),
+        mains: BTreeMap::new(),
+        libraries: BTreeMap::new(),
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
         named_servers: BTreeMap::new(),
@@ -112,6 +145,9 @@ fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         logs: None,
         contract_files: None,
         approval: None,
+        state: None,
+        models: None,
+        telemetry: None,
     }
 }
 
@@ -133,6 +169,9 @@ impl HostPart {
         if worker.needs(Need::Places) {
             places::gather(worker, &mut pad);
         }
+        if worker.needs(Need::Mounts) {
+            places::mounts(worker, &mut pad);
+        }
         let logs = worker.needs(Need::Logs).then(|| logs::gather(worker, &mut pad));
         let repository = match [Need::Repository, Need::Clones, Need::Sources] {
             any if any.iter().any(|need| worker.needs(*need)) => repository::gather(worker, &mut pad),
@@ -150,6 +189,18 @@ struct Ground<'a> {
     version: SystemdVersion,
     index: OnceLock<units::Index>,
     accounts: &'a Observed<crate::syntax::accounts::Accounts>,
+}
+
+impl<'a> Ground<'a> {
+    /// For a look at one thing, of which no rule asks.
+    fn bare(
+        system: &'a (dyn System + 'a),
+        contract: &'a Contract,
+        accounts: &'a Observed<crate::syntax::accounts::Accounts>,
+    ) -> Self {
+        let (needs, version) = (Needs::default(), SystemdVersion::default());
+        Self { system, contract, needs, version, index: OnceLock::new(), accounts }
+    }
 }
 
 /// One worker: the common ground and a walker of its own.
@@ -175,16 +226,32 @@ impl<'a> Worker<'a> {
 
     /// The bytes of a file, links followed inside the root.
     fn read(&self, lookup: &Lookup) -> Observed<Vec<u8>> {
-        self.read_up_to(lookup, crate::system::READ_LIMIT)
+        self.read_up_to(lookup, TEXT_LIMIT)
     }
 
-    /// The same, and no more than so many bytes of it.
+    /// The same of a file with at most so many bytes.
     fn read_up_to(&self, lookup: &Lookup, limit: u64) -> Observed<Vec<u8>> {
-        match (&lookup.end, lookup.real()) {
-            (End::Found, Some(real)) => self.ground.system.read(real, limit),
-            (End::Unreadable(path, why), _) => Observed::Unreadable(format!("{path}: {why}")),
-            _ => Observed::Absent,
-        }
+        content(lookup).and_then(|real| self.ground.system.read(real, limit))
+    }
+
+    /// The first bytes of a regular file.
+    fn beginning(&self, lookup: &Lookup, bytes: u64) -> Observed<Vec<u8>> {
+        content(lookup).and_then(|real| self.ground.system.head(real, bytes))
+    }
+
+    /// The names in a directory, links followed inside the root.
+    fn list(&self, lookup: &Lookup) -> Observed<Vec<String>> {
+        content(lookup).and_then(|real| self.ground.system.list(real))
+    }
+}
+
+/// Where a walk ends whose content may be read: not behind a link that somebody laid out of their own directories.
+fn content(lookup: &Lookup) -> Observed<&str> {
+    match (&lookup.end, lookup.real(), untrusted(lookup)) {
+        (End::Found, Some(_), Some(why)) => Observed::Unreadable(why),
+        (End::Found, Some(real), None) => Observed::Found(real),
+        (End::Unreadable(path, why), ..) => Observed::Unreadable(format!("{path}: {why}")),
+        _ => Observed::Absent,
     }
 }
 
@@ -194,9 +261,18 @@ struct Pad {
     paths: BTreeMap<Arc<str>, Lookup>,
     listings: BTreeMap<Arc<str>, Observed<Vec<String>>>,
     file_systems: BTreeMap<Arc<str>, Observed<String>>,
+    mount_points: BTreeMap<Arc<str>, Observed<bool>>,
+    files: BTreeMap<Arc<str>, Observed<FileFacts>>,
     units: BTreeMap<Arc<str>, UnitFacts>,
     env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
+    mains: BTreeMap<Arc<str>, Observed<String>>,
+    libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
+    /// What was read to know the libraries.
+    objects: libraries::Objects,
+    library_directories: Option<(Vec<String>, Option<String>)>,
+    /// Why an object could not be read that may be the library that is looked for.
+    unread_object: Option<String>,
     venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
 }
 
@@ -216,9 +292,13 @@ impl Pad {
         self.paths.append(&mut other.paths);
         self.listings.append(&mut other.listings);
         self.file_systems.append(&mut other.file_systems);
+        self.mount_points.append(&mut other.mount_points);
+        self.files.append(&mut other.files);
         self.units.append(&mut other.units);
         self.env_files.append(&mut other.env_files);
         self.programs.append(&mut other.programs);
+        self.mains.append(&mut other.mains);
+        self.libraries.append(&mut other.libraries);
         self.venvs.append(&mut other.venvs);
     }
 
@@ -237,11 +317,7 @@ impl Pad {
             return listing.clone();
         }
         let lookup = self.look(worker, path);
-        let listing = match (&lookup.end, lookup.real()) {
-            (End::Found, Some(real)) => worker.ground.system.list(real),
-            (End::Unreadable(at, why), _) => Observed::Unreadable(format!("{at}: {why}")),
-            _ => Observed::Absent,
-        };
+        let listing = worker.list(lookup);
         self.listings.insert(path.into(), listing.clone());
         listing
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::contract::{Contract, Service};
 use crate::facts::start::{Code, Roots, behind_binds, commands, given_code, lies_under, working_directory};
-use crate::facts::{HostFacts, Need, Needs};
+use crate::facts::{HostFacts, Need, Needs, environment};
 use crate::model::Observed;
 use crate::model::answers::PythonQuestion;
 use crate::syntax::accounts::Accounts;
@@ -93,14 +93,7 @@ fn is_name(word: &str) -> bool {
 
 /// The working directory and `PYTHONPATH`, as the host has them; `None` where an env file could not be read.
 fn roots(facts: &HostFacts, unit: &EffectiveUnit, directory: &str) -> Option<Vec<String>> {
-    let mut env_files = Vec::new();
-    for setting in unit.assignments("Service", "EnvironmentFile") {
-        match facts.env_files.get(setting.value().trim_start_matches('-')) {
-            Some(Observed::Found(file)) => env_files.push(&file.read),
-            Some(Observed::Absent) => {}
-            Some(Observed::Unreadable(_)) | None => return None,
-        }
-    }
-    let roots = Roots::stated(unit, env_files.into_iter(), directory);
+    let layers = environment::layers(&facts.env_files, unit, "PYTHONPATH").ok()?;
+    let roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
     Some(roots.stated.iter().map(|root| behind_binds(unit, root)).collect())
 }

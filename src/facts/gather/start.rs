@@ -1,13 +1,18 @@
 //! Everything systemd will need to start a unit, looked at before it needs it.
 
-use super::{Pad, Worker, venvs};
+use super::{Pad, Worker, libraries, venvs};
 use crate::contract::Service;
-use crate::facts::ProgramFacts;
+use crate::facts::condition;
+use crate::facts::environment;
+use crate::facts::made::{REQUIREMENTS, own_directories};
 use crate::facts::start::{
-    self, Code, EXEC_SETTINGS, NAMESPACE_SETTINGS, Roots, behind_binds, commands, given_code, program_paths,
+    self, Code, EXEC_SETTINGS, HOMES, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS, SYSTEM,
+    TEMPORARY, behind_binds, commands, given_code, library_key, paths_of_child, program_paths,
     working_directory,
 };
-use crate::model::Observed;
+use crate::facts::unit::OF_THIS_MACHINE;
+use crate::facts::{Need, ProgramFacts};
+use crate::model::{NodeKind, Observed};
 use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::elf::Loader;
 
@@ -25,21 +30,104 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     for path in start::namespace_paths(&unit, NAMESPACE_SETTINGS) {
         pad.look(worker, &path.source);
     }
+    for own in own_directories(&unit) {
+        pad.look(worker, &own.path);
+    }
+    if let Some(root) = unit.scalar("Service", "RootDirectory").filter(|root| root.value().starts_with('/')) {
+        pad.look(worker, root.value());
+    }
+    for path in HOMES.iter().chain(SYSTEM).chain(TEMPORARY).filter(|_| is_protected(&unit)) {
+        pad.look(worker, path);
+    }
+    let streams = STREAM_SETTINGS.iter().filter_map(|(key, _)| unit.scalar("Service", key));
+    let streams = streams.filter_map(|setting| start::stream_file(setting.value()));
+    let credentials = start::credentials(&unit).into_iter().map(|credential| credential.path);
+    for path in streams.chain(credentials) {
+        pad.look(worker, &path);
+    }
+    conditions(worker, &unit, pad);
+    requirements(worker, &unit, pad);
     let accounts = worker.ground.accounts.known().ok().flatten();
     let directory = working_directory(&unit, accounts).map(|directory| directory.path);
     if let Some(directory) = &directory {
         pad.look(worker, &behind_binds(&unit, directory));
     }
+    program(worker, OF_THIS_MACHINE, pad);
     for started in commands(&unit, EXEC_SETTINGS) {
-        for path in program_paths(&started.command.program) {
-            program(worker, &behind_binds(&unit, &path), pad);
+        for path in program_paths(&unit, &started.command.program) {
+            let path = behind_binds(&unit, &path);
+            program(worker, &path, pad);
+            env_program(worker, &unit, path, pad);
         }
         if let Some(directory) = &directory {
             code(worker, &unit, &started.command.program, &started.command.words, directory, pad);
         }
     }
+    demanded_program(worker, service, &unit, pad);
+    if worker.needs(Need::EnvFiles) {
+        libraries_of(worker, &unit, pad);
+    }
     for written in &service.writes {
         pad.look(worker, &behind_binds(&unit, &written.value));
+    }
+    below_own_links(worker, &unit, pad);
+}
+
+/// Where the demanded program lies, and where one of its name does that the unit starts instead.
+fn demanded_program(worker: &Worker<'_>, service: &Service, unit: &EffectiveUnit, pad: &mut Pad) {
+    let Some(word) = service.command.as_ref().and_then(|command| command.words.first()) else { return };
+    let wanted = service.program(word);
+    for started in commands(unit, &["ExecStart"]) {
+        let Some((one, other)) = start::written_differently(&started.command.program, &wanted) else {
+            continue;
+        };
+        for path in [one, other, started.command.program.as_str(), wanted.as_str()] {
+            pad.look(worker, path);
+        }
+    }
+}
+
+/// What the conditions of a unit ask about.
+fn conditions(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+    for condition in condition::all(unit) {
+        let Some(path) = condition.path() else { continue };
+        match condition.test {
+            "PathExistsGlob" => {
+                if let Some(directory) = condition::directories_of(path) {
+                    pad.list(worker, &directory);
+                }
+            }
+            "DirectoryNotEmpty" => drop(pad.list(worker, path)),
+            _ => drop(pad.look(worker, path)),
+        }
+    }
+}
+
+/// Scripts of which a generator makes units that are required.
+fn requirements(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+    for key in REQUIREMENTS {
+        for (name, _) in unit.words("Unit", key) {
+            if let Some(name) = name.strip_suffix(".service") {
+                pad.look(worker, &format!("/etc/init.d/{name}"));
+            }
+        }
+    }
+}
+
+/// Whether a unit asks for a sandbox of known places.
+fn is_protected(unit: &EffectiveUnit) -> bool {
+    ["ProtectHome", "ProtectSystem", "PrivateTmp"].iter().any(|key| unit.in_force(key).is_some())
+}
+
+/// What is looked at below a link that systemd makes to a directory of the unit's own lies in that directory.
+fn below_own_links(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+    for own in own_directories(unit) {
+        let Some(link) = &own.link else { continue };
+        let below: Vec<String> =
+            pad.paths.keys().filter_map(|path| path.strip_prefix(link.as_str())).map(str::to_owned).collect();
+        for rest in below.iter().filter(|rest| rest.starts_with('/')) {
+            pad.look(worker, &format!("{}{rest}", own.path));
+        }
     }
 }
 
@@ -52,17 +140,12 @@ pub(super) fn program(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
             return;
         }
         let head = match pad.look(worker, &path).real().map(str::to_owned) {
-            Some(real) => worker.ground.system.read(&real, HEAD),
+            Some(real) => worker.ground.system.head(&real, HEAD),
             None => worker.read(&pad.paths[path.as_str()]),
         };
         let facts = head.map(|bytes| venvs::classify(&bytes));
         next = match &facts {
-            Observed::Found(ProgramFacts::Script(shebang)) => {
-                for candidate in shebang.env_use().into_iter().flat_map(|env| program_paths(&env.program)) {
-                    pad.look(worker, &candidate);
-                }
-                Some(shebang.interpreter.clone())
-            }
+            Observed::Found(ProgramFacts::Script(shebang)) => Some(shebang.interpreter.clone()),
             Observed::Found(ProgramFacts::Elf(elf)) => match &elf.loader {
                 Loader::Path(loader) => Some(loader.clone()),
                 Loader::None | Loader::Beyond => None,
@@ -71,6 +154,62 @@ pub(super) fn program(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
         };
         pad.programs.insert(path.as_str().into(), facts);
     }
+}
+
+/// What `env` in the `#!` line of a script looks for, in the `PATH` of the service.
+fn env_program(worker: &Worker<'_>, unit: &EffectiveUnit, mut path: String, pad: &mut Pad) {
+    let Ok(mut layers) = environment::layers(&pad.env_files, unit, "PATH") else { return };
+    let stated = layers.pop().map(|layer| layer.value);
+    for _ in 0..=INTERPRETERS {
+        let Some(Observed::Found(ProgramFacts::Script(shebang))) = pad.programs.get(path.as_str()) else {
+            return;
+        };
+        let sought = shebang.env_use().map(|env| env.program);
+        path = shebang.interpreter.clone();
+        for candidate in sought.iter().flat_map(|name| paths_of_child(unit, stated.as_deref(), name)) {
+            pad.look(worker, &candidate);
+        }
+    }
+}
+
+/// The shared libraries of the programs of a start.
+fn libraries_of(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+    let Ok(mut layers) = environment::layers(&pad.env_files, unit, "LD_LIBRARY_PATH") else { return };
+    let stated = layers.pop().map(|layer| layer.value);
+    let directories: Vec<String> = stated
+        .iter()
+        .flat_map(|stated| stated.split(':'))
+        .filter(|path| !path.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let mut programs: Vec<String> =
+        commands(unit, START_SETTINGS).into_iter().map(|started| started.command.program).collect();
+    programs.sort_unstable();
+    programs.dedup();
+    for program in programs {
+        for path in program_paths(unit, &program) {
+            let path = behind_binds(unit, &path);
+            let Some(binary) = binary_of(&path, pad) else { continue };
+            let key = library_key(&path, stated.as_deref());
+            if !pad.libraries.contains_key(key.as_str()) {
+                let missing = libraries::missing(worker, &binary, &directories, pad);
+                pad.libraries.insert(key.into(), missing);
+            }
+        }
+    }
+}
+
+/// The binary that runs where a program is started: itself, or the interpreter of the script.
+fn binary_of(program: &str, pad: &Pad) -> Option<String> {
+    let mut path = program;
+    for _ in 0..=INTERPRETERS {
+        match pad.programs.get(path)? {
+            Observed::Found(ProgramFacts::Elf(_)) => return Some(path.to_owned()),
+            Observed::Found(ProgramFacts::Script(shebang)) => path = &shebang.interpreter,
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// The script or module that an interpreter is given.
@@ -90,7 +229,16 @@ fn code(
     for code in all {
         match code {
             Code::File(file) => {
-                pad.look(worker, &behind_binds(unit, &start::from_directory(directory, &file)));
+                let path = behind_binds(unit, &start::from_directory(directory, &file));
+                let is_file = matches!(pad.look(worker, &path).node(), Ok(Some(node)) if node.meta.kind == NodeKind::File);
+                if !is_file {
+                    entry(worker, start::interpreter(program, words), &path, pad);
+                }
+            }
+            Code::Package(name) => {
+                for path in start::package_directories(directory, &name) {
+                    pad.look(worker, &behind_binds(unit, &path));
+                }
             }
             Code::Module { name, runs } => {
                 for root in roots.all() {
@@ -104,15 +252,33 @@ fn code(
     }
 }
 
+/// What runs where an interpreter is given something else than a file.
+fn entry(worker: &Worker<'_>, interpreter: &str, path: &str, pad: &mut Pad) {
+    let package = format!("{path}/package.json");
+    if matches!(interpreter, "node" | "nodejs") && !pad.mains.contains_key(package.as_str()) {
+        let text = worker.read(pad.look(worker, &package));
+        let main = text.and_then(|bytes| match serde_json::from_slice::<serde_json::Value>(&bytes) {
+            Ok(package) => {
+                package["main"].as_str().map_or(Observed::Absent, |main| Observed::Found(main.into()))
+            }
+            Err(error) => Observed::Unreadable(format!("{package}: {error}")),
+        });
+        pad.mains.insert(package.as_str().into(), main);
+    }
+    let main = match pad.mains.get(package.as_str()) {
+        Some(Observed::Found(main)) => Some(main.clone()),
+        _ => None,
+    };
+    for file in start::entry_files(interpreter, path, main.as_deref()) {
+        pad.look(worker, &file);
+    }
+}
+
 /// Where Python looks for modules, with the directories of installed packages listed.
 fn roots(worker: &Worker<'_>, unit: &EffectiveUnit, program: &str, directory: &str, pad: &mut Pad) -> Roots {
-    let env_files = unit.assignments("Service", "EnvironmentFile").filter_map(|setting| {
-        match pad.env_files.get(setting.value().trim_start_matches('-')) {
-            Some(Observed::Found(file)) => Some(&file.read),
-            _ => None,
-        }
-    });
-    let mut roots = Roots::stated(unit, env_files, directory);
+    // An env file that cannot be read is undecided for the rule that asks.
+    let layers = environment::layers(&pad.env_files, unit, "PYTHONPATH").unwrap_or_default();
+    let mut roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
     for library in start::libraries(program, pad.paths.get(program).and_then(|lookup| lookup.real())) {
         let names = match pad.list(worker, &library) {
             Observed::Found(names) => names,

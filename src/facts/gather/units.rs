@@ -8,49 +8,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::{Pad, Worker};
+use crate::contract::Service;
+use crate::facts::made::{self, REQUIREMENTS};
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
 use crate::model::{End, Entry, NodeKind, Observed, Step};
+use crate::syntax::calendar;
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::{self, DropIn, Link, UNIT_DIRECTORIES};
 use crate::syntax::specifier::{self, HostNames, Specifiers};
 use crate::syntax::unit_file::{self, UnitFile};
 use crate::syntax::unit_name::UnitName;
-use crate::syntax::version::SystemdVersion;
 use crate::system::{Ask, System, Walker};
-
-/// The version of the systemd whose reading counts. Its shared library carries the version in its name, and
-/// is the same package as the manager itself; asking the manager would need a running one.
-pub(super) fn version<'a>(
-    system: &'a (dyn System + 'a),
-    walker: &Walker<'a, dyn System + 'a>,
-) -> Observed<SystemdVersion> {
-    let mut trouble = None;
-    // Debian keeps the library in the multiarch directory.
-    for directory in [
-        "/usr/lib/x86_64-linux-gnu/systemd",
-        "/usr/lib/aarch64-linux-gnu/systemd",
-        "/usr/lib/systemd",
-        "/lib/systemd",
-    ] {
-        let lookup = walker.lookup(directory);
-        let Some(real) = lookup.real() else { continue };
-        match system.list(real) {
-            Observed::Found(names) => {
-                let version = names.iter().find_map(|name| {
-                    let number = name.strip_prefix("libsystemd-shared-")?.strip_suffix(".so")?;
-                    SystemdVersion::parse(number)
-                });
-                if let Some(version) = version {
-                    return Observed::Found(version);
-                }
-            }
-            Observed::Unreadable(why) => trouble = Some(why),
-            Observed::Absent => {}
-        }
-    }
-    Observed::Unreadable(trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd".to_owned()))
-}
 
 /// Where a unit file name leads.
 enum Place {
@@ -223,6 +192,25 @@ impl Index {
         None
     }
 
+    /// The name of the unit that a name leads to.
+    pub(super) fn own_name(&self, name: &str) -> Option<Arc<str>> {
+        let (own, _) = self.resolve(&UnitName::parse(name).ok()?)?;
+        Some(own.as_str().into())
+    }
+
+    /// The links below `*.wants`, `*.requires` and `*.upholds` that name a unit.
+    pub(super) fn links_to(&self, name: &str) -> &[Arc<str>] {
+        self.enabled_by.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of all unit files, sorted; of templates nothing is started.
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        let is_unit = |name: &&Arc<str>| UnitName::parse(name).is_ok_and(|name| name.instance() != Some(""));
+        let mut names: Vec<Arc<str>> = self.files.keys().filter(is_unit).cloned().collect();
+        names.sort();
+        names
+    }
+
     /// The other names of a unit: those of links to it, and of links to its template.
     fn other_names(&self, own: &UnitName, asked: &UnitName) -> Vec<UnitName> {
         let mut names: Vec<UnitName> = self.aliases.get(own).into_iter().flatten().cloned().collect();
@@ -360,7 +348,8 @@ fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<Arc<Effec
     }
 }
 
-fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
+/// A unit with everything that shapes it.
+pub(super) fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let Ok(unit_name) = UnitName::parse(name) else {
         return Observed::Unreadable(format!("{name:?} is no unit name"));
     };
@@ -500,7 +489,7 @@ fn drop_in_directory(worker: &Worker<'_>, rank: usize, name: &str) -> Result<Opt
     Ok(is_read.then_some(real))
 }
 
-/// Units that services refer to: their dependencies' and their timers'.
+/// Units that services refer to: those of their dependencies, their timers, and what activates them.
 pub(super) fn gather_others(worker: &Worker<'_>, pad: &mut Pad) {
     let contract = worker.ground.contract;
     let dependencies = contract.dependencies.values().filter_map(|dependency| dependency.unit.as_ref());
@@ -508,8 +497,40 @@ pub(super) fn gather_others(worker: &Worker<'_>, pad: &mut Pad) {
     for unit in dependencies.chain(timers) {
         gather(worker, &unit.value, pad);
     }
-    for name in possible_aliases(worker, pad) {
+    for unit in contract.services.iter().filter_map(crate::contract::Service::activated_by) {
+        gather(worker, &unit, pad);
+    }
+    look_at_zones(worker, pad);
+    for name in required(worker, pad).into_iter().chain(possible_aliases(worker, pad)) {
         gather(worker, &name, pad);
+    }
+}
+
+/// Units that services require, and those that leave something for them.
+fn required(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for service in &worker.ground.contract.services {
+        let facts = pad.units.get(service.unit.value.as_str());
+        let Some(UnitFacts { effective: Observed::Found(unit), .. }) = facts else { continue };
+        names.extend(made::before(unit));
+        for key in REQUIREMENTS {
+            names.extend(unit.words("Unit", key).into_iter().map(|(word, _)| word));
+        }
+    }
+    names
+}
+
+/// The time zones that timers name, in the database that systemd asks.
+fn look_at_zones(worker: &Worker<'_>, pad: &mut Pad) {
+    let timers = worker.ground.contract.services.iter().filter_map(|service| service.timer.as_ref());
+    let units =
+        timers.filter_map(|timer| pad.units.get(timer.value.as_str())?.effective.known().ok().flatten());
+    let expressions = units.flat_map(|unit| unit.assignments("Timer", "OnCalendar"));
+    let zones: BTreeSet<String> =
+        expressions.filter_map(|setting| calendar::parse(setting.value()).ok()?.zone).collect();
+    for zone in zones {
+        pad.look(worker, calendar::ZONE_DIRECTORY);
+        pad.look(worker, &format!("{}/{zone}", calendar::ZONE_DIRECTORY));
     }
 }
 
@@ -573,11 +594,17 @@ pub(super) fn take_states(
         }
     }
     if worker.needs(Need::Processes) {
-        for unit in pad.units.values() {
+        let services = worker.ground.contract.services.iter();
+        let services: BTreeMap<&str, &Service> =
+            services.map(|service| (service.unit.value.as_str(), service)).collect();
+        for (name, unit) in &pad.units {
             if let Observed::Found(state) = &unit.state
                 && state.main_pid > 0
             {
-                processes.entry(state.main_pid).or_insert_with(|| ask.process(state.main_pid));
+                let demands = services.get(&**name).map_or(&[][..], |service| &service.variables);
+                let variables: Vec<&str> = demands.iter().map(|demand| demand.name.as_ref()).collect();
+                let look = || ask.process(state.main_pid, &variables);
+                processes.entry(state.main_pid).or_insert_with(look);
             }
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         Err(undecided) => Observed::Unreadable(undecided.why),
     };
     super::start::program(worker, &format!("{venv}/bin/python"), pad);
+    pad.list(worker, &format!("{venv}/lib"));
     super::start::program(worker, OF_THIS_MACHINE, pad);
     let facts = found.map(|()| {
         let config = config(worker, venv, pad);
@@ -74,6 +75,16 @@ fn libraries(worker: &Worker<'_>, venv: &str, config: &Observed<PyvenvCfg>, pad:
         version = name.strip_prefix("python").and_then(minor_version).or(version);
     }
     let Some(version) = version else { return Vec::new() };
+    if real.is_none() {
+        // What could be linked in the place of a python that is gone.
+        let home = match config {
+            Observed::Found(config) => config.home.as_ref().map(|home| home.value.trim_end_matches('/')),
+            _ => None,
+        };
+        for directory in home.into_iter().filter(|home| home.starts_with('/')).chain(["/usr/bin"]) {
+            pad.look(worker, &format!("{directory}/python{version}"));
+        }
+    }
     let mut paths = Vec::new();
     for prefix in prefixes {
         for lib in ["lib", "lib64"] {
@@ -114,7 +125,7 @@ fn scripts(worker: &Worker<'_>, venv: &str, pad: &mut Pad) -> Observed<Vec<VenvS
             Ok(_) => continue,
             Err(undecided) => return Observed::Unreadable(undecided.why),
         };
-        match worker.ground.system.read(&path, FIRST_LINES) {
+        match worker.ground.system.head(&path, FIRST_LINES) {
             Observed::Found(bytes) => scripts.extend(script(&name, &bytes)),
             Observed::Absent => {}
             Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::layers::{Layers, layers};
-use crate::contract::{Contract, Dependency, DependencyKind, Place, Service, VariableDemand, VariableForm};
+use crate::contract::{
+    Content, Contract, Dependency, DependencyKind, Place, Service, VariableDemand, VariableForm,
+};
 use crate::model::{Severity, Stated};
 use crate::render::markdown::{Page, code, codes};
 use crate::render::{example, rendered, words};
@@ -88,6 +90,16 @@ fn place(contract: &Contract, place: &Place) -> [String; 6] {
     }
     if !place.required {
         further.push("may be missing".to_owned());
+    }
+    if place.is_file() {
+        further.push(match &place.content {
+            None => "a file".to_owned(),
+            Some(Content::Text(_)) => "a file with the contract's text".to_owned(),
+            Some(Content::Keys(keys)) => format!("a file that sets {}", texts(keys)),
+        });
+    }
+    if place.mounted.is_some() {
+        further.push("a mount point".to_owned());
     }
     if place.severity == Severity::Should {
         further.push("should".to_owned());
@@ -195,7 +207,12 @@ fn env_files(page: &mut Page, contract: &Contract) {
             let further = [
                 code(&format!("{owner}:{group}")),
                 words::mode(file.mode.unwrap_or(policy.mode.value)),
-                if file.secret { "may hold secrets".to_owned() } else { String::new() },
+                match (file.secret, file.optional) {
+                    (true, true) => "may hold secrets, may be absent".to_owned(),
+                    (true, false) => "may hold secrets".to_owned(),
+                    (false, true) => "may be absent".to_owned(),
+                    (false, false) => String::new(),
+                },
             ];
             files.entry(&file.path).or_insert_with(|| (Vec::new(), further)).0.push(service);
         }
@@ -213,9 +230,14 @@ fn env_files(page: &mut Page, contract: &Contract) {
         true => String::new(),
         false => format!(" {} passes where nothing in the file is secret.", tolerated.join(", ")),
     };
+    let optional =
+        match contract.services.iter().flat_map(|service| &service.env_files).any(|file| file.optional) {
+            true => "",
+            false => " None is optional.",
+        };
     page.say(&format!(
-        "An env file is a regular file outside the repository, never optional, and is read by systemd, never by a \
-         shell.{tolerated} Secrets are variables called {}, and values in the shape of a known token; they stand in \
+        "An env file is a regular file outside the repository, and is read by systemd, never by a \
+         shell.{optional}{tolerated} Secrets are variables called {}, and values in the shape of a known token; they stand in \
          files that are declared to hold them, and nowhere else.",
         codes(policy.secret_names.value.iter().map(String::as_str))
     ));
@@ -266,7 +288,11 @@ pub(super) fn dependencies(page: &mut Page, contract: &Contract) {
         page.say(&format!(
             "What a service requires is checked before each start, by {} in its unit: a check that fails, or that \
              cannot be decided, stops the start.",
-            code(&format!("ExecStartPre={} --quiet run --preflight-only <service>", contract.provision.golden.value))
+            code(&format!(
+                "ExecStartPre={} --quiet --contract {} run --preflight-only <service>",
+                contract.provision.golden.value,
+                crate::render::named(contract)
+            ))
         ));
     }
 }

@@ -1,7 +1,7 @@
 //! Section D: names of units, the settings that are demanded, and the services.
 
 use super::layers::{Layers, layers};
-use crate::contract::{Contract, Form, Kind, Service, SettingDemand};
+use crate::contract::{Contract, EnvFileDemand, Form, Kind, Service, SettingDemand};
 use crate::render::example;
 use crate::render::markdown::{Page, code, codes, prose};
 use crate::render::unit::{self, Sections};
@@ -129,10 +129,11 @@ fn services(page: &mut Page, contract: &Contract) {
         .map(|service| {
             let units =
                 |all: &[crate::model::Stated<String>]| codes(all.iter().map(|unit| unit.value.as_str()));
-            let unit = match &service.timer {
-                Some(timer) => format!("{}, started by {}", code(&service.unit.value), code(&timer.value)),
-                None => code(&service.unit.value),
-            };
+            let unit =
+                match service.timer.as_ref().map(|timer| timer.value.clone()).or(service.activated_by()) {
+                    Some(timer) => format!("{}, started by {}", code(&service.unit.value), code(&timer)),
+                    None => code(&service.unit.value),
+                };
             [
                 code(&service.name),
                 prose(words::title(service)),
@@ -151,7 +152,8 @@ fn services(page: &mut Page, contract: &Contract) {
         .iter()
         .map(|service| {
             let (started, demanded) = starts(service);
-            let files = codes(service.env_files.iter().map(|file| file.path.as_str()));
+            let files: Vec<String> = service.env_files.iter().map(EnvFileDemand::setting).collect();
+            let files = codes(files.iter().map(String::as_str));
             [code(&service.name), started, demanded, files]
         })
         .collect();

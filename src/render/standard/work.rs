@@ -2,7 +2,7 @@
 //! the contract is.
 
 use super::heading;
-use crate::contract::{Contract, Gate, JobProgram, NAMESPACE, Safety};
+use crate::contract::{Assignment, Contract, Gate, JobProgram, Model, NAMESPACE, Safety};
 use crate::model::Section;
 use crate::render::markdown::{Page, anchor, capital, code, codes, count, prose};
 use crate::render::words::percent;
@@ -25,6 +25,13 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
     page.heading(3, "The gate");
     page.say("It ends with 0 when the model passes and with 2 when it is blocked, for whatever reason. A model is blocked when:");
     page.table(["Measure", "Blocked"], &gate(&safety.gate, &safety.telemetry.hold.value));
+    page.say(&format!(
+        "Beside each figure stands its {} interval; where a limit lies within it, the gate warns. It warns as well where a model has drifted \
+         from its approved baseline: a population stability index above {}, or a Kolmogorov–Smirnov distance above {}.",
+        percent(safety.gate.interval.value),
+        safety.gate.drift_psi_above.value,
+        safety.gate.drift_ks_above.value
+    ));
     page.heading(3, "The scoreboard");
     let board = &safety.scoreboard;
     page.table(
@@ -43,6 +50,7 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
             ["NO-GO".to_owned(), "the gate blocks it".to_owned()],
         ],
     );
+    guarded(page, contract);
     page.heading(3, "When a change is taken back");
     page.list([
         "the gate blocks the model after it".to_owned(),
@@ -50,6 +58,35 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
         format!("more than {} of operations fail", percent(safety.rollback.max_error_share.value)),
         "a service does not start, or the audit fails".to_owned(),
     ]);
+}
+
+/// The models whose lifecycle golden guards.
+fn guarded(page: &mut Page, contract: &Contract) {
+    if contract.models.is_empty() {
+        return;
+    }
+    page.heading(3, "Activation");
+    page.say(
+        "`golden model shadow` registers an artefact by its digest. `golden model canary` lets it be obeyed: it needs a verdict of the gate \
+         in the ledger that speaks of this artefact and is fresh, a clean audit, and a person who types the model's name. It keeps what was \
+         there, copies the registered bytes into `active`, changes exactly these variables, restarts the service and watches it. \
+         `golden model promote` makes the canary the active artefact and archives the one before it.",
+    );
+    let set = |set: &[Assignment]| {
+        let all: Vec<String> = set.iter().map(|one| format!("{}={}", one.name, one.value.value)).collect();
+        codes(all.iter().map(String::as_str))
+    };
+    let row = |model: &Model| {
+        [
+            code(&model.name),
+            code(&model.service.value),
+            code(&format!("active/{}", model.artefact.value)),
+            format!("{}: {}", code(&model.env_file), set(&model.canary)),
+            words::span(model.gate_within.value),
+        ]
+    };
+    let rows: Vec<[String; 5]> = contract.models.iter().map(row).collect();
+    page.table(["Model", "Service", "Artefact", "A canary sets", "A verdict counts for"], &rows);
 }
 
 fn telemetry(page: &mut Page, safety: &Safety) {
@@ -97,6 +134,13 @@ fn gate(gate: &Gate, hold: &str) -> Vec<[String; 2]> {
         (
             "p90 − p10 of the confidence",
             format!("less than {} (narrow), 0 (constant)", gate.narrow_below.value),
+        ),
+        (
+            "a figure of a model that was blocked before",
+            format!(
+                "within its limit, and not proven to be; all looks together err in at most {}",
+                percent(gate.repeated_error.value)
+            ),
         ),
     ]
     .map(|(measure, blocked)| [measure.to_owned(), blocked])
@@ -252,7 +296,8 @@ pub(super) fn repeatability(page: &mut Page, contract: &Contract) {
         parts.join(", ")
     ));
     let mut lines = commands::put_in_force(contract);
-    lines.extend(["sudo golden plan", "sudo golden apply", "sudo golden audit"].map(str::to_owned));
+    lines.extend(["plan", "apply"].map(|verb| commands::sudo(contract, verb)));
+    lines.push("sudo golden audit".to_owned());
     page.code("sh", &lines.join("\n"));
     let jobs = &contract.provision.rehearse;
     let jobs = match jobs.is_empty() {

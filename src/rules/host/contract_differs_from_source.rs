@@ -9,7 +9,8 @@ rule! {
     /// repository is its source. A difference means that a change was never installed, or that somebody
     /// changed the installed one. Does not concern the built-in contract, nor a repository without the file.
     ///
-    /// Read the difference before you install it: whoever can write the repository wrote the source.
+    /// A person decides: everybody who can write the repository can write the source, so read what changes before
+    /// you install it.
     ///
     /// ```bad
     /// contract # installed
@@ -27,6 +28,7 @@ rule! {
     section: M,
     severity: Should,
     needs: [Contract],
+    cause: Host,
     why: "the host is judged by another contract than the one people read",
     check: Host(check),
 }
@@ -55,7 +57,6 @@ fn check(view: &View) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let install = format!("install -o root -g root -m 0644 {} {}", quoted(&source), quoted(installed));
     Ok(Finding::new(
         format!("{installed} differs from its source"),
         Location::file(source.as_str()),
@@ -63,10 +64,13 @@ fn check(view: &View) -> Ruling {
     )
     .expected(format!("sha256 {}…", short(in_force)))
     .observed(format!("sha256 {}…", short(digest)))
-    .mend(format!(
-        "golden contract check {1} && {install}  # after reading: diff -u {0} {1}",
-        quoted(installed),
-        quoted(&source)
-    ))
+    .mend(
+        Remedy::decide("read what changes, and decide which of the two is right")
+            .candidate(
+                "see which duties change",
+                format!("golden contract diff {} {}", quoted(installed), quoted(&source)),
+            )
+            .candidate("show the difference, ask, and install the source", "golden apply"),
+    )
     .into())
 }

@@ -47,6 +47,7 @@ rule! {
     section: N,
     severity: Must,
     needs: [Contract],
+    cause: Host,
     why: "a standard that anybody can change alone is nobody's standard",
     check: Host(check),
 }
@@ -77,7 +78,10 @@ fn check(view: &View) -> Ruling {
     Ok(Finding::new("the contract is not approved", missing_at(source, &weighed), demand.at.clone())
         .expected(format!("signatures of {} of those in {signers}", people(demand.required.value as usize)))
         .observed(observed(&weighed))
-        .mend(format!("a person must read {text} and answer for it: golden contract sign {text}"))
+        .mend(
+            Remedy::decide(format!("read {} and decide whether to approve it", source.path))
+                .candidate("", format!("golden contract sign {text}")),
+        )
         .into())
 }
 
@@ -85,8 +89,15 @@ fn check(view: &View) -> Ruling {
 fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
     let path = quoted(&step.path);
     let mend = match step.meta.kind {
-        NodeKind::Link => format!("a person must look where {path} leads, and replace it by a file of root's"),
-        _ => format!("chown root:root {path} && chmod go-w {path}  # after reading {}", demand.signers.value),
+        NodeKind::Link => Remedy::decide(format!(
+            "look where {} leads, and put a file of root's in its place",
+            step.path
+        )),
+        _ => Remedy::decide(format!(
+            "read {}, since others could write it, and then decide who may write {}",
+            demand.signers.value, step.path
+        ))
+        .candidate("root alone", format!("chown root:root {path} && chmod go-w {path}")),
     };
     Finding::new("who may approve can be decided by others than root", Location::file(step.path.clone()), demand.signers.at.clone())
         .expected(format!("{} and all above it writable by root alone", demand.signers.value))
@@ -100,7 +111,7 @@ fn nobody_may(demand: &Approval) -> Outcome {
     Finding::new("nobody may approve the contract", Location::file(signers.as_str()), demand.signers.at.clone())
         .expected("a file of those who may approve, as ssh-keygen(1) describes ALLOWED SIGNERS")
         .observed("there is none")
-        .mend(format!("a person must name them in {signers}, a line each: alice@example.com ssh-ed25519 AAAA…"))
+        .mend(Remedy::decide(format!("name them in {signers}, one line each: alice@example.com ssh-ed25519 AAAA…")))
         .into()
 }
 

@@ -11,8 +11,8 @@ rule! {
     /// A contract that states `next_review` must be reviewed by that day (UTC, of the moment of the look).
     /// Does not concern the built-in contract, which nobody on this host owns.
     ///
-    /// A person must decide: review the contract with its authority, enter what was decided under
-    /// `[[changes]]`, and state the next day.
+    /// A person decides: review the contract with its authority, write what was decided under `[[changes]]`, and
+    /// state the next day.
     ///
     /// ```bad
     /// contract [contract]
@@ -28,6 +28,7 @@ rule! {
     section: M,
     severity: Should,
     needs: [],
+    cause: Host,
     why: "a standard that nobody looks at drifts away from what people do",
     check: Host(check),
 }
@@ -51,9 +52,9 @@ fn check(view: &View) -> Ruling {
     Ok(Finding::new("the contract's review is overdue", review.at.clone(), review.at.clone())
         .expected(format!("a review by {}", review.value))
         .observed(format!("today is {today}"))
-        .mend(format!(
-            "a person must decide: review {} with {authority}, then state the next day at {}",
+        .mend(Remedy::decide(format!(
+            "review {} with {authority}, and then state the next day at {}",
             contract.source.path, review.at
-        ))
+        )))
         .into())
 }

@@ -27,6 +27,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Databases],
+    cause: Host,
     why: "what is written into a broken database is lost later, when nobody looks",
     check: Dependency(check),
 }
@@ -59,6 +60,6 @@ fn check(view: &DependencyView) -> Ruling {
     Ok(Finding::new("is no sound database", Location::file(path.value.as_str()), path.at.clone())
         .expected("a sound SQLite database")
         .observed(observed)
-        .mend(format!("a person must restore {} from a backup", path.value))
+        .mend(Remedy::decide(format!("restore {} from a backup", path.value)))
         .into())
 }

@@ -18,6 +18,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Databases],
+    cause: Host,
     why: "a service that makes a new one starts as if nothing had ever happened",
     check: Dependency(check),
 }
@@ -32,6 +33,10 @@ fn check(view: &DependencyView) -> Ruling {
     Ok(Finding::new("does not exist", Location::file(path.value.as_str()), path.at.clone())
         .expected(path.value.as_str())
         .observed("nothing")
-        .mend(format!("a person must decide: restore {} from a backup, or let the first start make it", path.value))
+        .mend(
+            Remedy::decide(format!("decide where the content of {} comes from", path.value))
+                .candidate("restore it from a backup", "")
+                .candidate("let the first start of the services make an empty one", ""),
+        )
         .into())
 }

@@ -9,6 +9,9 @@ rule! {
     /// Services that cannot write it fail at the first write, not at the start. The files that SQLite keeps
     /// beside it (`-wal`, `-shm`) follow its owner.
     ///
+    /// A person changes the owner: the directory belongs to the services' user, who can exchange a file in it at any
+    /// moment, and chown gives away what lies there then.
+    ///
     /// ```bad
     /// owner /opt/quantum/data/quantum_trader.db root:root
     /// ```
@@ -19,6 +22,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Databases, Accounts],
+    cause: Host,
     why: "services fail at the first write, not at the start",
     check: Dependency(check),
 }
@@ -39,6 +43,15 @@ fn check(view: &DependencyView) -> Ruling {
     Ok(Finding::new("belongs to somebody else", Location::file(path.as_str()), owner.at.clone())
         .expected(format!("owner {}", owner.value))
         .observed(owners(accounts, node.meta.uid, node.meta.gid))
-        .mend(format!("chown {0}: {1} && for f in {1}-wal {1}-shm; do [ ! -e \"$f\" ] || chown {0}: \"$f\"; done", owner.value, quoted(path)))
+        .mend(mend(path, &owner.value))
         .into())
+}
+
+/// The same command for the database and for what SQLite keeps beside it, as far as that is there.
+fn mend(path: &str, owner: &str) -> Remedy {
+    let files = [path.to_owned(), format!("{path}-wal"), format!("{path}-shm")];
+    let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
+    let chown = format!("chown --no-dereference {}:", quoted(owner));
+    Remedy::decide(format!("stop the services, look at {path}, and give it and what SQLite keeps beside it to {owner}"))
+        .candidate("", format!("for f in {}; do [ ! -e \"$f\" ] || {chown} \"$f\"; done", files.join(" ")))
 }

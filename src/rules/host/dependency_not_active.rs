@@ -5,7 +5,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The unit of a dependency is not active.
     ///
-    /// systemd is asked; what it says of the unit's last end stands in the finding.
+    /// systemd is asked; what it says of the unit's last end stands in the finding. golden starts a unit that is
+    /// inactive; one that has failed is left to a person.
     ///
     /// ```bad
     /// unit redis-server.service ActiveState=failed SubState=failed Result=exit-code
@@ -17,6 +18,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Units, Bus],
+    cause: Host,
     why: "services that require it are dead or will be",
     check: Dependency(check),
 }
@@ -33,13 +35,26 @@ fn check(view: &DependencyView) -> Ruling {
         return Ok(unit_not_loaded());
     }
     let unit = view.effective(&name.value)?;
-    let quoted = quoted(&name.value);
     Ok(Finding::new(format!("{} is {}", name.value, state.active_state), unit.location(), name.at.clone())
         .expected("active")
         .observed(format!("{} ({}), result {}", state.active_state, state.sub_state, state.result))
-        .mend(match state.active_state.as_str() {
-            "failed" => format!("systemctl reset-failed {quoted} && systemctl start {quoted}"),
-            _ => format!("systemctl start {quoted}"),
-        })
+        .mend(mend(&name.value, &state.active_state))
         .into())
+}
+
+/// What is inactive is started; what has failed, or is on its way, is looked at first.
+fn mend(unit: &str, state: &str) -> Remedy {
+    let name = quoted(unit);
+    let look = format!("systemctl status {name}; journalctl -n 50 -u {name}");
+    match state {
+        "inactive" => Change::Unit { verb: Verb::Start, unit: unit.to_owned() }.into(),
+        "failed" => Remedy::decide(format!("find out why {unit} has failed"))
+            .candidate("", look)
+            .candidate(
+                "start it again",
+                format!("systemctl reset-failed {name} && systemctl start {name}"),
+            ),
+        _ => Remedy::decide(format!("wait until {unit} is no longer {state}, or find out why it stays so"))
+            .candidate("", look),
+    }
 }

@@ -18,6 +18,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "it runs now and is gone after the next boot",
     check: Dependency(check),
 }
@@ -41,6 +42,13 @@ fn check(view: &DependencyView) -> Ruling {
     Ok(Finding::new(format!("{} is not enabled", name.value), unit.location(), name.at.clone())
         .expected("a link below a .wants or .requires directory")
         .observed("no link")
-        .mend(format!("systemctl enable {}", quoted(&name.value)))
+        .mend(match unit.location().path().starts_with("/run/") {
+            // systemctl(1) enables no unit that goes away with the next boot.
+            true => Remedy::decide(format!(
+                "write a unit file that stays: {} is gone after the next boot",
+                unit.location().path()
+            )),
+            false => Change::Unit { verb: Verb::Enable, unit: name.value.clone() }.into(),
+        })
         .into())
 }

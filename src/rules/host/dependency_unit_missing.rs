@@ -20,6 +20,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "nothing that requires it will start",
     check: Dependency(check),
 }
@@ -34,17 +35,21 @@ fn check(view: &DependencyView) -> Ruling {
         LoadState::NotFound => (
             format!("{} does not exist", name.value),
             "no unit file".to_owned(),
-            format!("a person must install the package that brings {}", name.value),
+            install(view, &name.value),
         ),
         LoadState::Masked => (
             format!("{} is masked", name.value),
             "masked".to_owned(),
-            format!("systemctl unmask {0} && systemctl enable --now {0}", quoted(&name.value)),
+            Remedy::decide(format!("find out who masked {} and why, and decide whether it may run", name.value))
+                .candidate(
+                    "",
+                    format!("systemctl unmask {0} && systemctl enable --now {0}", quoted(&name.value)),
+                ),
         ),
         LoadState::BadSetting(why, at) | LoadState::Error(why, at) => (
             format!("{} is refused by systemd", name.value),
             format!("{why} ({at})"),
-            format!("a person must mend {at}: {why}"),
+            Remedy::decide(format!("correct {at}: {why}")),
         ),
     };
     Ok(Finding::new(message, unit.location(), name.at.clone())
@@ -52,4 +57,13 @@ fn check(view: &DependencyView) -> Ruling {
         .observed(observed)
         .mend(mend)
         .into())
+}
+
+/// The packages that the contract names are installed by `golden apply`; which of them brings a unit golden does not know.
+fn install(view: &DependencyView, unit: &str) -> Remedy {
+    let remedy = Remedy::decide(format!("install the package that brings {unit}"));
+    match view.contract.provision.packages.is_empty() {
+        true => remedy,
+        false => remedy.candidate("install the packages that the contract names", "golden apply"),
+    }
 }

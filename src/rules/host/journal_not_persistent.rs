@@ -1,6 +1,7 @@
 //! The journal survives a reboot.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::{gap, spot};
 
 rule! {
     /// The journal does not survive a reboot.
@@ -8,6 +9,9 @@ rule! {
     /// journald keeps its files in /var/log/journal when that directory exists and `Storage=` is `auto`
     /// (the default), or always when it is `persistent`; otherwise they lie in /run and end with the host
     /// (journald.conf(5)). Services that log to the journal alone then leave no trace of why it went down.
+    ///
+    /// Where `Storage=` is `auto`, golden makes the directory; journald writes there from the next boot on, or when
+    /// `journalctl --flush` is called. Another `Storage=` was set by somebody, and a person decides.
     ///
     /// ```bad
     /// remove /var/log/journal
@@ -27,43 +31,69 @@ rule! {
     id: "journal-not-persistent",
     section: A,
     severity: Should,
-    needs: [Logs],
+    needs: [Logs, Accounts],
+    cause: Host,
     why: "after a crash of the host nobody can read what led to it",
     check: Host(check),
 }
 
-/// The name of our drop-in; later than any that people choose.
-const OURS: &str = "zz-golden.conf";
+/// Where journald keeps what is to survive a boot.
+const DIRECTORY: &str = "/var/log/journal";
 
 fn check(view: &View) -> Ruling {
     let storage = view.logs()?.storage.known()?;
-    let directory = view.path(Need::Logs, "/var/log/journal")?.node()?;
-    let there = directory.is_some_and(|step| step.meta.kind == NodeKind::Directory);
-    let (message, location, observed) = match storage {
+    let lookup = view.path(Need::Logs, DIRECTORY)?;
+    let there = lookup.node()?.is_some_and(|step| step.meta.kind == NodeKind::Directory);
+    let (message, location, observed, mend) = match storage {
         Some((value, _)) if value == "persistent" => return Ok(Outcome::Pass),
         Some((value, at)) if value != "auto" => {
-            (format!("the journal's storage is {value}"), at.clone(), format!("Storage={value}"))
+            (format!("the journal's storage is {value}"), at.clone(), format!("Storage={value}"), set_storage(at))
         }
         _ if there => return Ok(Outcome::Pass),
-        _ => {
-            ("the journal lies in /run".to_owned(), Location::file("/var/log/journal"), "nothing".to_owned())
-        }
+        _ => (
+            "the journal lies in /run".to_owned(),
+            Location::file(DIRECTORY),
+            lookup.node()?.map_or("nothing", |step| step.meta.kind.word()).to_owned(),
+            make_directory(view, lookup),
+        ),
     };
-    let name = location.path.rsplit('/').next().unwrap_or("");
-    let mut ours = OURS.to_owned();
-    while location.path.contains(".conf.d/") && name > ours.as_str() {
-        ours.insert(0, 'z');
-    }
-    let directory = "/etc/systemd/journald.conf.d";
-    let mend = format!(
-        "mkdir -p {directory} && printf '%s\\n' '[Journal]' Storage=persistent > {directory}/{ours} && \
-         systemctl restart systemd-journald"
-    );
     Ok(Finding::new(message, location, demand(view))
         .expected("Storage=persistent, or a directory /var/log/journal")
         .observed(observed)
         .mend(mend)
         .into())
+}
+
+/// The directory as systemd's own tmpfiles.d has it.
+fn make_directory(view: &View, lookup: &Lookup) -> Remedy {
+    let make = |at: Spot| Change::Directory {
+        at,
+        owner: "root".to_owned(),
+        group: "systemd-journal".to_owned(),
+        mode: 0o2755,
+    };
+    match (spot(view, lookup), gap(lookup)) {
+        (Ok(at @ Spot { user: None, .. }), Some(gap)) if gap.link.is_none() => {
+            make(Spot { path: gap.path, ..at }).into()
+        }
+        _ => Remedy::decide(format!("see what lies at {DIRECTORY}, and put a directory of root's there"))
+            .candidate("", format!("{} && journalctl --flush", make(Spot::of_root(DIRECTORY)).shell())),
+    }
+}
+
+/// A drop-in of journald holds for the whole host: a person writes it, later than the one that it overrides.
+fn set_storage(at: &Location) -> Remedy {
+    let over = at.path().contains(".conf.d/").then(|| at.path().rsplit('/').next()).flatten();
+    let directory = "/etc/systemd/journald.conf.d";
+    let file = format!("{directory}/{}", crate::model::change::drop_in_name(over));
+    Remedy::decide(format!("decide whether the journal may be kept on the disk: {at} says no")).candidate(
+        "",
+        format!(
+            "mkdir -p {directory} && printf '%s\\n' '[Journal]' Storage=persistent > {} && \
+             systemctl restart systemd-journald",
+            quoted(&file)
+        ),
+    )
 }
 
 /// Section A says where logs go; the journal itself has no line of its own.

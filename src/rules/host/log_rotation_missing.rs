@@ -10,6 +10,8 @@ rule! {
     /// Concerns a contract whose layout has a place named `logs`, on a host where it exists: the log file of
     /// each service there must match a pattern of logrotate(8) in /etc/logrotate.conf or what it includes.
     ///
+    /// A person decides how long logs are kept; the command adds an entry that keeps eight weeks.
+    ///
     /// ```bad
     /// remove /etc/logrotate.d/quantum
     /// ```
@@ -36,6 +38,7 @@ rule! {
     section: A,
     severity: Should,
     needs: [Logs],
+    cause: Host,
     why: "a full disk stops every service on the host",
     check: Host(check),
 }
@@ -70,6 +73,9 @@ fn check(view: &View) -> Ruling {
     Ok(Finding::new(format!("{first} is not rotated"), Location::file(file.as_str()), place.at.clone())
         .expected(format!("a logrotate entry for {directory}/*.log"))
         .observed(format!("{} of {} log files match no pattern", left.len(), contract.services.len()))
-        .mend(format!("printf '%s\\n' {} > {}", lines.join(" "), quoted(&file)))
+        .mend(
+            Remedy::decide(format!("decide how long the log files in {directory} are kept"))
+                .candidate("", format!("printf '%s\\n' {} >> {}", lines.join(" "), quoted(&file))),
+        )
         .into())
 }

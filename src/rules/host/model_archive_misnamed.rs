@@ -27,6 +27,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Places],
+    cause: Host,
     why: "a rollback cannot choose what it cannot tell apart",
     check: Host(check),
 }
@@ -57,11 +58,13 @@ fn check(view: &View) -> Ruling {
         .key(name.as_str())
         .expected("<timestamp>_<model>_<version>")
         .observed(name.as_str())
-        .mend(format!(
-            "a person must decide when, what and which it is: mv {} {}",
-            quoted(&path),
-            quoted(&format!("{directory}/<timestamp>_<model>_<version>"))
-        ))
+        .mend(
+            Remedy::decide(format!("find out which model {name} is, from when and in which version, and rename it"))
+                .candidate(
+                    "with the right words in the new name",
+                    format!("mv -nT -- {} {}", quoted(&path), quoted(&format!("{directory}/TIMESTAMP_MODEL_VERSION"))),
+                ),
+        )
     };
     Ok(Outcome::from_findings(misnamed.map(finding).collect()))
 }

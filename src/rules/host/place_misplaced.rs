@@ -1,6 +1,6 @@
 //! Where places really lie: not where their content gets lost, not inside the repository.
 
-use crate::rules::files::{does_not_exist, is_under, make_directory};
+use crate::rules::files::{does_not_exist, is_under};
 use crate::rules::prelude::*;
 
 rule! {
@@ -10,6 +10,8 @@ rule! {
     /// excludes (`not_under`, for example /tmp, which is emptied), not on a file system that it excludes
     /// (`not_on`, for example tmpfs, which a reboot empties), and not inside the repository where the
     /// contract says `outside_repository`.
+    ///
+    /// A person decides: golden moves no content of a place, and mounts and unmounts nothing.
     ///
     /// ```bad
     /// move /opt/quantum/data -> /var/tmp/data
@@ -30,6 +32,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Places],
+    cause: Host,
     why: "what lies there is lost with the next reboot, clean-up or checkout",
     check: Place(check),
 }
@@ -69,11 +72,15 @@ fn elsewhere(place: &Place, lookup: &Lookup, real: &str, excluded: &str, at: &Lo
     let link = lookup.links().next();
     let location = link.map_or_else(|| lookup.location(), |link| Location::file(link.path.clone()));
     let mend = match link {
-        Some(link) => format!("rm {0} && mv {1} {0}", quoted(&link.path), quoted(real)),
-        None => format!(
-            "a person must decide: choose another path for the place {} in the contract: {excluded} excludes it",
+        Some(link) => Remedy::decide(format!("decide where the place {} lies: {excluded} is excluded", place.name))
+            .candidate(
+                "move it to where the link is, when the services are stopped",
+                format!("rm -- {0} && mv -nT -- {1} {0}", quoted(&link.path), quoted(real)),
+            ),
+        None => Remedy::decide(format!(
+            "choose another path for the place {} in the contract: {excluded} is excluded",
             place.name
-        ),
+        )),
     };
     Finding::new(format!("{} lies below {excluded}", place.path.value), location, at.clone())
         .expected(format!("a directory outside {excluded}"))
@@ -82,9 +89,14 @@ fn elsewhere(place: &Place, lookup: &Lookup, real: &str, excluded: &str, at: &Lo
 }
 
 fn on_file_system(place: &Place, real: &str, name: &str, at: &Location) -> Finding {
-    let unmount = format!("umount \"$(findmnt -n -o TARGET -T {})\"", quoted(real));
     Finding::new(format!("{} lies on {name}", place.path.value), Location::file(real), at.clone())
         .expected("a file system that survives a reboot")
         .observed(name)
-        .mend(format!("{unmount} && {}", make_directory(place, real)))
+        .mend(
+            Remedy::decide(format!(
+                "decide which file system the place {} lies on, and move its content there",
+                place.name
+            ))
+            .candidate("see what is mounted there", format!("findmnt -T {}", quoted(real))),
+        )
 }

@@ -1,17 +1,22 @@
 //! The directories of the layout exist.
 
-use crate::rules::files::{is_under, make_directory};
+use crate::rules::at_start::{is_on_disk, made, makers};
+use crate::rules::files::is_under;
 use crate::rules::prelude::*;
+use crate::rules::remedy::{gap, spot};
 
 rule! {
     /// A place of the layout is missing.
     ///
     /// Every place of the contract's section A must exist, unless it is declared with `required = false`,
     /// and so must every directory that it must hold. Links are followed; a link to nowhere is missing, and
-    /// a file where a directory must be is missing too.
+    /// a file where a directory must be is missing too. What systemd makes for a service (`StateDirectory=` and its kin) and,
+    /// on a disk that does not run, what tmpfiles.d(5) names is there. A place with `kind = "file"` must be a regular file.
     ///
-    /// Make the directory with the demanded owner and mode, as the mend shows; restore its content from a
-    /// backup where there was any.
+    /// golden makes the directory with the demanded owner and mode, at the real path where a link on the way is
+    /// healthy; restore its content from a backup where there was any. A missing repository is cloned where the
+    /// contract states its remote. A link whose target does not exist, a file in the place of a directory, and a
+    /// place in the directory of another user are left to a person.
     ///
     /// ```bad
     /// remove /opt/quantum/data/backups
@@ -24,6 +29,17 @@ rule! {
     /// remove /opt/quantum/data/backups
     /// file /opt/quantum/data/backups qt:qt 0644
     /// ```
+    /// ```bad
+    /// move /opt/quantum/data -> /opt/quantum/data-2
+    /// link /opt/quantum/data -> data-2
+    /// remove /opt/quantum/data-2/backups
+    /// ```
+    /// ```bad
+    /// contract [layout.settings]
+    /// contract path = "/opt/quantum/settings.ini"
+    /// contract kind = "file"
+    /// dir /opt/quantum/settings.ini root:root 0755
+    /// ```
     /// ```good
     /// move /opt/quantum/data/backups -> /srv/backups
     /// link /opt/quantum/data/backups -> ../../../srv/backups
@@ -31,7 +47,8 @@ rule! {
     id: "place-missing",
     section: A,
     severity: Must,
-    needs: [Places],
+    needs: [Places, Accounts, Fragments],
+    cause: Host,
     why: "services write there, and what is missing is found out at the worst moment",
     check: Place(check),
 }
@@ -40,9 +57,19 @@ fn check(view: &PlaceView) -> Ruling {
     let place = view.place;
     let mut findings = Vec::new();
     let lookup = view.path(Need::Places, &place.path.value)?;
+    if lookup.node()?.is_none() && place.holds.is_empty() && place.required {
+        if made(view, lookup, &makers(view)?)?.is_some_and(|walk| walk.real().is_some()) {
+            return Ok(Outcome::Pass);
+        }
+        is_on_disk(view, lookup)?;
+    }
     match lookup.node()? {
         None if !place.required => {
             return Ok(Outcome::not_applicable("the contract does not demand that it exists"));
+        }
+        None if place.is_file() => return Ok(no_file(lookup, place, "nothing").into()),
+        Some(step) if step.meta.kind != NodeKind::File && place.is_file() => {
+            return Ok(no_file(lookup, place, step.meta.kind.word()).into());
         }
         None => return Ok(missing(view, lookup, &place.path, &place.name).into()),
         Some(step) if step.meta.kind != NodeKind::Directory && must_be_directory(view) => {
@@ -69,46 +96,124 @@ fn must_be_directory(view: &PlaceView) -> bool {
     let place = view.place;
     let below = |other: &Place| other.name != place.name && is_under(&other.path.value, &place.path.value);
     let repository = view.contract.repository.as_ref().is_some_and(|policy| policy.place == place.name);
-    repository || !place.holds.is_empty() || view.contract.layout.values().any(below)
+    let is_stated = place.kind.is_some() && !place.is_file();
+    is_stated || repository || !place.holds.is_empty() || view.contract.layout.values().any(below)
+}
+
+fn no_file(lookup: &Lookup, place: &Place, observed: &str) -> Finding {
+    let path = &place.path.value;
+    let message = match observed {
+        "nothing" => format!("{path} does not exist"),
+        _ => format!("{path} is not a regular file"),
+    };
+    Finding::new(message, lookup.location(), place.path.at.clone())
+        .key(&*place.name)
+        .expected("a regular file")
+        .observed(observed)
+        .mend(Remedy::decide(format!("write the file {path}")))
 }
 
 fn missing(view: &PlaceView, lookup: &Lookup, demanded: &Stated<String>, key: &str) -> Finding {
-    let path = lookup.asked.as_ref();
-    let dangling = lookup.links().last();
-    let observed = match dangling {
-        Some(link) => format!("{} -> {}", link.path, link.target.as_deref().unwrap_or("")),
-        None => "nothing".to_owned(),
+    let asked = lookup.asked.as_ref();
+    let gap = gap(lookup);
+    let dangling = gap.as_ref().and_then(|gap| gap.link);
+    let real = gap.as_ref().map_or(asked, |gap| gap.path.as_str());
+    let target = |link: &Step| link.target.as_deref().unwrap_or("").to_owned();
+    let (message, observed, location) = match dangling {
+        Some(link) => (
+            format!("{asked} leads nowhere"),
+            format!("{} -> {}", link.path, target(link)),
+            Location::file(link.path.clone()),
+        ),
+        None if real != asked => (
+            format!("{asked} does not exist"),
+            format!("nothing at {real}, where the links on the way lead"),
+            lookup.location(),
+        ),
+        None => (format!("{asked} does not exist"), "nothing".to_owned(), lookup.location()),
     };
-    let make = match dangling {
-        Some(link) => format!("rm {} && {}", quoted(&link.path), make(view, path)),
-        None => make(view, path),
+    let remedy = match (dangling, &gap) {
+        (Some(link), _) => {
+            let make = directory(view.place, Spot::of_root(real)).shell();
+            let replace = directory(view.place, Spot::of_root(link.path.as_ref())).shell();
+            Remedy::decide(format!(
+                "decide where {} should lead: its target {} does not exist",
+                link.path,
+                target(link)
+            ))
+            .candidate("make what it leads to", make)
+            .candidate(
+                "put a directory in the place of the link",
+                format!("rm -- {} && {replace}", quoted(&link.path)),
+            )
+        }
+        (None, Some(_)) => make(view, lookup, real),
+        (None, None) => Remedy::decide(format!("make {asked} by hand: the way to it cannot be followed"))
+            .candidate("", directory(view.place, Spot::of_root(asked)).shell()),
     };
-    let message =
-        if dangling.is_some() { format!("{path} leads nowhere") } else { format!("{path} does not exist") };
-    let location = dangling.map_or_else(|| lookup.location(), |link| Location::file(link.path.clone()));
-    Finding::new(message, location, demanded.at.clone()).key(key).expected(path).observed(observed).mend(make)
+    Finding::new(message, location, demanded.at.clone())
+        .key(key)
+        .expected(asked)
+        .observed(observed)
+        .mend(remedy)
 }
 
 fn no_directory(view: &PlaceView, step: &Step, demanded: &Stated<String>, key: &str) -> Finding {
     let path = step.path.as_ref();
-    let aside = format!("mv {} {}", quoted(path), quoted(&format!("{path}.not-a-directory")));
+    let aside = Change::Move { at: Spot::of_root(path), to: format!("{path}.not-a-directory") };
+    let make = directory(view.place, Spot::of_root(path));
     Finding::new(format!("{path} is no directory"), Location::file(step.path.clone()), demanded.at.clone())
         .key(key)
         .expected("a directory")
         .observed(step.meta.kind.word())
-        .mend(format!("{aside} && {}", make(view, path)))
+        .mend(
+            Remedy::decide(format!("decide what happens to {path}, which is in the place of a directory"))
+                .candidate("move it aside and make the directory", format!("{} && {}", aside.shell(), make.shell())),
+        )
 }
 
-/// A repository is cloned; any other directory is made.
-fn make(view: &PlaceView, path: &str) -> String {
-    let policy = view.contract.repository.as_ref().filter(|policy| policy.path.value == path);
-    match policy.and_then(|policy| policy.remote.as_ref()) {
-        Some(remote) => {
-            let owner = view.place.owner.as_ref().map_or(String::new(), |user| {
-                format!("{} && runuser -u {} -- ", make_directory(view.place, path), quoted(&user.value))
-            });
-            format!("{owner}git clone {} {}", quoted(&remote.value), quoted(path))
-        }
-        None => make_directory(view.place, path),
+/// The directory that the contract demands; root's with 0755 as far as the contract is silent.
+fn directory(place: &Place, at: Spot) -> Change {
+    let name = |stated: &Option<Stated<String>>| {
+        stated.as_ref().map_or_else(|| "root".to_owned(), |name| name.value.clone())
+    };
+    let mode = place.mode.as_ref().map_or(0o755, |mode| mode.value);
+    Change::Directory { at, owner: name(&place.owner), group: name(&place.group), mode }
+}
+
+/// The remedy that makes what is missing: a repository is cloned, any other place is a directory.
+fn make(view: &PlaceView, lookup: &Lookup, real: &str) -> Remedy {
+    let place = view.place;
+    let owner = place.owner.as_ref().map(|owner| owner.value.as_str());
+    let by_hand = directory(place, Spot::of_root(real)).shell();
+    if let Some(step) = lookup.steps.last().filter(|step| step.meta.kind == NodeKind::File) {
+        return Remedy::decide(format!("move {} away: it is a file on the way to {real}", step.path));
+    }
+    let at = match spot(view, lookup) {
+        Ok(Spot { user, .. }) => Spot { path: real.to_owned(), user },
+        Err(remedy) => return remedy.candidate("once you have looked at it", by_hand),
+    };
+    if let Some(user) = at.user.as_deref().filter(|user| owner != Some(*user)) {
+        return Remedy::decide(format!(
+            "make {real} by hand: it lies in a directory of {user}, who can replace it at any moment"
+        ))
+        .candidate("", by_hand);
+    }
+    let Some(policy) = view.contract.repository.as_ref().filter(|policy| policy.path.value == *lookup.asked) else {
+        return directory(place, at).into();
+    };
+    let (Some(remote), Some(user)) = (&policy.remote, owner) else {
+        return Remedy::decide(format!("clone the repository to {real} as its owner: the contract does not say from where and for whom"));
+    };
+    let clone = Change::Clone {
+        remote: remote.value.clone(),
+        branch: view.contract.provision.branch.as_ref().map(|branch| branch.value.clone()),
+        path: real.to_owned(),
+        user: user.to_owned(),
+    };
+    // In root's directory only root can make the one that the owner clones into.
+    match at.user {
+        None => Remedy::changes([directory(place, at), clone]),
+        Some(_) => clone.into(),
     }
 }

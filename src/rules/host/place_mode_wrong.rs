@@ -2,6 +2,7 @@
 
 use crate::rules::files::{does_not_exist, octal, parts_that_exist};
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_own_mode;
 
 rule! {
     /// A place of the layout is open too wide, or keeps its user out.
@@ -10,6 +11,9 @@ rule! {
     /// sticky bits of a directory grant nothing and are left alone (inode(7)). The user of the contract must
     /// still come in: it must be able to pass every directory on the way, and to list the place, wherever
     /// the demanded owner and mode would let it.
+    ///
+    /// golden takes away the bits that are too many and keeps the others; where the place itself keeps its user out,
+    /// golden adds the demanded bits of that user. The mode of a directory on the way is left to a person.
     ///
     /// ```bad
     /// mode /opt/quantum/data 0777
@@ -30,6 +34,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Places, Accounts],
+    cause: Host,
     why: "what others can change nobody can rely on, and a user that is kept out cannot work",
     check: Place(check),
 }
@@ -37,6 +42,11 @@ rule! {
 /// Bits that grant something. Those of a directory beyond 0777 do not.
 fn granting(meta: &Meta) -> u32 {
     if meta.kind == NodeKind::Directory { meta.mode & 0o777 } else { meta.mode & 0o7777 }
+}
+
+/// The mode without the bits that the bound does not allow.
+fn narrowed(meta: &Meta, bound: u32) -> u32 {
+    meta.mode & !(granting(meta) & !bound)
 }
 
 fn check(view: &PlaceView) -> Ruling {
@@ -58,7 +68,7 @@ fn check(view: &PlaceView) -> Ruling {
                 .key(key)
                 .expected(format!("at most {}", octal(bound.value)))
                 .observed(octal(step.meta.mode))
-                .mend(format!("chmod {} {}", octal(bound.value), quoted(&step.path))),
+                .mend(set_own_mode(view, lookup, narrowed(&step.meta, bound.value))),
             );
         } else {
             findings.extend(kept_out(view, bound, &key, lookup, step)?);
@@ -86,7 +96,7 @@ fn kept_out(
     if !wanted.iter().all(|access| credentials.may(*access, &demanded)) {
         return Ok(None);
     }
-    let finding = |message: String, at: &Step, mend: String| {
+    let finding = |message: String, at: &Step, mend: Remedy| {
         Finding::new(message, Location::file(at.path.clone()), bound.at.clone())
             .key(key)
             .expected(format!("{user} can list {}", step.path))
@@ -95,14 +105,44 @@ fn kept_out(
     };
     if let Some(closed) = credentials.stopped_at(lookup) {
         let who = class_of(&credentials, &closed.meta);
-        let mend = format!("chmod {who}+x {}", quoted(&closed.path));
+        let mend = Remedy::decide(format!("decide how {user} gets past {}, which is not this place", closed.path))
+            .candidate("let it pass", format!("chmod {who}+x {}", quoted(&closed.path)));
         return Ok(Some(finding(format!("{} keeps {user} out of {}", closed.path, step.path), closed, mend)));
     }
     if wanted.iter().all(|access| credentials.may(*access, &step.meta)) {
         return Ok(None);
     }
-    let mend = format!("chmod {} {}", octal(bound.value), quoted(&step.path));
+    let mend = let_in(view, bound.value, &credentials, lookup, step)?;
     Ok(Some(finding(format!("{} keeps {user} out", step.path), step, mend)))
+}
+
+/// The remedy that gives the user of the contract its part of the demanded mode.
+fn let_in(
+    view: &PlaceView,
+    bound: u32,
+    credentials: &Credentials,
+    lookup: &Lookup,
+    step: &Step,
+) -> Result<Remedy, Undecided> {
+    let demanded = as_demanded(view, bound, step.meta)?;
+    let shift = match class_of(credentials, &demanded) {
+        'u' => 6,
+        'g' => 3,
+        _ => 0,
+    };
+    let mode = step.meta.mode | bound & (0o7 << shift);
+    if (demanded.uid, demanded.gid) != (step.meta.uid, step.meta.gid) {
+        return Ok(Remedy::decide(format!(
+            "give {} its owner first (see place-owner-wrong): that may be enough",
+            step.path
+        ))
+        .candidate("if it is not", format!("chmod {} {}", octal(mode), quoted(&step.path))));
+    }
+    Ok(match step.meta.kind {
+        NodeKind::Directory => set_own_mode(view, lookup, mode),
+        _ => Remedy::decide(format!("decide whether {} may be read by more users", step.path))
+            .candidate("", format!("chmod {} {}", octal(mode), quoted(&step.path))),
+    })
 }
 
 /// The node as the contract wants it.

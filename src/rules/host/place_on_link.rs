@@ -9,6 +9,8 @@ rule! {
     /// Where the contract says `no_links`, every component of the path must be what it is called: a link on
     /// the way leads all who trust the path to another directory, and whoever owns the link decides which.
     ///
+    /// A person decides: services may read and write there at this moment.
+    ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /srv/trader
     /// link /home/qt/quantum_trader -> /srv/trader
@@ -24,6 +26,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Places],
+    cause: Host,
     why: "whoever can change the link decides what all services read",
     check: Place(check),
 }
@@ -50,7 +53,14 @@ fn check(view: &PlaceView) -> Ruling {
         )
         .expected("a directory")
         .observed(format!("{} -> {target}", link.path))
-        .mend(format!("rm {0} && mv {1} {0}", quoted(&link.path), quoted(&real)))
+        .mend(
+            Remedy::decide(format!("decide which path the place {} has: the link's or its target's", place.name))
+                .candidate("change the path in the contract, if the target is the right one", "")
+                .candidate(
+                    "move what it leads to into its place, when the services are stopped",
+                    format!("rm -- {0} && mv -nT -- {1} {0}", quoted(&link.path), quoted(&real)),
+                ),
+        )
     };
     Ok(Outcome::from_findings(lookup.links().map(finding).collect()))
 }

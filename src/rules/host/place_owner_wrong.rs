@@ -2,6 +2,7 @@
 
 use crate::rules::files::{demanded_owners, does_not_exist, owners, parts_that_exist};
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_owner;
 
 rule! {
     /// A place of the layout belongs to somebody else.
@@ -9,6 +10,9 @@ rule! {
     /// Compares owner and group of a place, and of the directories it must hold, with the contract. Names
     /// are those of the host's own `/etc/passwd` and `/etc/group`; a name that the host does not have owns
     /// nothing.
+    ///
+    /// golden changes the owner where only root can replace the directory; inside the directory of another user a
+    /// person does.
     ///
     /// ```bad
     /// owner /opt/quantum/data root:root
@@ -23,6 +27,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Places, Accounts],
+    cause: Host,
     why: "the service cannot write what belongs to others, and others can change what it relies on",
     check: Place(check),
 }
@@ -37,10 +42,16 @@ fn check(view: &PlaceView) -> Ruling {
     if parts.is_empty() {
         return Ok(does_not_exist());
     }
-    let owner = place.owner.as_ref().map(|owner| accounts.user(&owner.value).map(|user| user.uid));
-    let group = place.group.as_ref().map(|group| accounts.group(&group.value).map(|group| group.gid));
+    let owner = match &place.owner {
+        Some(owner) => Some(view.user(&owner.value)?.map(|user| user.uid)),
+        None => None,
+    };
+    let group = match &place.group {
+        Some(group) => Some(view.group(&group.value)?.map(|group| group.gid)),
+        None => None,
+    };
     let mut findings = Vec::new();
-    for (key, _, step) in parts {
+    for (key, lookup, step) in parts {
         let owner_right = owner.is_none_or(|uid| uid == Some(step.meta.uid));
         let group_right = group.is_none_or(|gid| gid == Some(step.meta.gid));
         if owner_right && group_right {
@@ -57,8 +68,23 @@ fn check(view: &PlaceView) -> Ruling {
             .key(key)
             .expected(wanted.as_str())
             .observed(owners(accounts, step.meta.uid, step.meta.gid))
-            .mend(format!("chown {} {}", quoted(&wanted), quoted(&step.path))),
+            .mend(mend(view, lookup, owner_right, group_right)),
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy that changes what is wrong of owner and group, and nothing else.
+fn mend(view: &PlaceView, lookup: &Lookup, owner_right: bool, group_right: bool) -> Remedy {
+    let place = view.place;
+    let owner = place.owner.as_ref().filter(|_| !owner_right).map(|owner| owner.value.as_str());
+    let group = place.group.as_ref().filter(|_| !group_right).map(|group| group.value.as_str());
+    let remedy = set_owner(view, lookup, owner, group);
+    let has_candidate = matches!(&remedy, Remedy::Decide(decision) if !decision.candidates.is_empty());
+    if !remedy.is_a_persons() || has_candidate {
+        return remedy;
+    }
+    let path = lookup.real().unwrap_or(&lookup.asked);
+    let shell = format!("chown --no-dereference {} {}", quoted(&demanded_owners(place)), quoted(path));
+    remedy.candidate("once you have looked at it", shell)
 }

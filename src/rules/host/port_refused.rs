@@ -28,6 +28,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Servers],
+    cause: Host,
     why: "every service that requires it stands still",
     check: Dependency(check),
 }
@@ -43,8 +44,10 @@ fn check(view: &DependencyView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let mend = match &view.dependency.unit {
-        Some(unit) => format!("systemctl restart {}", quoted(&unit.value)),
-        None => format!("a person must start what listens on {}", address.value),
+        Some(unit) => Remedy::decide(format!("find out why {} does not listen on {}", unit.value, address.value))
+            .candidate("", format!("systemctl status {0}; journalctl -n 50 -u {0}", quoted(&unit.value)))
+            .candidate("", format!("systemctl restart {}", quoted(&unit.value))),
+        None => Remedy::decide(format!("start the server that listens on {}", address.value)),
     };
     Ok(Finding::new("refuses the connection", Location::endpoint(&address.value), address.at.clone())
         .expected(format!("a server on {}", address.value))

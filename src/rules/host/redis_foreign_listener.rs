@@ -1,6 +1,6 @@
 //! Who it is that listens on the port of Redis.
 
-use crate::rules::dependencies::{no_redis, redis, unit_name};
+use crate::rules::dependencies::{no_redis, redis};
 use crate::rules::prelude::*;
 
 rule! {
@@ -20,6 +20,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Servers, Units, Bus],
+    cause: Host,
     why: "data goes to, and comes from, a server that nobody governs",
     check: Dependency(check),
 }
@@ -58,9 +59,10 @@ fn check(view: &DependencyView) -> Ruling {
     )
     .expected(format!("{} listens", unit.value))
     .observed(format!("{} is another process", foreign.join(" ")))
-    .mend(format!(
-        "a person must find and stop it: ss -ltnp sport = :{port} ; then systemctl restart {}",
-        quoted(unit_name(view))
-    ))
+    .mend(
+        Remedy::decide(format!("find out which process listens on port {port}, stop it, and then start {}", unit.value))
+            .candidate("see which process it is", format!("ss -ltnp sport = :{port}"))
+            .candidate("when it is gone", format!("systemctl restart {}", quoted(&unit.value))),
+    )
     .into())
 }

@@ -20,6 +20,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [Servers],
+    cause: Host,
     why: "every service that requires it stands still",
     check: Dependency(check),
 }
@@ -27,25 +28,32 @@ rule! {
 fn check(view: &DependencyView) -> Ruling {
     let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
     let address = redis.address;
-    let unit = quoted(unit_name(view));
+    let unit = unit_name(view);
+    let name = quoted(unit);
     let finding = |message: &str| Finding::new(message, Location::endpoint(&address.value), address.at.clone()).expected("PONG");
     match redis.answer.known()? {
         None => Ok(finding("refuses the connection: nobody listens")
             .observed("connection refused")
-            .mend(format!("systemctl restart {unit}"))
+            .mend(match unit {
+                "" => Remedy::decide(format!("start the server that listens on {}", address.value)),
+                _ => Remedy::decide(format!("find out why {unit} does not listen on {}", address.value))
+                    .candidate("", format!("systemctl status {name}; journalctl -n 50 -u {name}"))
+                    .candidate("", format!("systemctl restart {name}")),
+            })
             .into()),
         Some(answer) => match &answer.ping {
             Ok(reply) if reply == "PONG" => Ok(Outcome::Pass),
             Ok(reply) => Ok(finding("answers PING with something else")
                 .observed(reply.as_str())
-                .mend(format!("a person must find out what listens on {}", address.value))
+                .mend(Remedy::decide(format!("find out what listens on {}", address.value)))
                 .into()),
             Err(reply) => Ok(finding("answers PING with an error")
                 .observed(reply.as_str())
-                .mend(format!(
-                    "a person must decide: name the password in the contract, or take it out of {} and restart {unit}",
-                    redis.config_file
-                ))
+                .mend(
+                    Remedy::decide("decide whether Redis has a password")
+                        .candidate("name the password in the contract", "")
+                        .candidate(format!("take it out of {} and restart Redis", redis.config_file), ""),
+                )
                 .into()),
         },
     }

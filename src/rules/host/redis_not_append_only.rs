@@ -1,6 +1,6 @@
 //! Whether Redis survives a crash with its data.
 
-use crate::rules::dependencies::{RedisView, mend_directive, no_redis, place_of, redis};
+use crate::rules::dependencies::{directive, RedisView, no_redis, place_of, redis, redis_cli};
 use crate::rules::prelude::*;
 
 rule! {
@@ -8,6 +8,9 @@ rule! {
     ///
     /// A running server is asked (`CONFIG GET appendonly`); where that command is forbidden, or on a disk
     /// alone, redis.conf with its includes counts. The default is no.
+    ///
+    /// A person switches it on, in the running server first: one that is restarted with `appendonly yes` before it has
+    /// written the file starts with an empty data set (redis.io, Persistence).
     ///
     /// ```bad
     /// redis 127.0.0.1:6379 PONG appendonly=no process_id=900 config_file=/etc/redis/redis.conf
@@ -27,7 +30,8 @@ rule! {
     id: "redis-not-append-only",
     section: E,
     severity: Must,
-    needs: [ServerFiles],
+    needs: [ServerFiles, Units],
+    cause: Host,
     why: "a crash takes minutes of events with it",
     check: Dependency(check),
 }
@@ -65,8 +69,54 @@ fn check(view: &DependencyView) -> Ruling {
     Ok(Finding::new("keeps no append-only file", location, demand.at.clone())
         .expected("appendonly yes")
         .observed(format!("appendonly {value}"))
-        .mend(mend_directive(view, &redis, "appendonly", "yes"))
+        .mend(mend(view, &redis))
         .into())
+}
+
+/// `CONFIG SET` writes the append-only file at once; then the file may say it, too. Only the unit's own server is asked,
+/// and nothing is restarted: a restart with the file alone loses all data.
+fn mend(view: &DependencyView, redis: &RedisView) -> Remedy {
+    let by_hand = || {
+        let cli = redis_cli(view.dependency);
+        Remedy::decide(
+            "switch the append-only file on while Redis runs, and only then in its file: a restart with the file alone \
+             loses all data",
+        )
+        .candidate("", format!("{cli} config set appendonly yes && {cli} config rewrite"))
+    };
+    let has_password = matches!(&view.dependency.kind, DependencyKind::Redis { password: Some(_), .. });
+    if !runs_with_no(redis) || !is_the_units(redis) || has_password {
+        return by_hand();
+    }
+    let (name, value, was) = ("appendonly".to_owned(), "yes".to_owned(), "no".to_owned());
+    match directive(view, redis, "appendonly", "yes") {
+        Ok(file) => {
+            let (address, unit) = (redis.address.value.clone(), view.dependency.unit.as_ref());
+            let unit = unit.map(|unit| unit.value.clone());
+            Remedy::changes([Change::Server { address, unit, name, value, was }, file])
+        }
+        Err(_) => by_hand(),
+    }
+}
+
+fn runs_with_no(redis: &RedisView) -> bool {
+    match redis.answer {
+        Observed::Found(answer) => match &answer.config {
+            Observed::Found(config) => config.get("appendonly").is_some_and(|value| value == "no"),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether every listener on the port is a socket of the unit's main process.
+fn is_the_units(redis: &RedisView) -> bool {
+    match (redis.listeners, redis.sockets) {
+        (Observed::Found(listeners), Observed::Found(sockets)) => {
+            !listeners.is_empty() && listeners.iter().all(|listener| sockets.contains(&listener.inode))
+        }
+        _ => false,
+    }
 }
 
 fn says_no(redis: &RedisView) -> bool {

@@ -1,12 +1,15 @@
 //! Settings of Redis that a restart forgets.
 
-use crate::rules::dependencies::{mend_directive, no_redis, place_of, redis};
+use crate::rules::dependencies::{RedisView, directive, no_redis, place_of, redis, redis_cli};
 use crate::rules::prelude::*;
 
 rule! {
     /// A setting of the running Redis is not the one in its file.
     ///
     /// `CONFIG SET` lasts until the next restart. Compared is what the contract speaks of: `appendonly`.
+    ///
+    /// Where the server runs as the contract demands, golden writes the directive into its file and restarts nothing.
+    /// Otherwise a person decides which of the two is right.
     ///
     /// ```bad
     /// replace /etc/redis/redis.conf
@@ -21,7 +24,8 @@ rule! {
     id: "redis-setting-unsaved",
     section: E,
     severity: Should,
-    needs: [Servers, ServerFiles],
+    needs: [Servers, ServerFiles, Units],
+    cause: Host,
     why: "the next restart brings back what somebody had changed for a reason",
     check: Dependency(check),
 }
@@ -54,6 +58,23 @@ fn check(view: &DependencyView) -> Ruling {
     )
     .expected(format!("appendonly {running}"))
     .observed(format!("appendonly {written}"))
-    .mend(mend_directive(view, &redis, "appendonly", running))
+    .mend(mend(view, &redis, running))
     .into())
+}
+
+/// What the contract demands and the server does is written down, which needs no restart; which of the two settings is
+/// right otherwise a person knows.
+fn mend(view: &DependencyView, redis: &RedisView, running: &str) -> Remedy {
+    let demanded = redis.append_only.filter(|demand| demand.value);
+    if running == "yes" && demanded.is_some() {
+        return directive(view, redis, "appendonly", running).map_or_else(|remedy| remedy, Remedy::from);
+    }
+    let (cli, other) = (redis_cli(view.dependency), if running == "yes" { "no" } else { "yes" });
+    let remedy = Remedy::decide("decide which of the two is right, and give it to both before the next restart");
+    let set = ("in the running server", format!("{cli} config set appendonly {other}"));
+    let save = ("in its file", format!("{cli} config rewrite"));
+    match demanded {
+        Some(_) => remedy.candidate(set.0, set.1),
+        None => remedy.candidate(save.0, save.1).candidate(set.0, set.1),
+    }
 }

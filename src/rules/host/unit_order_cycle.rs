@@ -32,6 +32,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "systemd drops one of the services from the boot to break the circle",
     check: Host(check),
 }
@@ -45,8 +46,10 @@ fn check(view: &View) -> Ruling {
     let Some(setting) = offence(view, &cycle) else { return Ok(Outcome::Pass) };
     let mut names: Vec<&str> = cycle.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(names.first().copied());
-    let lines: Vec<String> =
-        cycle.iter().map(|(_, setting)| format!("{} at {}", written(setting), setting.at)).collect();
+    let question = Remedy::decide("decide which unit starts first, and take one of these lines away");
+    let mend = cycle.iter().fold(question, |remedy, (_, setting)| {
+        remedy.candidate(format!("{} at {}", written(setting), setting.at), "")
+    });
     let at = view
         .contract
         .services
@@ -56,7 +59,7 @@ fn check(view: &View) -> Ruling {
     Ok(Finding::new("units wait for each other in a circle", setting.at.clone(), at)
         .expected("an order with a beginning")
         .observed(names.join(" after "))
-        .mend(format!("a person must decide which of these lines goes: {}", lines.join("; ")))
+        .mend(mend)
         .into())
 }
 

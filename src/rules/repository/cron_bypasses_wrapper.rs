@@ -11,7 +11,7 @@ rule! {
     /// python and names the repository or a venv of the contract runs a job without the wrapper's checks and
     /// without the service's environment.
     ///
-    /// Let the line call the wrapper.
+    /// A person changes the line: which service the script belongs to, and what else the line is for, stands nowhere.
     ///
     /// ```bad
     /// file /etc/cron.d/scoreboard root:root 0644
@@ -32,6 +32,7 @@ rule! {
     section: G,
     severity: Must,
     needs: [Sources],
+    cause: Host,
     why: "the job runs unchecked, with whatever environment cron gives it, and nobody sees it fail",
     check: Host(check),
 }
@@ -76,5 +77,9 @@ fn finding(wrapper: &Stated<String>, crontab: &ShellScript, command: &ShellComma
     .key(path)
     .expected(format!("{} SERVICE SCRIPT", wrapper.value))
     .observed(command.words.join(" "))
-    .mend(format!("a person must decide: let {path}:{line} call the wrapper, or delete the line"))
+    .mend(
+        Remedy::decide(format!("decide what {path}:{line} should run"))
+            .candidate(format!("call {} with the service and the script", wrapper.value), "")
+            .candidate("delete the line", ""),
+    )
 }

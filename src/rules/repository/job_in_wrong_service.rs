@@ -1,14 +1,17 @@
 //! The service in whose environment make runs a job.
 
-use crate::rules::governed::{GovernedMakefile, calls_of, wrapped_words};
+use crate::rules::governed::{GovernedMakefile, calls_of, raw_recipe_line, wrapped_words};
 use crate::rules::prelude::*;
-use crate::syntax::makefile::RecipeLine;
+use crate::syntax::makefile::{RecipeLine, Rule};
 
 rule! {
     /// A Makefile runs a job in another service's environment.
     ///
     /// The contract says for every job whose venv and env file it gets. A recipe that hands the job's script to
     /// the wrapper with another service's name runs it with other packages and other settings.
+    ///
+    /// golden writes the right name into that line, as the owner of the Makefile. Where the line does not name both as
+    /// they are, a person does it.
     ///
     /// ```bad
     /// replace /home/qt/quantum_trader/Makefile
@@ -23,7 +26,8 @@ rule! {
     id: "job-in-wrong-service",
     section: B,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Accounts],
+    cause: Host,
     why: "the job runs with packages and settings that it was not written for",
     check: Job(check),
 }
@@ -34,11 +38,11 @@ fn check(view: &JobView) -> Ruling {
         Err(outcome) => return Ok(outcome),
     };
     let mut findings = Vec::new();
-    for (_, line) in governed.makefile.recipe_lines() {
-        for call in calls_of(line) {
+    for (rule, line) in governed.makefile.recipe_lines() {
+        for call in calls_of(line)? {
             let words = wrapped_words(&call, &governed.wrapper.value).unwrap_or_default();
             if let Some((service, script)) = wrong_service(view, words) {
-                findings.push(finding(view, &governed, line, service, script));
+                findings.push(finding(view, &governed, (rule, line), (service, script)));
             }
         }
     }
@@ -55,12 +59,56 @@ fn wrong_service<'w>(view: &JobView, words: &'w [String]) -> Option<(&'w str, &'
     (is_job && service != view.job.service.value).then_some((service, script))
 }
 
-fn finding(view: &JobView, governed: &GovernedMakefile, line: &RecipeLine, service: &str, script: &str) -> Finding {
+fn finding(
+    view: &JobView,
+    governed: &GovernedMakefile,
+    (rule, line): (&Rule, &RecipeLine),
+    (service, script): (&str, &str),
+) -> Finding {
     let (demanded, path) = (&view.job.service, governed.path.as_str());
-    let pattern = script.replace('.', r"\.");
-    let edit = format!(r"{}s|{service}\([[:blank:]]\+{pattern}\)|{}\1|", line.line, demanded.value);
+    let is_simple = line.expanded.len() == 1 && calls_of(line).is_ok_and(|calls| calls.len() == 1);
+    let mend = raw_recipe_line(governed.makefile, rule, line)
+        .filter(|_| is_simple)
+        .and_then(|was| Some((renamed(&was, service, script, &demanded.value)?, was)))
+        .map_or_else(
+            || Remedy::decide(format!("name {} in place of {service} at {path}:{}", demanded.value, line.line)),
+            |(now, was)| governed.rewrite(view, line.line, was, now),
+        );
     Finding::new(format!("runs as a job of {service}"), Location::line(path, line.line), demanded.at.clone())
         .expected(format!("{} {} {script}", governed.wrapper.value, demanded.value))
         .observed(line.text.trim())
-        .mend(format!("sed -i {} {}", quoted(&edit), quoted(path)))
+        .mend(mend)
+}
+
+/// The line with another service before the script, where both stand there once, as they are, and side by side.
+fn renamed(line: &str, service: &str, script: &str, demanded: &str) -> Option<String> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    for word in line.split_inclusive(char::is_whitespace) {
+        let bare = word.trim_end();
+        if !bare.is_empty() {
+            words.push((at, bare));
+        }
+        at += word.len();
+    }
+    let mut places = words.windows(2).filter(|pair| pair[0].1 == service && pair[1].1 == script);
+    let (place, _) = places.next().map(|pair| pair[0])?;
+    let is_only = places.next().is_none();
+    is_only.then(|| format!("{}{demanded}{}", &line[..place], &line[place + service.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::renamed;
+
+    #[test]
+    fn only_the_word_before_the_script_changes() {
+        let now = |line: &str| renamed(line, "backend", "ops/x.py", "ai-engine");
+        assert_eq!(
+            now("\t$(RUN)  backend ops/x.py --of backend").as_deref(),
+            Some("\t$(RUN)  ai-engine ops/x.py --of backend")
+        );
+        assert_eq!(now("\t$(RUN) $(S) ops/x.py"), None);
+        assert_eq!(now("\t$(RUN) backend ops/x.py && $(RUN) backend ops/x.py"), None);
+    }
 }

@@ -1,14 +1,18 @@
 //! The scripts of jobs.
 
 use crate::rules::files::{is_under, octal};
-use crate::rules::governed::JobScript;
+use crate::rules::governed::{JobScript, brought_back, restore, restore_over};
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_own_mode;
 
 rule! {
     /// The script of a job is missing or out of reach.
     ///
     /// The script that the contract names must be a regular file inside the repository when all links are
     /// resolved, and the user of the job's service must be able to read it.
+    ///
+    /// golden lets the owner of a script read it, and brings one that is gone back from the last commit, as the owner of
+    /// the repository. What leads elsewhere or belongs to somebody else is left to a person.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/ops/training/train_patchtst.py
@@ -29,6 +33,7 @@ rule! {
     section: G,
     severity: Must,
     needs: [Repository, Accounts],
+    cause: Host,
     why: "the job fails when somebody needs it",
     check: Job(check),
 }
@@ -38,21 +43,20 @@ fn check(view: &JobView) -> Ruling {
         Ok(script) => script,
         Err(outcome) => return Ok(outcome),
     };
-    let finding = |message: String, expected: String, observed: String, mend: String| {
+    let finding = |message: String, expected: String, observed: String, mend: Remedy| {
         let found = Finding::new(message, lookup.location(), script.at.clone());
         Ok(Outcome::from(found.expected(expected).observed(observed).mend(mend)))
     };
-    let restore = crate::rules::governed::restore(view, policy, &script.value);
     let Some(step) = lookup.node()? else {
         return finding(
             format!("{path} does not exist"),
             "a script".to_owned(),
             "nothing".to_owned(),
-            restore,
+            brought_back(view, policy, &script.value, lookup),
         );
     };
     if step.meta.kind != NodeKind::File {
-        let mend = format!("mv {0} {0}.not-a-script && {restore}", quoted(&path));
+        let mend = restore_over(view, policy, &script.value, step.meta.kind.word());
         return finding(
             format!("{path} is no file"),
             "a script".to_owned(),
@@ -63,22 +67,30 @@ fn check(view: &JobView) -> Ruling {
     let top = view.path(Need::Repository, &policy.path.value)?.real().unwrap_or(&policy.path.value);
     if !is_under(&step.path, top) {
         let mend = match lookup.links().find(|link| is_under(&link.path, top)) {
-            Some(link) => format!("cp --remove-destination {} {}", quoted(&step.path), quoted(&link.path)),
-            None => restore,
+            Some(link) => Remedy::decide(format!(
+                "read {}, and decide whether it belongs in the repository in the place of the link {}",
+                step.path, link.path
+            )),
+            None => restore(view, policy, &script.value),
         };
         let message = format!("{} leads out of the repository", script.value);
         return finding(message, format!("a file below {top}"), step.path.to_string(), mend);
     }
     let Some(credentials) = view.credentials(user)? else { return Ok(Outcome::Pass) };
     if let Some(closed) = credentials.stopped_at(lookup) {
-        let mend = format!("chmod a+x {}", quoted(&closed.path));
+        let mend = Remedy::decide(format!("decide how {user} gets past {}", closed.path))
+            .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path)));
         let observed = format!("{} {}", closed.path, octal(closed.meta.mode));
         return finding(format!("{user} cannot pass {}", closed.path), "an x bit".to_owned(), observed, mend);
     }
     match credentials.may(Access::Read, &step.meta) {
         true => Ok(Outcome::Pass),
         false => {
-            let mend = format!("chmod a+r {}", quoted(&step.path));
+            let mend = match credentials.uid == step.meta.uid {
+                true => set_own_mode(view, lookup, step.meta.mode | 0o400),
+                false => Remedy::decide(format!("decide whether {user} may read {}", step.path))
+                    .candidate("let everybody read it", format!("chmod a+r {}", quoted(&step.path))),
+            };
             finding(format!("{user} cannot read {path}"), "0644".to_owned(), octal(step.meta.mode), mend)
         }
     }

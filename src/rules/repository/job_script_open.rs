@@ -1,8 +1,9 @@
 //! Who else could change the script of a job.
 
-use crate::rules::files::octal;
+use crate::rules::files::{is_under, octal};
 use crate::rules::governed::JobScript;
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_own_mode;
 use crate::rules::strangers::{Stranger, stranger};
 
 rule! {
@@ -11,6 +12,9 @@ rule! {
     /// The script, and each directory on the way to it, must belong to root or to the user that the job runs as,
     /// and nobody else may write them. A second hard link is a second way in. What a stranger can write, the
     /// stranger runs as the job's user.
+    ///
+    /// golden takes the write permission of others from the script and from directories of the repository, as their
+    /// owner. Directories above the repository, owners and hard links are left to a person.
     ///
     /// ```bad
     /// mode /home/qt/quantum_trader/ops/training/train_patchtst.py 0666
@@ -32,34 +36,58 @@ rule! {
     section: G,
     severity: Must,
     needs: [Repository, Accounts],
+    cause: Host,
     why: "whoever can write the script runs what they like as the job's user",
     check: Job(check),
 }
 
 fn check(view: &JobView) -> Ruling {
-    let JobScript { script, lookup, user, .. } = match JobScript::of(view)? {
+    let JobScript { policy, script, lookup, user, .. } = match JobScript::of(view)? {
         Ok(script) => script,
         Err(outcome) => return Ok(outcome),
     };
     let Some(node) = lookup.node()? else { return Ok(crate::rules::files::does_not_exist()) };
-    if let Some(Stranger { step, who, mend }) = stranger(view, user, lookup)? {
+    if let Some(Stranger { step, who, .. }) = stranger(view, user, lookup)? {
         let finding = Finding::new(
             format!("{}: {who}", step.path),
             Location::file(step.path.clone()),
             script.at.clone(),
         );
         let expected = format!("writable by root and {user} alone");
-        return Ok(finding.expected(expected).observed(octal(step.meta.mode)).mend(mend).into());
+        return Ok(finding.expected(expected).observed(octal(step.meta.mode)).mend(shut(view, policy, lookup, step)).into());
     }
     if node.meta.kind == NodeKind::File && node.meta.links > 1 {
-        let path = quoted(&node.path);
         let finding = Finding::new(
             format!("{} has another name", node.path),
             Location::file(node.path.clone()),
             script.at.clone(),
         );
-        let mend = format!("cp -p {path} {path}.own && mv {path}.own {path}");
+        let mend = Remedy::decide(format!(
+            "find the other name of {}, and decide whether the two may be one file",
+            node.path
+        ))
+        .candidate("search its file system", format!("find / -xdev -samefile {}", quoted(&node.path)));
         return Ok(finding.expected("one link").observed(format!("{} links", node.meta.links)).mend(mend).into());
     }
     Ok(Outcome::Pass)
+}
+
+/// Takes away the write permission that a stranger has, where the mode gives it and the thing is the repository's.
+fn shut(view: &JobView, policy: &RepositoryPolicy, lookup: &Lookup, step: &Step) -> Remedy {
+    let Meta { mode, kind, .. } = step.meta;
+    let open = if mode & 0o002 != 0 { 0o002 } else { mode & 0o020 };
+    if open == 0 || kind == NodeKind::Directory && mode & 0o1000 != 0 {
+        return Remedy::decide(format!("decide who owns {}, and look at what it holds", step.path));
+    }
+    let top = view.path(Need::Repository, &policy.path.value).ok().and_then(Lookup::real).map(str::to_owned);
+    let way = lookup.steps.iter().position(|other| other.path == step.path);
+    match (top, way) {
+        (Some(top), Some(at)) if is_under(&step.path, &top) => {
+            let steps = lookup.steps[..=at].to_vec();
+            let walk = Lookup { asked: step.path.clone(), steps, end: crate::model::End::Found };
+            set_own_mode(view, &walk, mode & !open)
+        }
+        _ => Remedy::decide(format!("decide who may write {}, which is not in the repository", step.path))
+            .candidate("", format!("chmod {} {}", octal(mode & !open), quoted(&step.path))),
+    }
 }

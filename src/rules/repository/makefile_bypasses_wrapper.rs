@@ -1,9 +1,10 @@
 //! What the Makefile runs, it runs through the wrapper.
 
-use crate::rules::governed::{GovernedMakefile, calls_of};
+use crate::rules::governed::{
+    GovernedMakefile, Targets, calls_in, calls_of, first_words, is_past_wrapper, job_of, raw_recipe_line, through_wrapper,
+};
 use crate::rules::prelude::*;
-use crate::syntax::makefile::{Makefile, RecipeLine};
-use crate::syntax::shell_words::{self, Call};
+use crate::syntax::makefile::{Makefile, RecipeLine, Rule};
 
 rule! {
     /// The Makefile runs something past the wrapper.
@@ -11,6 +12,9 @@ rule! {
     /// No recipe and no `$(shell …)` may call a python, not even the one of a venv, except to make a venv; and
     /// the target of each job must call the wrapper, itself or through its prerequisites. Recipes are read
     /// with their variables expanded; what `echo` prints, comments and patterns of `pgrep` are no calls.
+    ///
+    /// Where a recipe line is one call of python with the script of a job, golden puts the wrapper's call in its place,
+    /// as the owner of the Makefile, and keeps the arguments. All else is left to a person.
     ///
     /// ```bad
     /// replace /home/qt/quantum_trader/Makefile
@@ -43,7 +47,8 @@ rule! {
     id: "makefile-bypasses-wrapper",
     section: G,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Accounts],
+    cause: Host,
     why: "the job runs with whatever python and environment the caller happens to have",
     check: Host(check),
 }
@@ -56,13 +61,8 @@ fn check(view: &View) -> Ruling {
     let GovernedMakefile { policy, wrapper, makefile, ref path } = governed;
     let mut findings = Vec::new();
     for (rule, line) in makefile.recipe_lines() {
-        let Some(call) = calls_of(line).into_iter().find(crate::rules::governed::is_past_wrapper) else {
-            continue;
-        };
+        let Some(call) = calls_of(line)?.into_iter().find(is_past_wrapper) else { continue };
         let target = rule.targets.first().map_or("", String::as_str);
-        let job = view.contract.jobs.iter().find(|job| {
-            job.make_target.as_ref().is_some_and(|demanded| rule.targets.contains(&demanded.value))
-        });
         findings.push(
             Finding::new(
                 format!("make {target} calls {}", call.program),
@@ -72,14 +72,12 @@ fn check(view: &View) -> Ruling {
             .key(target)
             .expected(format!("{} SERVICE SCRIPT", wrapper.value))
             .observed(line.text.trim())
-            .mend(mend(view, policy, path, line, &call, job)),
+            .mend(mend(view, &governed, rule, line)),
         );
     }
     for shell in &makefile.shell_functions {
-        if let Some(call) = shell_words::calls(&shell.text, shell.line)
-            .into_iter()
-            .find(crate::rules::governed::is_past_wrapper)
-        {
+        let calls = calls_in(&shell.text, shell.line)?;
+        if let Some(call) = calls.into_iter().find(is_past_wrapper) {
             findings.push(
                 Finding::new(
                     format!("make itself calls {}", call.program),
@@ -89,14 +87,17 @@ fn check(view: &View) -> Ruling {
                 .key("$(shell)")
                 .expected("no python while the Makefile is read")
                 .observed(shell.text.trim())
-                .mend(format!(
-                    "a person must decide: move the call at {path}:{} into a recipe that runs the wrapper",
+                .mend(Remedy::decide(format!(
+                    "move the call at {path}:{} into a recipe that runs the wrapper",
                     shell.line
-                )),
+                ))),
             );
         }
     }
-    findings.extend(view.contract.jobs.iter().filter_map(|job| past(view, policy, makefile, path, job)));
+    let targets = Targets::of(makefile);
+    for job in &view.contract.jobs {
+        findings.extend(past(view, policy, (makefile, &targets), path, job)?);
+    }
     governed.ruling(findings)
 }
 
@@ -104,33 +105,31 @@ fn check(view: &View) -> Ruling {
 fn past(
     view: &View,
     policy: &RepositoryPolicy,
-    makefile: &Makefile,
+    (makefile, targets): (&Makefile, &Targets),
     path: &str,
     job: &Job,
-) -> Option<Finding> {
-    let target = job.make_target.as_ref()?;
-    let wrapper = policy.wrapper.as_ref()?;
-    let first = crate::rules::governed::rules_for(makefile, &target.value).next()?;
-    let mut seen = Vec::new();
-    if reaches(makefile, &wrapper.value, &target.value, &mut seen) {
-        return None;
+) -> Result<Option<Finding>, Undecided> {
+    let (Some(target), Some(wrapper)) = (&job.make_target, &policy.wrapper) else { return Ok(None) };
+    let first = crate::rules::governed::rules_for(makefile, &target.value).next();
+    let Some(first) = first else { return Ok(None) };
+    if reaches(targets, &wrapper.value, &target.value)? {
+        return Ok(None);
     }
     let lines = || crate::rules::governed::rules_for(makefile, &target.value).flat_map(|rule| &rule.recipe);
-    if lines().any(|line| calls_of(line).iter().any(crate::rules::governed::is_past_wrapper)) {
-        return None;
+    for line in lines() {
+        if calls_of(line)?.iter().any(is_past_wrapper) {
+            return Ok(None);
+        }
     }
-    let recipe = crate::rules::governed::through_wrapper(&JobView::new(*view, job), policy);
-    let (line, observed, mend) = match lines().last() {
-        Some(last) => {
-            let mend = crate::rules::governed::replace_recipe(path, last.line, &recipe);
-            (last.line, last.text.trim().to_owned(), mend)
-        }
-        None => {
-            let mend = format!("sed -i {} {}", quoted(&format!(r"{}a\\t{recipe}", first.line)), quoted(path));
-            (first.line, "no recipe".to_owned(), mend)
-        }
+    let recipe = through_wrapper(&JobView::new(*view, job), policy);
+    let (line, observed) = match lines().last() {
+        Some(last) => (last.line, last.text.trim().to_owned()),
+        None => (first.line, "no recipe".to_owned()),
     };
-    Some(
+    // What the recipe does instead was meant for something.
+    let mend = Remedy::decide(format!("decide what make {} should do", target.value))
+        .candidate(format!("write `{recipe}` as its recipe at {path}:{line}"), "");
+    Ok(Some(
         Finding::new(
             format!("make {} does not go through the wrapper", target.value),
             Location::line(path, line),
@@ -140,41 +139,44 @@ fn past(
         .expected(recipe)
         .observed(observed)
         .mend(mend),
-    )
+    ))
 }
 
 /// Whether making the target calls the wrapper, in a recipe of its own or of a prerequisite.
-fn reaches<'m>(makefile: &'m Makefile, wrapper: &str, target: &'m str, seen: &mut Vec<&'m str>) -> bool {
-    if seen.contains(&target) {
-        return false;
+fn reaches(targets: &Targets, wrapper: &str, target: &str) -> Result<bool, Undecided> {
+    for rule in targets.reached(target) {
+        for line in &rule.recipe {
+            if calls_of(line)?.iter().any(|call| crate::rules::governed::is_wrapper(call, wrapper)) {
+                return Ok(true);
+            }
+        }
     }
-    seen.push(target);
-    crate::rules::governed::rules_for(makefile, target).any(|rule| {
-        rule.recipe
-            .iter()
-            .any(|line| calls_of(line).iter().any(|call| crate::rules::governed::is_wrapper(call, wrapper)))
-            || rule.prerequisites.iter().any(|prerequisite| reaches(makefile, wrapper, prerequisite, seen))
-    })
+    Ok(false)
 }
 
-/// A job's recipe is known; another target's script is run by the wrapper as the first job's service.
-fn mend(
-    view: &View,
-    policy: &RepositoryPolicy,
-    path: &str,
-    line: &RecipeLine,
-    call: &Call,
-    job: Option<&Job>,
-) -> String {
-    let recipe = match (job, crate::rules::governed::wrapped(view, policy, call)) {
-        (Some(job), _) => crate::rules::governed::through_wrapper(&JobView::new(*view, job), policy),
-        (None, Some(recipe)) => recipe,
-        (None, None) => {
-            return format!(
-                "a person must decide: put what {path}:{} runs into a script and start it with the wrapper",
-                line.line
-            );
+/// The script of a job is started through the wrapper, with the arguments that stand there; what else a recipe does, and
+/// as which service it should run, only a person knows.
+fn mend(view: &View, governed: &GovernedMakefile, rule: &Rule, line: &RecipeLine) -> Remedy {
+    let simple = || {
+        // More calls, or other ones in the other branch of a conditional, are more than one job.
+        let calls = calls_of(line).ok()?;
+        let ([expanded], [call]) = (line.expanded.as_slice(), calls.as_slice()) else { return None };
+        let was = raw_recipe_line(governed.makefile, rule, line)?;
+        let (before, _, script, after) = first_words(&line.text)?;
+        // What the variables of the line stand for is python, and nothing beside it.
+        let (_, program, same, _) = first_words(expanded)?;
+        if program != call.program || same != script {
+            return None;
         }
+        let (job, script) = job_of(view, governed.policy, script)?;
+        let recipe = format!("{} {} {script}", governed.wrapper.value, job.service.value);
+        Some((was, format!("\t{before}{recipe}{after}")))
     };
-    crate::rules::governed::replace_recipe(path, line.line, &recipe)
+    match simple() {
+        Some((was, now)) => governed.rewrite(view, line.line, was, now),
+        None => Remedy::decide(format!(
+            "put what {}:{} runs into the script of a job, and start that with {}",
+            governed.path, line.line, governed.wrapper.value
+        )),
+    }
 }

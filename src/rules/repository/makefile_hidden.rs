@@ -1,5 +1,6 @@
 //! The file that make really reads.
 
+use crate::rules::governed::as_owner;
 use crate::rules::prelude::*;
 
 rule! {
@@ -7,6 +8,8 @@ rule! {
     ///
     /// GNU make reads the first it finds of `GNUmakefile`, `makefile` and `Makefile`. One of the former beside
     /// the contract's Makefile hides it: `make` does something that no rule has looked at.
+    ///
+    /// A person decides, since people may use the targets of the other file.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/GNUmakefile qt:qt 0644
@@ -24,6 +27,7 @@ rule! {
     section: G,
     severity: Must,
     needs: [Repository],
+    cause: Host,
     why: "make runs what nobody has judged",
     check: Host(check),
 }
@@ -46,7 +50,12 @@ fn check(view: &View) -> Ruling {
                 .key(path.as_str())
                 .expected(format!("{} alone", file.value))
                 .observed(path.as_str())
-                .mend(format!("mv {0} {0}.aside", quoted(&path))),
+                .mend(
+                    Remedy::decide(format!("decide which of {path} and {} make should read", file.value)).candidate(
+                        "move the other one aside",
+                        as_owner(view, policy, &["mv", "-nT", "--", &path, &format!("{path}.aside")]),
+                    ),
+                ),
             );
         }
     }

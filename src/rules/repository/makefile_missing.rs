@@ -7,6 +7,8 @@ rule! {
     ///
     /// The contract names it relative to the repository. It must be a regular file, links followed.
     ///
+    /// Where it is gone, the remedy brings it back from the last commit, as the owner of the repository.
+    ///
     /// ```bad
     /// remove /home/qt/quantum_trader/Makefile
     /// ```
@@ -17,7 +19,8 @@ rule! {
     id: "makefile-missing",
     section: G,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Accounts],
+    cause: Host,
     why: "its targets are the one way to start a job that everybody knows",
     check: Host(check),
 }

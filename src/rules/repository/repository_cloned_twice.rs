@@ -1,7 +1,6 @@
 //! There is one work tree of the repository on a host.
 
 use crate::facts::repository::same_remote_key;
-use crate::rules::files::parent;
 use crate::rules::prelude::*;
 
 rule! {
@@ -12,8 +11,11 @@ rule! {
     /// ways of writing one remote are the same (`git@host:a/b.git`, `https://host/a/b`). Linked work trees
     /// count; bare repositories do not.
     ///
-    /// The mend packs the second clone away before it removes it: look through it for work that was never
-    /// pushed.
+    /// A person decides: a clone is somebody's work, so golden neither packs nor removes it. Do not run git in it as
+    /// root: its own configuration can start programs.
+    ///
+    /// A clone in the tree of a user who is neither root nor of the contract is a warning, and what cannot be searched
+    /// there is passed over: no stranger makes a host violate its contract, or keeps it from being judged.
     ///
     /// ```bad
     /// dir /opt/trader/.git/objects root:root 0755
@@ -22,6 +24,16 @@ rule! {
     /// | ref: refs/heads/main
     /// file /opt/trader/.git/config root:root 0644
     /// | [remote "upstream"]
+    /// | 	url = git@github.com:binyaminsemerci-ops/quantum_trader
+    /// ```
+    /// ```bad
+    /// dir /home/stranger/copy 4711:4711 0755
+    /// dir /home/stranger/copy/.git/objects 4711:4711 0755
+    /// dir /home/stranger/copy/.git/refs 4711:4711 0755
+    /// file /home/stranger/copy/.git/HEAD 4711:4711 0644
+    /// | ref: refs/heads/main
+    /// file /home/stranger/copy/.git/config 4711:4711 0644
+    /// | [remote "origin"]
     /// | 	url = git@github.com:binyaminsemerci-ops/quantum_trader
     /// ```
     /// ```good
@@ -37,6 +49,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Repository, Clones],
+    cause: Host,
     why: "a fix is made in one copy while the other one runs",
     check: Host(check),
 }
@@ -56,22 +69,21 @@ fn check(view: &View) -> Ruling {
     for clone in &clones.found {
         let Some(url) = clone.remotes.iter().find(|url| same_remote_key(url) == key) else { continue };
         let path = clone.path.as_ref();
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let pack = format!(
-            "tar -czf {} -C {} {}",
-            quoted(&format!("{path}.tar.gz")),
-            quoted(parent(path)),
-            quoted(name)
-        );
+        let finding = Finding::new(format!("{path} is a second clone"), Location::file(path), at.clone())
+            .key(path)
+            .expected(format!("one work tree, {}", policy.path.value))
+            .observed(url.as_str());
+        let finding = if clone.is_strange { finding.only_warns() } else { finding };
         findings.push(
-            Finding::new(format!("{path} is a second clone"), Location::file(path), at.clone())
-                .key(path)
-                .expected(format!("one work tree, {}", policy.path.value))
-                .observed(url.as_str())
-                .mend(format!("{pack} && rm -rf {}", quoted(path))),
+            finding.mend(
+                Remedy::decide(format!("decide what happens to {path}, whose owner may have work in it"))
+                    .candidate("see whose it is", format!("ls -ld {}", quoted(path)))
+                    .candidate("look through it as its owner for what was never pushed, and remove it", ""),
+            ),
         );
     }
-    match (findings.is_empty(), clones.unread.first()) {
+    let is_decided = findings.iter().any(|finding| finding.severity.is_none());
+    match (!is_decided, clones.unread.first()) {
         (true, Some((path, why))) => {
             let more = clones.unread.len() - 1;
             let others = if more == 0 { String::new() } else { format!(", and {more} more directories") };

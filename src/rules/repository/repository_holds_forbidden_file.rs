@@ -1,6 +1,7 @@
 //! What must not lie in the repository.
 
 use crate::facts::repository::Unwanted;
+use crate::rules::governed::as_owner;
 use crate::rules::prelude::*;
 use crate::syntax::glob;
 
@@ -12,8 +13,8 @@ rule! {
     /// there counts, whether git ignores it or not, and so does one that git tracks although it is gone from
     /// the work tree. Directories named in `clone_skip` and git's own are passed over.
     ///
-    /// The mend moves the file out of the repository. What git ever tracked stays in its history: change the
-    /// secrets that stood in it.
+    /// A person moves the file: a program may read it where it lies. What git ever tracked stays in its history:
+    /// change the secrets that stood in it.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/.env qt:qt 0600
@@ -33,12 +34,10 @@ rule! {
     section: A,
     severity: Must,
     needs: [Repository, Sources],
+    cause: Host,
     why: "a secret that git has seen is no secret any more, and logs fill every clone",
     check: Host(check),
 }
-
-/// Where the mend moves files to: only root reads it.
-const ASIDE: &str = "/root/out-of-the-repository";
 
 fn check(view: &View) -> Ruling {
     let Some(policy) = &view.contract.repository else { return Ok(crate::rules::governed::no_repository()) };
@@ -64,16 +63,13 @@ fn finding(view: &View, policy: &RepositoryPolicy, file: &Unwanted) -> Option<Fi
     let pattern = policy.must_not_hold.get(glob::deciding(patterns, &file.path)?)?;
     let top = policy.path.value.as_str();
     let path = format!("{top}/{}", file.path);
-    let owner = view.contract.layout.get(&policy.place).and_then(|place| place.owner.as_ref());
-    let as_owner = owner.map_or(String::new(), |owner| format!("runuser -u {} -- ", quoted(&owner.value)));
-    let forget = format!("{as_owner}git -C {} rm -q --cached -- {}", quoted(top), quoted(&file.path));
-    let flat = file.path.replace('/', "_");
-    let move_it = format!("install -d -m 0700 {ASIDE} && mv {} {ASIDE}/{}", quoted(&path), quoted(&flat));
-    let (observed, mend) = match (file.tracked, file.there) {
-        (true, true) => ("tracked by git", format!("{forget} && {move_it}")),
-        (true, false) => ("tracked by git", forget),
-        (false, _) => ("not tracked by git", move_it),
-    };
+    let forget = as_owner(view, policy, &["git", "-C", top, "rm", "-q", "--cached", "--", &file.path]);
+    let observed = if file.tracked { "tracked by git" } else { "not tracked by git" };
+    let mend = Remedy::decide(match file.there {
+        true => format!("decide where {path} belongs, and move it there"),
+        false => format!("take {} out of what git tracks", file.path),
+    });
+    let mend = if file.tracked { mend.candidate("let git forget it", forget) } else { mend };
     let message = format!("{} does not belong in the repository", file.path);
     Some(
         Finding::new(message, Location::file(path.as_str()), pattern.at.clone())

@@ -2,6 +2,7 @@
 
 use crate::facts::repository::GitFacts;
 use crate::rules::files::is_under;
+use crate::rules::governed::as_owner;
 use crate::rules::prelude::*;
 
 rule! {
@@ -11,6 +12,8 @@ rule! {
     /// (or the file of a linked work tree that leads to one), the repository must not be bare, and
     /// `core.worktree` must not lead elsewhere (gitrepository-layout(5)). A directory below the top level of
     /// another work tree is none.
+    ///
+    /// A person decides, since only the owner knows what in it was never pushed.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/.git
@@ -41,6 +44,7 @@ rule! {
     section: A,
     severity: Must,
     needs: [Repository],
+    cause: Host,
     why: "nobody can say which version of the code runs",
     check: Host(check),
 }
@@ -94,17 +98,21 @@ fn wrong(git: &GitFacts, view: &View, path: &str) -> Result<Option<(String, Stri
 }
 
 /// `git init` completes what is there and leaves all files alone; the history comes from the remote.
-fn make(view: &View, policy: &RepositoryPolicy) -> String {
-    let path = quoted(&policy.path.value);
-    let place = view.contract.layout.get(&policy.place);
-    let owner = place.and_then(|place| place.owner.as_ref());
-    let as_owner = owner.map_or(String::new(), |owner| format!("runuser -u {} -- ", quoted(&owner.value)));
-    let reset = format!(
-        "{as_owner}git -C {path} init -q && {as_owner}git -C {path} config core.bare false && \
-         {{ {as_owner}git -C {path} config --unset-all core.worktree || true; }}"
-    );
+fn make(view: &View, policy: &RepositoryPolicy) -> Remedy {
+    let top = policy.path.value.as_str();
+    let git = |words: &[&str]| as_owner(view, policy, &[&["git", "-C", top], words].concat());
+    let mut remedy = Remedy::decide(format!("decide how {top} becomes a git work tree again"));
+    let init = git(&["init", "-q"]);
+    if !init.is_empty() {
+        let config = git(&["config", "core.bare", "false"]);
+        let unset = git(&["config", "--unset-all", "core.worktree"]);
+        remedy = remedy
+            .candidate("complete what is there; all files stay", format!("{init} && {config} && {{ {unset} || true; }}"));
+    }
     match &policy.remote {
-        Some(remote) => format!("{reset}  # then: git -C {path} fetch {}", quoted(&remote.value)),
-        None => reset,
+        Some(remote) => remedy
+            .candidate("then get its history", git(&["fetch", "--", &remote.value]))
+            .candidate("move it aside and let golden clone it", "golden apply"),
+        None => remedy,
     }
 }

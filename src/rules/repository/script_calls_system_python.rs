@@ -11,6 +11,8 @@ rule! {
     /// `echo` prints, comments, heredocs and the patterns of `pgrep` are no calls; `sudo`, `timeout`, `xargs`
     /// and their like are looked through.
     ///
+    /// A person changes the script: golden does not know with which packages it was written.
+    ///
     /// ```bad
     /// file /home/qt/quantum_trader/ops/nightly.sh qt:qt 0755
     /// | #!/bin/bash
@@ -39,6 +41,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Repository, Sources],
+    cause: Host,
     why: "the system's python has other packages than the venv the script was written for",
     check: Host(check),
 }
@@ -87,12 +90,10 @@ fn finding(view: &View, policy: &RepositoryPolicy, script: &ShellScript, command
         (None, Some(venv)) => Some(format!("{}/bin/python", venv.value)),
         (None, None) => None,
     };
+    let mend = Remedy::decide(format!("decide with which python {path}:{} runs", command.line));
     let mend = match &instead {
-        Some(instead) => {
-            let program = call.program.replace('.', "\\.");
-            format!("sed -i {} {}", quoted(&format!("{}s|{program}|{instead}|", command.line)), quoted(path))
-        }
-        None => format!("a person must decide: call the python of a venv at {path}:{}", command.line),
+        Some(instead) => mend.candidate(format!("write {instead} in place of {}", call.program), ""),
+        None => mend.candidate("call the python of a venv", ""),
     };
     Finding::new(
         format!("{} calls {}", path.rsplit('/').next().unwrap_or(path), call.program),

@@ -8,6 +8,8 @@ rule! {
     /// The contract names the one program, relative to the repository, through which every job and every
     /// target of the Makefile starts its script. It must be a regular file, links followed.
     ///
+    /// Where it is gone, the remedy brings it back from the last commit, as the owner of the repository.
+    ///
     /// ```bad
     /// remove /home/qt/quantum_trader/ops/run.sh
     /// ```
@@ -22,7 +24,8 @@ rule! {
     id: "wrapper-missing",
     section: G,
     severity: Must,
-    needs: [Repository],
+    needs: [Repository, Accounts],
+    cause: Host,
     why: "without it people start jobs by hand, with another python and another environment",
     check: Host(check),
 }

@@ -1,7 +1,9 @@
 //! Whether the contract's user can start the wrapper.
 
 use crate::rules::files::octal;
+use crate::rules::governed::as_owner;
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_own_mode;
 
 rule! {
     /// The wrapper cannot be started.
@@ -9,6 +11,8 @@ rule! {
     /// The contract's user must be able to pass every directory on the way to the wrapper, to read and to
     /// execute it, and the interpreter of its `#!` line must exist. A `#!` line that ends in CR LF names an
     /// interpreter with a CR in its name, which does not exist (execve(2)).
+    ///
+    /// golden lets those who may read the wrapper execute it, as its owner. What stands in it is changed by a person.
     ///
     /// ```bad
     /// mode /home/qt/quantum_trader/ops/run.sh 0644
@@ -33,6 +37,7 @@ rule! {
     section: G,
     severity: Must,
     needs: [Repository, Accounts],
+    cause: Host,
     why: "every job and every target of the Makefile fails",
     check: Host(check),
 }
@@ -43,7 +48,7 @@ struct Fault {
     at: Location,
     expected: &'static str,
     observed: String,
-    mend: String,
+    mend: Remedy,
 }
 
 fn check(view: &View) -> Ruling {
@@ -79,7 +84,8 @@ fn closed_to_user(view: &View, lookup: &Lookup, step: &Step) -> Result<Option<Fa
             at: Location::file(closed.path.clone()),
             expected: "an x bit",
             observed: octal(closed.meta.mode),
-            mend: format!("chmod a+x {}", quoted(&closed.path)),
+            mend: Remedy::decide(format!("decide how {user} gets past {}", closed.path))
+                .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path))),
         }));
     }
     let may = [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta));
@@ -88,37 +94,66 @@ fn closed_to_user(view: &View, lookup: &Lookup, step: &Step) -> Result<Option<Fa
         at: Location::file(step.path.clone()),
         expected: "0755",
         observed: octal(step.meta.mode),
-        mend: format!("chmod a+rx {}", quoted(&step.path)),
+        mend: make_executable(view, user, &credentials, lookup, step),
     }))
 }
 
+/// Everybody who may read the wrapper may execute it; where that is not enough, whom it is for is a person's to say.
+fn make_executable(
+    view: &View,
+    user: &str,
+    credentials: &Credentials,
+    lookup: &Lookup,
+    step: &Step,
+) -> Remedy {
+    let present = step.meta.mode;
+    let own = if credentials.uid == step.meta.uid { 0o400 } else { 0 };
+    let mode = present | own | ((present | own) & 0o444) >> 2;
+    let meta = Meta { mode, ..step.meta };
+    match [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &meta)) {
+        true => set_own_mode(view, lookup, mode),
+        false => Remedy::decide(format!("decide whether {user} may read and execute {}", step.path))
+            .candidate("let everybody", format!("chmod a+rx {}", quoted(&step.path))),
+    }
+}
+
 fn first_line_wrong(view: &View, path: &str) -> Result<Option<Fault>, Undecided> {
-    let fault = |message: String, expected, observed: String, script: &str| {
+    let fault = |message: String, expected, observed: String, question: &str| {
         let at = Location::line(path, 1);
-        Some(Fault { message, at, expected, observed, mend: format!("sed -i '{script}' {}", quoted(path)) })
+        let mend = Remedy::decide(format!("{question} {path}"));
+        Some(Fault { message, at, expected, observed, mend })
     };
+    // Which interpreter a script was written for stands nowhere else, and a CR is at the end of all its lines.
+    let first_line = "name the right interpreter in the #! line of";
     Ok(match view.program_of(Need::Repository, path)? {
         Some(ProgramFacts::Elf(_)) => None,
         Some(ProgramFacts::Script(shebang)) if shebang.has_carriage_return() => {
             let message = "the wrapper has the line ends of Windows".to_owned();
-            fault(message, "LF", "a #! line that ends in CR LF".to_owned(), r"s/\r$//")
+            fault(message, "LF", "a #! line that ends in CR LF".to_owned(), "take the CR from the end of each line of")
+                .map(|fault| Fault { mend: fault.mend.candidate("as its owner", take_cr(view, path)), ..fault })
         }
         Some(ProgramFacts::Script(shebang)) => {
             match view.program_of(Need::Repository, &shebang.interpreter)? {
                 Some(_) => None,
                 None => {
                     let message = format!("{}, which runs the wrapper, does not exist", shebang.interpreter);
-                    fault(message, "an interpreter", shebang.interpreter.clone(), "1s|.*|#!/bin/sh|")
+                    fault(message, "an interpreter", shebang.interpreter.clone(), first_line)
                 }
             }
         }
         Some(ProgramFacts::Broken(why)) => {
             let message = "the wrapper cannot be executed".to_owned();
-            fault(message, "#!/bin/sh", why.clone(), "1s|.*|#!/bin/sh|")
+            fault(message, "#!/bin/sh", why.clone(), first_line)
         }
         Some(ProgramFacts::Other | ProgramFacts::Empty) | None => {
             let message = "the wrapper has no #! line".to_owned();
-            fault(message, "#!/bin/sh", "no #! line".to_owned(), "1i#!/bin/sh")
+            fault(message, "#!/bin/sh", "no #! line".to_owned(), "write a #! line at the top of")
         }
     })
+}
+
+/// The command that gives a script the line ends of Unix, as the owner of the repository.
+fn take_cr(view: &View, path: &str) -> String {
+    let Some(policy) = &view.contract.repository else { return String::new() };
+    as_owner(view, policy, &["sed", "-i", r"s/\r$//", path])
 }

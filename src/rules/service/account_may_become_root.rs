@@ -1,12 +1,15 @@
 //! Groups and numbers that lead from a service's user to root.
 
 use crate::rules::prelude::*;
+use crate::syntax::accounts::{Group, User};
 
 rule! {
     /// The user of a service is root by number, or in a group that leads to root.
     ///
     /// Whoever is in `docker` mounts the host's root, whoever is in `disk` writes it, whoever is in `sudo`
     /// asks for it. Primary and supplementary groups count (group(5)); so does a second name for uid 0.
+    ///
+    /// The remedy takes the user out of a group that lists it. Another primary group is a person's to choose.
     ///
     /// ```bad
     /// replace /etc/group
@@ -20,6 +23,7 @@ rule! {
     section: J,
     severity: Must,
     needs: [Accounts],
+    cause: Host,
     why: "whoever takes over the service becomes root in one step",
     check: Service(check),
 }
@@ -30,8 +34,8 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the contract lets it run as root"));
     }
     let accounts = view.accounts()?;
-    let Some(found) = accounts.user(&user.value) else {
-        return Ok(Outcome::not_applicable("its user does not exist, which is another rule's word"));
+    let Some(found) = view.user(&user.value)? else {
+        return Ok(Outcome::not_applicable("its user does not exist (reported by account-missing)"));
     };
     let mut findings = Vec::new();
     if found.uid == 0 {
@@ -40,17 +44,13 @@ fn check(view: &ServiceView) -> Ruling {
                 .key("uid")
                 .expected("a uid of its own")
                 .observed("uid 0")
-                .mend(format!("a person must give {} a uid of its own", user.value)),
+                .mend(Remedy::decide(format!("give {} a uid of its own, and its files with it", user.value))),
         );
     }
     let forbidden = &view.contract.identity.forbidden_groups;
     for gid in accounts.group_ids_of(found) {
         let Some(group) = accounts.group_by_id(gid).filter(|group| forbidden.value.contains(&group.name)) else {
             continue;
-        };
-        let mend = match gid == found.gid {
-            true => format!("usermod -g {} {}", quoted(&view.service.group.value), quoted(&user.value)),
-            false => format!("gpasswd -d {} {}", quoted(&user.value), quoted(&group.name)),
         };
         findings.push(
             Finding::new(
@@ -61,8 +61,25 @@ fn check(view: &ServiceView) -> Ruling {
             .key(&*group.name)
             .expected(format!("not in {}", group.name))
             .observed(format!("a member of {}", group.name))
-            .mend(mend),
+            .mend(leave(view, found, group)),
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy that takes a user out of a group. Its primary group, and accounts that come from elsewhere, are a
+/// person's.
+fn leave(view: &ServiceView, user: &User, group: &Group) -> Remedy {
+    let (name, from) = (&user.name, &group.name);
+    if user.gid == group.gid {
+        let usermod = format!("usermod -g {} {}", quoted(&view.service.group.value), quoted(name));
+        return Remedy::decide(format!("give {name} another primary group than {from}"))
+            .candidate("the group of the contract", usermod);
+    }
+    let change = Change::LeaveGroup { user: name.clone(), group: from.clone() };
+    let is_local = view.accounts().is_ok_and(|accounts| accounts.elsewhere.is_empty());
+    match is_local && group.members.contains(name) {
+        true => change.into(),
+        false => Remedy::decide(format!("take {name} out of the group {from} where its groups are kept")),
+    }
 }

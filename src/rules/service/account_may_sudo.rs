@@ -1,14 +1,14 @@
 //! What sudo grants the users of services.
 
 use crate::rules::prelude::*;
-use crate::syntax::sudoers::Sudoers;
+use crate::syntax::sudoers::{Rule, Sudoers};
 
 rule! {
     /// The user of a service may run something as root by sudo.
     ///
     /// Read from `/etc/sudoers` and the files it includes (sudoers(5)): rules for the user, for a group it is
     /// in, for an alias that holds it, for ALL. Any command as root is a step to root; which ones are
-    /// harmless no machine can say.
+    /// harmless no machine can say. A line may serve other users too, so a person takes it away.
     ///
     /// ```bad
     /// file /etc/sudoers root:root 0440
@@ -26,6 +26,7 @@ rule! {
     section: J,
     severity: Must,
     needs: [Accounts, Sudo],
+    cause: Host,
     why: "whoever takes over the service becomes root in one step",
     check: Service(check),
 }
@@ -36,8 +37,8 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the contract lets it run as root"));
     }
     let accounts = view.accounts()?;
-    let Some(found) = accounts.user(&user.value) else {
-        return Ok(Outcome::not_applicable("its user does not exist, which is another rule's word"));
+    let Some(found) = view.user(&user.value)? else {
+        return Ok(Outcome::not_applicable("its user does not exist (reported by account-missing)"));
     };
     let files = view.sudoers().map_err(|undecided| undecided.or_run("sudo golden audit"))?;
     let Some(files) = files else {
@@ -62,9 +63,23 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(format!("{path}:{}", grant.rule.text))
                 .expected(format!("no rule of sudo for {}", user.value))
                 .observed(&*grant.rule.text)
-                .mend(crate::rules::mend::delete_line(path, line)),
+                .mend(take_away(&user.value, path, grant.rule)),
             );
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy is a person's: a line may serve others, and a broken sudoers file locks everybody out.
+fn take_away(user: &str, path: &str, rule: &Rule) -> Remedy {
+    let edit = format!("visudo -f {}", quoted(path));
+    let line = rule.line;
+    match rule.users.as_slice() {
+        [only] if only == user => {
+            Remedy::decide(format!("take line {line} out of {path}, which serves {user} alone")).candidate("", edit)
+        }
+        _ => Remedy::decide(format!("see to it that line {line} of {path} no longer holds for {user}; it may serve others"))
+            .candidate("see its groups", format!("id {}", quoted(user)))
+            .candidate("edit the line", edit),
+    }
 }

@@ -5,7 +5,10 @@ use crate::rules::prelude::*;
 rule! {
     /// The user or group that the contract gives a service does not exist.
     ///
-    /// Read from the root's own passwd(5) and group(5). systemd ends the start with 217/USER or 216/GROUP.
+    /// Read from the root's own passwd(5) and group(5). systemd ends the start with 217/USER or 216/GROUP. Where
+    /// nsswitch.conf(5) names other sources of accounts, who is not in these files may exist there: undecided.
+    ///
+    /// Who is made by `DynamicUser=yes` while the service runs is in neither file. The remedy makes a system account.
     ///
     /// ```bad
     /// file /etc/passwd root:root 0644
@@ -18,34 +21,54 @@ rule! {
     id: "account-missing",
     section: J,
     severity: Must,
-    needs: [Accounts],
+    needs: [Accounts, Fragments],
+    cause: Accounts,
     why: "the service cannot start, and its files belong to a number",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let accounts = view.accounts()?;
     let (user, group) = (&view.service.user, &view.service.group);
+    let has_group = made_by_systemd(view, &group.value, EffectiveUnit::dynamic_group)? || view.group(&group.value)?.is_some();
+    let has_user = made_by_systemd(view, &user.value, EffectiveUnit::user_name)? || view.user(&user.value)?.is_some();
     let mut findings = Vec::new();
-    let mut miss = |what: &str, file: &str, name: &Stated<String>, mend: String| {
+    let mut miss = |what: &str, file: &str, name: &Stated<String>| {
+        let user = (!has_user).then_some(user.value.as_str());
         findings.push(
-            Finding::new(format!("{what} {} does not exist", name.value), Location::file(file), name.at.clone())
-                .key(what)
-                .expected(format!("{what} {}", name.value))
-                .observed(format!("no such {what}"))
-                .mend(mend),
+            Finding::new(
+                format!("{what} {} does not exist", name.value),
+                Location::file(file),
+                name.at.clone(),
+            )
+            .key(what)
+            .expected(format!("{what} {}", name.value))
+            .observed(format!("no such {what}"))
+            .mend(make(view, user, &group.value)),
         );
     };
-    if accounts.group(&group.value).is_none() {
-        miss("group", "/etc/group", group, sysusers(&format!("g {} -", group.value)));
+    if !has_group {
+        miss("group", "/etc/group", group);
     }
-    if accounts.user(&user.value).is_none() {
-        miss("user", "/etc/passwd", user, sysusers(&format!("u {} -", user.value)));
+    if !has_user {
+        miss("user", "/etc/passwd", user);
     }
     Ok(Outcome::from_findings(findings))
 }
 
-/// Accounts are systemd's business: sysusers.d(5).
-fn sysusers(line: &str) -> String {
-    format!("printf '%s\\n' '{line}' > /etc/sysusers.d/golden.conf && systemd-sysusers")
+/// Whether systemd makes the user or group of this name while the service runs.
+fn made_by_systemd(
+    view: &ServiceView,
+    demanded: &str,
+    name: for<'u> fn(&'u EffectiveUnit) -> Option<&'u str>,
+) -> Result<bool, Undecided> {
+    let unit = view.effective(&view.service.unit.value)?;
+    Ok(unit.load == LoadState::Loaded && unit.is_dynamic() && name(unit) == Some(demanded))
+}
+
+/// The remedy that makes a system account: sysusers.d(5).
+fn make(view: &ServiceView, user: Option<&str>, group: &str) -> Remedy {
+    let is_the_contracts = user == Some(view.contract.identity.user.value.as_str());
+    let home = view.contract.provision.home.as_ref().filter(|_| is_the_contracts);
+    let home = home.map(|home| home.value.clone());
+    Change::Account { user: user.map(str::to_owned), group: group.to_owned(), home }.into()
 }

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::rules::files::{octal, owners};
+use crate::rules::files::{is_under, octal, owners};
 use crate::rules::prelude::*;
+use crate::rules::remedy::{set_mode, set_owner};
+use crate::rules::strangers::part_of;
 
 rule! {
     /// The user of a service can write what decides what runs.
     ///
     /// Units, env files, the contract and the tools that audit it: whoever can write one of them, or a
     /// directory above it, decides what runs as whom. Judged by owner and permission bits; access control
-    /// lists are not read. A sticky directory lets nobody replace what others own.
+    /// lists are not read. In a sticky directory a user replaces only what is its own.
+    ///
+    /// The remedy gives to root what the contract guards and the files of the unit, and takes the right to write from
+    /// others. Directories on the way there, and what is below /usr, are a person's.
     ///
     /// ```bad
     /// owner /etc/systemd/system qt:qt
@@ -28,6 +33,7 @@ rule! {
     section: J,
     severity: Must,
     needs: [Accounts, Places, Units],
+    cause: Host,
     why: "whoever takes over the service rewrites the rules it lives under",
     check: Service(check),
 }
@@ -35,7 +41,7 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let user = &view.service.user;
     let Some(who) = view.credentials(&user.value)? else {
-        return Ok(Outcome::not_applicable("its user does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("its user does not exist (reported by account-missing)"));
     };
     if who.uid == 0 {
         return Ok(Outcome::not_applicable("it is root"));
@@ -51,7 +57,7 @@ fn check(view: &ServiceView) -> Ruling {
             let sticky = step.meta.mode & 0o1000 != 0 && own.as_ref() != Some(&step.path);
             // The owner can give itself the right at any time.
             let writes = step.meta.uid == who.uid || (who.may(Access::Write, &step.meta) && !sticky);
-            if !writes || findings.iter().any(|finding| finding.location.path == step.path) {
+            if !writes || findings.iter().any(|finding| finding.location.path() == &*step.path) {
                 continue;
             }
             findings.push(
@@ -59,7 +65,7 @@ fn check(view: &ServiceView) -> Ruling {
                     .key(&*step.path)
                     .expected(format!("{} is not writable for {}", step.path, user.value))
                     .observed(format!("{} {}", owners(accounts, step.meta.uid, step.meta.gid), octal(step.meta.mode)))
-                    .mend(mend(step, &who)),
+                    .mend(keep_out(view, &guarded, lookup, step, &who)),
             );
         }
     }
@@ -89,10 +95,30 @@ fn guarded<'a>(view: &'a ServiceView) -> Result<Vec<Guarded<'a>>, Undecided> {
     Ok(all)
 }
 
-fn mend(step: &Step, who: &Credentials) -> String {
-    let path = quoted(&step.path);
-    match step.meta.uid == who.uid {
-        true => format!("chown root:root {path} && chmod go-w {path}"),
-        false => format!("chmod go-w {path}"),
+/// The remedy that narrows who may write what the contract guards and the files of the unit. What lies on the way there,
+/// and what is below /usr, is a person's.
+fn keep_out(view: &ServiceView, guarded: &Guarded, lookup: &Lookup, step: &Step, who: &Credentials) -> Remedy {
+    let is_owner = step.meta.uid == who.uid;
+    let narrower = step.meta.mode & !0o022;
+    let on_the_way = part_of(lookup, step);
+    let mut changes: Vec<Remedy> = Vec::new();
+    let spot = || Spot::of_root(&*step.path);
+    let is_guarded = is_under(&step.path, &guarded.path) || lookup.real() == Some(&*step.path);
+    if !is_guarded || is_under(&step.path, "/usr") {
+        let root = || Some("root".to_owned());
+        let chown = Change::Owner { at: spot(), owner: root(), group: root() }.shell();
+        let chmod = Change::Mode { at: spot(), mode: narrower }.shell();
+        let shell = if is_owner { format!("{chown} && {chmod}") } else { chmod };
+        return Remedy::decide(format!("decide who may write {}", step.path)).candidate("root alone", shell);
     }
+    if is_owner {
+        changes.push(set_owner(view, &on_the_way, Some("root"), None));
+    }
+    if narrower != step.meta.mode {
+        changes.push(set_mode(view, &on_the_way, narrower));
+    }
+    if let Some(person) = changes.iter().find(|remedy| remedy.is_a_persons()) {
+        return person.clone();
+    }
+    Remedy::changes(changes.iter().flat_map(Remedy::list).cloned())
 }

@@ -1,7 +1,7 @@
 //! Drafts that start by themselves.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::unlinked;
 
 rule! {
     /// A draft is enabled.
@@ -9,7 +9,7 @@ rule! {
     /// A service that the contract calls a draft is not ready: nothing may start it at boot. Any link below
     /// `*.wants` or `*.requires` that names its unit enables it (systemd.unit(5)).
     ///
-    /// Disable it, or give it a kind that runs.
+    /// Disable it, or give it a kind that runs. golden removes the links; it stops nothing.
     ///
     /// ```bad
     /// contract [services.sketch]
@@ -30,6 +30,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "what is not ready starts at the next boot",
     check: Service(check),
 }
@@ -40,11 +41,9 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let links = view.enabled_by(&view.service.unit.value)?;
     let Some(first) = links.first() else { return Ok(Outcome::Pass) };
-    let all: Vec<String> = links.iter().map(|link| quoted(link)).collect();
-    let unit = quoted(&view.service.unit.value);
     Ok(Finding::new("is a draft and enabled", Location::file(first.clone()), view.service.kind.at.clone())
         .expected("no link that starts it")
         .observed(links.join(", "))
-        .mend(format!("rm -f {} && systemctl daemon-reload && systemctl stop {unit}", all.join(" ")))
+        .mend(unlinked(links, Vec::new()))
         .into())
 }

@@ -24,6 +24,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Units],
+    cause: Unit,
     why: "env files are copied, backed up and shown to others; secrets must not go with them",
     check: Service(check),
 }
@@ -48,10 +49,10 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(&*variable.name)
                 .expected("no secret in this file")
                 .observed(observed(variable))
-                .mend(format!(
-                    "a person must move {} into a file that the contract declares with secret = true, and rotate it",
+                .mend(Remedy::decide(format!(
+                    "move {} into a file that the contract declares with secret = true, and rotate it",
                     variable.name
-                )),
+                ))),
             );
         }
     }

@@ -25,6 +25,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Fragments],
+    cause: Unit,
     why: "settings of this host end up in every clone",
     check: Service(check),
 }
@@ -47,9 +48,19 @@ fn check(view: &ServiceView) -> Ruling {
                     .key(&*path)
                     .expected(format!("an env file outside {}", repository.path.value))
                     .observed(real)
-                    .mend(format!("a person must move {name} out of the repository and name its new place in the unit")),
+                    .mend(move_out(view, &path, name)),
             );
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy: where its settings belong, a person decides.
+fn move_out(view: &ServiceView, path: &str, name: &str) -> Remedy {
+    let mut elsewhere = view.service.env_files.iter().map(|file| file.path.as_str()).filter(|file| *file != path);
+    let question = match elsewhere.next() {
+        Some(file) => format!("move what {name} sets to {file}, and take {path} out of the unit"),
+        None => format!("move {name} out of the repository, and name its new place in the unit and the contract"),
+    };
+    Remedy::decide(question).candidate("look at the unit", format!("systemctl cat -- {}", quoted(&view.service.unit.value)))
 }

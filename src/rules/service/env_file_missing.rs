@@ -1,5 +1,6 @@
 //! The env files that the contract names for a service.
 
+use crate::rules::env_files::write_it;
 use crate::rules::prelude::*;
 
 rule! {
@@ -8,9 +9,16 @@ rule! {
     /// A service finds its settings in the files that the contract names, in their order. Without one of
     /// them it does not start, or starts with half of its settings (systemd.exec(5), `EnvironmentFile=`).
     ///
+    /// A file that the contract calls `optional` may be absent.
+    ///
     /// What belongs into the file only a person knows; the contract says which variables it must set.
     ///
     /// ```bad
+    /// remove /etc/quantum/backend.env
+    /// ```
+    /// ```good
+    /// contract [services.backend]
+    /// contract env_files = [{ path = "/etc/quantum/backend.env", optional = true }]
     /// remove /etc/quantum/backend.env
     /// ```
     /// ```good
@@ -20,6 +28,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles],
+    cause: Unit,
     why: "without its settings a service does not start, or starts as something else",
     check: Service(check),
 }
@@ -29,17 +38,14 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the contract gives it no env file"));
     }
     let mut findings = Vec::new();
-    for file in &view.service.env_files {
+    for file in view.service.env_files.iter().filter(|file| !file.optional) {
         if view.path(Need::EnvFiles, &file.path)?.node()?.is_none() {
             findings.push(
                 Finding::new("its env file does not exist", Location::file(file.path.as_str()), file.at.clone())
                     .key(&*file.path)
                     .expected(&*file.path)
                     .observed("nothing")
-                    .mend(format!(
-                        "a person must write {} with the variables of the contract: golden contract show --text",
-                        file.path
-                    )),
+                    .mend(write_it(view, &file.path)),
             );
         }
     }

@@ -3,6 +3,7 @@
 use crate::rules::env_files::{existing, may_hold_secrets, none, secrets};
 use crate::rules::files::octal;
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_mode;
 
 rule! {
     /// An env file is open too wide.
@@ -31,6 +32,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles],
+    cause: Unit,
     why: "settings that others can change, or secrets that others can read, are nobody's any more",
     check: Service(check),
 }
@@ -68,7 +70,8 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(path.as_str())
                 .expected(format!("at most {}", octal(bound)))
                 .observed(observed)
-                .mend(format!("chmod {} {}", octal(bound), quoted(path))),
+                // Only narrower: what is stricter than the contract stays so.
+                .mend(set_mode(view, file.lookup, mode & bound)),
         );
     }
     Ok(Outcome::from_findings(findings))

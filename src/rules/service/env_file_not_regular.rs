@@ -23,6 +23,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles],
+    cause: Unit,
     why: "whoever can change the link's target changes the service's settings",
     check: Service(check),
 }
@@ -36,15 +37,15 @@ fn check(view: &ServiceView) -> Ruling {
     for file in files {
         let path = &file.demand.path;
         let link = file.lookup.links().find(|link| link.path.rsplit('/').next() == path.rsplit('/').next());
-        let (observed, mend) = match link {
+        let (observed, remedy) = match link {
             Some(link) => {
                 let target = link.target.as_deref().unwrap_or("");
-                let copy = format!("cp --remove-destination \"$(readlink -f {0})\" {0}", quoted(path));
-                (format!("a link to {target}"), format!("{copy} && {}", rights(view, path)))
+                (format!("a link to {target}"), in_place_of_link(path, target))
             }
-            None if file.node.meta.kind != NodeKind::File => {
-                (file.node.meta.kind.word().to_owned(), format!("a person must put a file in the place of {path}"))
-            }
+            None if file.node.meta.kind != NodeKind::File => (
+                file.node.meta.kind.word().to_owned(),
+                Remedy::decide(format!("put a file in the place of {path}")),
+            ),
             None => continue,
         };
         findings.push(
@@ -52,16 +53,15 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(path.as_str())
                 .expected("a regular file")
                 .observed(observed)
-                .mend(mend),
+                .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))
 }
 
-/// The command that gives a file the owner, group and mode of the contract.
-fn rights(view: &ServiceView, path: &str) -> String {
-    let env = &view.contract.env;
-    let owners = format!("{}:{}", env.owner.value, env.group.value);
-    let take_up = view.take_up();
-    format!("chown {owners} {0} && chmod {1:04o} {0} && {take_up}", quoted(path), env.mode.value)
+/// The remedy: whose settings the target holds, a person decides.
+fn in_place_of_link(path: &str, target: &str) -> Remedy {
+    let copy = format!("cp --remove-destination -- \"$(readlink -f {0})\" {0}", quoted(path));
+    Remedy::decide(format!("put a file in the place of the link {path}: who can change {target} decides what it says"))
+        .candidate("a copy of the target, once you have read it", copy)
 }

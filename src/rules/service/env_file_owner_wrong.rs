@@ -1,14 +1,16 @@
 //! Owner and group of env files.
 
-use crate::rules::env_files::{existing, none};
+use crate::rules::env_files::{EnvFileView, existing, holds_secrets, none};
 use crate::rules::files::owners;
 use crate::rules::prelude::*;
+use crate::rules::remedy::set_owner;
 
 rule! {
     /// An env file belongs to somebody else.
     ///
     /// The owner of an env file decides what a service is started with; its group is who may read it. Both
-    /// are the contract's, or the file's own where the contract names them there.
+    /// are the contract's, or the file's own where the contract names them there. Where a secret would be opened to
+    /// another account, a person decides.
     ///
     /// ```bad
     /// owner /etc/quantum/backend.env qt:qt
@@ -23,6 +25,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Accounts],
+    cause: Unit,
     why: "whoever owns the file decides what the service is started with",
     check: Service(check),
 }
@@ -39,8 +42,8 @@ fn check(view: &ServiceView) -> Ruling {
         let owner = file.demand.owner.as_ref().unwrap_or(&policy.owner.value);
         let group = file.demand.group.as_ref().unwrap_or(&policy.group.value);
         let meta = &file.node.meta;
-        let user_is = accounts.user(owner).is_some_and(|user| user.uid == meta.uid);
-        let group_is = accounts.group(group).is_some_and(|found| found.gid == meta.gid);
+        let user_is = view.user(owner)?.is_some_and(|user| user.uid == meta.uid);
+        let group_is = view.group(group)?.is_some_and(|found| found.gid == meta.gid);
         if user_is && group_is {
             continue;
         }
@@ -52,8 +55,24 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(path.as_str())
                 .expected(format!("{owner}:{group}"))
                 .observed(owners(accounts, meta.uid, meta.gid))
-                .mend(format!("chown {owner}:{group} {}", quoted(path))),
+                .mend(give_away(view, &file, (!user_is).then_some(owner), (!group_is).then_some(group))),
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy that gives a file its owner and group. Whether another account may read a secret, a person decides.
+fn give_away(view: &ServiceView, file: &EnvFileView, owner: Option<&String>, group: Option<&String>) -> Remedy {
+    let Meta { mode, .. } = file.node.meta;
+    let path = &file.demand.path;
+    let opens = |name: Option<&String>, bits: u32| name.is_some_and(|name| name != "root") && mode & bits != 0;
+    let remedy = set_owner(view, file.lookup, owner.map(String::as_str), group.map(String::as_str));
+    match remedy {
+        Remedy::Do { .. } if holds_secrets(view, path) && (opens(owner, 0o400) || opens(group, 0o040)) => {
+            let who = owner.filter(|_| opens(owner, 0o400)).or(group).map_or("", String::as_str);
+            Remedy::decide(format!("decide whether {who} may read the secrets of {path}"))
+                .candidate("as the contract says", remedy.shell())
+        }
+        remedy => remedy,
+    }
 }

@@ -1,51 +1,58 @@
 //! Whether the contract's user can read the env files, every directory on the way included.
 
-use crate::rules::env_files::{existing, none};
+use crate::rules::env_files::{EnvFileView, existing, holds_secrets, none};
 use crate::rules::files::octal;
 use crate::rules::prelude::*;
+use crate::rules::remedy::{set_mode, set_owner};
 
 rule! {
     /// The service's user cannot read its env file.
     ///
-    /// systemd reads env files as root, so the service itself starts all the same. The wrapper runs ops
-    /// jobs as the service's user, and so do people who look for a fault: they get no settings at all. What
-    /// people then do is open the file to everybody, which is worse; the group is the right way.
+    /// systemd reads env files as root, so the service itself starts all the same. The wrapper runs the jobs of
+    /// the contract as the service's user, and without its env files a job gets no settings. A service in which
+    /// no job runs may have env files that only root reads.
+    /// The remedy opens a file without secrets to the contract's group; about secrets and directories a person decides.
     ///
     /// ```bad
-    /// mode /etc/quantum/backend.env 0600
+    /// mode /etc/quantum/ai-engine.env 0600
     /// ```
     /// ```bad
     /// mode /etc/quantum 0700
     /// ```
     /// ```good
-    /// mode /etc/quantum/backend.env 0440
+    /// mode /etc/quantum/ai-engine.env 0440
     /// ```
     id: "env-file-unreachable",
     section: C,
     severity: Must,
     needs: [EnvFiles, Accounts],
+    cause: Unit,
     why: "systemd reads it as root, but jobs run as the service's user and would get no settings",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
+    let name = &view.service.name;
+    if !view.contract.jobs.iter().any(|job| *job.service.value == **name) {
+        return Ok(Outcome::not_applicable("no job of the contract runs in this service"));
+    }
     let files = existing(view)?;
     if files.is_empty() {
         return Ok(none());
     }
     let user = &view.service.user.value;
     let Some(who) = view.credentials(user)? else {
-        return Ok(Outcome::not_applicable("its user does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("its user does not exist (reported by account-missing)"));
     };
     let mut findings = Vec::new();
     for file in files {
         let path = &file.demand.path;
-        let (blocked, mend) = if let Some(directory) = who.stopped_at(file.lookup) {
-            (directory, format!("chmod a+x {}", quoted(&directory.path)))
+        let (blocked, remedy) = if let Some(directory) = who.stopped_at(file.lookup) {
+            let open = Change::Mode { at: Spot::of_root(&*directory.path), mode: directory.meta.mode | 0o011 };
+            let question = format!("decide how {user} gets through {}", directory.path);
+            (directory, Remedy::decide(question).candidate("for all accounts", open.shell()))
         } else if !who.may(Access::Read, &file.node.meta) {
-            let policy = &view.contract.env;
-            let group = file.demand.group.as_ref().unwrap_or(&policy.group.value);
-            (file.node, format!("chgrp {group} {0} && chmod g+r {0}", quoted(path)))
+            (file.node, for_the_group(view, &file, &who)?)
         } else {
             continue;
         };
@@ -58,8 +65,44 @@ fn check(view: &ServiceView) -> Ruling {
             .key(path.as_str())
             .expected(format!("{path} readable for {user}"))
             .observed(format!("{} {}", octal(blocked.meta.mode), blocked.path))
-            .mend(mend),
+            .mend(remedy),
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy that lets the group of the contract read a file without secrets; a secret is never opened wider.
+fn for_the_group(view: &ServiceView, file: &EnvFileView, who: &Credentials) -> Result<Remedy, Undecided> {
+    let policy = &view.contract.env;
+    let path = &file.demand.path;
+    let group = file.demand.group.as_ref().unwrap_or(&policy.group.value);
+    let user = &view.service.user.value;
+    let found = view.group(group)?;
+    let helps = found.is_some_and(|found| who.gids.contains(&found.gid));
+    let bound = file.demand.mode.unwrap_or(policy.mode.value);
+    if file.node.meta.mode & !bound != 0 {
+        return Ok(Remedy::decide(format!("narrow {path} first (reported by env-file-mode-wrong)")));
+    }
+    if holds_secrets(view, path) || !helps || bound & 0o040 == 0 {
+        return Ok(Remedy::decide(format!("decide whether {user} may read {path}: its jobs cannot run without")));
+    }
+    let is_its_group = found.is_some_and(|found| found.gid == file.node.meta.gid);
+    let mut changes = Vec::new();
+    if !is_its_group {
+        match set_owner(view, file.lookup, None, Some(group)) {
+            Remedy::Do { changes: all } => changes.extend(all),
+            person => return Ok(person),
+        }
+    }
+    if file.node.meta.mode & 0o040 == 0 {
+        match set_mode(view, file.lookup, file.node.meta.mode | 0o040) {
+            Remedy::Do { changes: all } => changes.extend(all),
+            person => return Ok(person),
+        }
+    }
+    // It is the owner's own bits that keep it out.
+    match changes.is_empty() {
+        true => Ok(Remedy::decide(format!("decide which bits let {user} read {path}"))),
+        false => Ok(Remedy::changes(changes)),
+    }
 }

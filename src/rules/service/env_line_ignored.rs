@@ -1,8 +1,8 @@
 //! Lines of env files that systemd drops.
 
-use crate::rules::env_files::{contents, demanded_at, none};
-use crate::rules::mend::delete_line;
+use crate::rules::env_files::{contents, demanded_at, may_hold_secrets, none, restore};
 use crate::rules::prelude::*;
+use crate::rules::remedy::of_many;
 use crate::syntax::env_file::DropReason;
 
 rule! {
@@ -11,6 +11,9 @@ rule! {
     /// An env file looks like shell and is not: `export NAME=…`, a name with a dash or a dot, a line without
     /// `=` and the first line after a byte order mark set nothing (systemd.exec(5), measured). The comment
     /// above may swallow a line, too: before systemd 254 one that ends in a backslash does.
+    ///
+    /// The remedy writes what the line evidently means (`export PORT=8000` becomes `PORT=8000`). Where that is not
+    /// plain, or a secret, a person writes it.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -29,6 +32,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Units],
+    cause: Environment,
     why: "somebody believes that this setting is in force",
     check: Service(check),
 }
@@ -40,25 +44,24 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let mut findings = Vec::new();
     for (path, content) in files {
-        for dropped in &content.read.dropped {
-            let take_out = match dropped.why {
-                DropReason::Export => format!("sed -i '{}s/export[[:blank:]]*//' {}", dropped.line, quoted(&path)),
-                DropReason::ByteOrderMark => format!(r"sed -i '1s/^\xef\xbb\xbf//' {}", quoted(&path)),
-                DropReason::CommentContinuation => {
-                    format!(r"sed -i '{}s/\\*$//' {}", dropped.line.saturating_sub(1), quoted(&path))
-                }
-                _ => delete_line(&path, dropped.line),
+        let is_secret = may_hold_secrets(view, &path);
+        for (number, dropped) in content.read.dropped.iter().enumerate() {
+            // What looks like a name may be a piece of a secret.
+            let named = !is_secret || dropped.why == DropReason::Export;
+            let (text, key) = match named {
+                true => (dropped.text.clone(), format!("{path}:{}", dropped.text)),
+                false => (format!("line {}", dropped.line), format!("{path}:dropped line {}", number + 1)),
             };
             findings.push(
                 Finding::new(
-                    format!("systemd drops {}: {}", dropped.text, dropped.why.words()),
+                    format!("systemd drops {text}: {}", dropped.why.words()),
                     Location::line(path.as_str(), dropped.line),
                     demanded_at(view, &path),
                 )
-                .key(format!("{path}:{}", dropped.text))
+                .key(key)
                 .expected("NAME=value")
-                .observed(&*dropped.text)
-                .mend(view.and_take_up(take_out)),
+                .observed(text)
+                .mend(of_many(findings.len(), || restore(view, &path, dropped))),
             );
         }
     }

@@ -1,16 +1,21 @@
 //! Values that systemd and a shell read differently.
 
-use crate::rules::env_files::{contents, demanded_at, none};
+use crate::facts::EnvFileFacts;
+use crate::contract::secrets::is_hidden;
+use crate::rules::env_files::{Place, contents, demanded_at, keep, none};
 use crate::rules::prelude::*;
+use crate::rules::remedy::of_many;
+use crate::syntax::env_file::{Note, Variable};
 use crate::syntax::env_shell::ShellReading;
+use crate::syntax::hijack::hijacks;
 
 rule! {
     /// systemd and a shell read a value differently.
     ///
     /// Somebody will source the file one day (`set -a; . FILE`), to look for a fault as the service would see
     /// it. Where a shell expands, splits or drops what systemd takes as it stands, that person looks for the
-    /// fault in another program. Quoting with single quotes means the same to both, unless the value holds
-    /// one.
+    /// fault in another program. The remedy quotes the value so that both read what systemd reads now. The value
+    /// of a secret is not shown, so a person quotes it.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -28,6 +33,7 @@ rule! {
     section: C,
     severity: Should,
     needs: [EnvFiles, Units],
+    cause: Environment,
     why: "whoever sources the file works with other settings than the service",
     check: Service(check),
 }
@@ -43,14 +49,15 @@ fn check(view: &ServiceView) -> Ruling {
             if *reading == ShellReading::Same {
                 continue;
             }
-            let secret = crate::facts::secrets::is_secret(view.contract, &variable.name, &variable.value);
+            let secret = is_hidden(view.contract, &path, &variable.name, &variable.value);
             let shown = |value: &str| if secret { "(a secret)".to_owned() } else { format!("{value:?}") };
             let observed = match reading {
                 ShellReading::Same => continue,
                 ShellReading::Differs { shell } => {
                     format!("systemd: {}   shell: {}", shown(&variable.value), shown(shell))
                 }
-                ShellReading::Breaks { why } if secret => format!("systemd: (a secret)   shell: {why}"),
+                // The reason may quote the line.
+                ShellReading::Breaks { .. } if secret => "systemd: (a secret)   shell: no value".to_owned(),
                 ShellReading::Breaks { why } => format!("systemd: {:?}   shell: {why}", variable.value),
             };
             findings.push(
@@ -62,17 +69,55 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(&*variable.name)
                 .expected("one reading")
                 .observed(observed)
-                .mend(mend(view, &path, variable.line, &variable.name, &variable.value)),
+                .mend(of_many(findings.len(), || remedy(view, &path, content, variable, reading))),
             );
         }
     }
     Ok(Outcome::from_findings(findings))
 }
 
-/// Single quotes mean the same to both.
-fn mend(view: &ServiceView, path: &str, line: u32, name: &str, value: &str) -> String {
-    if value.contains(['\'', '\n']) || crate::facts::secrets::is_secret(view.contract, name, value) {
-        return format!("a person must quote line {line} of {path} so that both read it alike");
+/// The remedy that quotes the value so that it stays what systemd reads.
+fn remedy(
+    view: &ServiceView,
+    path: &str,
+    content: &EnvFileFacts,
+    variable: &Variable,
+    reading: &ShellReading,
+) -> Remedy {
+    let Variable { name, value, line } = variable;
+    if let Some(rule) = speaks_first(view, content, variable) {
+        return Remedy::decide(format!("mend line {line} of {path} first (reported by {rule})"));
     }
-    view.and_take_up(crate::rules::mend::replace_line(path, line, &format!("{name}='{value}'")))
+    if value.contains(['\n', '\r']) || is_hidden(view.contract, path, name, value) {
+        let question = format!("quote line {line} of {path} so that systemd and a shell read it alike");
+        return Remedy::decide(question);
+    }
+    let place = Place { path, line: Some(*line) };
+    if Change::env_line(name, value) != format!("{name}={value}") {
+        return keep(view, place, name, Some(value));
+    }
+    // Quotes do not help a plain value: blanks around the `=`, or another line, are in the shell's way.
+    let why = match reading {
+        ShellReading::Breaks { why } => why.as_str(),
+        _ => "another line gives it another value there",
+    };
+    Remedy::decide(format!("see to it that a shell reads line {line} of {path} alike: {why}"))
+        .candidate("where the line itself is the cause", place.change(name, Some(value)).shell())
+}
+
+/// The rule that finds something else wrong with the line, so that its text will be another one.
+fn speaks_first(view: &ServiceView, content: &EnvFileFacts, variable: &Variable) -> Option<&'static str> {
+    let Variable { name, value, line } = variable;
+    let mangles = |note: &Note| note.line == *line && super::env_value_mangled::mangled(note.kind).is_some();
+    let refuses = |demand: &VariableDemand| *demand.name == **name && !demand.form.accepts(value);
+    let same = content.read.variables.iter().filter(|other| other.name == *name);
+    if content.read.notes.iter().any(mangles) {
+        Some(super::env_value_mangled::RULE.info.id)
+    } else if same.count() > 1 {
+        Some(super::env_variable_duplicated::RULE.info.id)
+    } else if view.service.variables.iter().any(|demand| refuses(demand)) {
+        Some(super::env_variable_wrong::RULE.info.id)
+    } else {
+        hijacks(name).map(|_| super::env_variable_hijacks::RULE.info.id)
+    }
 }

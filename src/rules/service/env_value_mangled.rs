@@ -1,8 +1,9 @@
 //! Values of env files that are not what their writer meant.
 
-use crate::rules::env_files::{contents, demanded_at, none};
+use crate::rules::env_files::{Place, contents, demanded_at, keep, none, without_comment};
 use crate::rules::prelude::*;
-use crate::syntax::env_file::NoteKind;
+use crate::rules::remedy::of_many;
+use crate::syntax::env_file::{Note, NoteKind};
 
 rule! {
     /// A value of an env file is not what its writer meant.
@@ -10,6 +11,9 @@ rule! {
     /// systemd knows no comment behind a value: `KEY=5 # five` sets `5 # five`. A quote that nobody closes
     /// swallows the rest of the file, and text behind a closing quote is glued on (systemd.exec(5),
     /// measured).
+    ///
+    /// The remedy takes a comment away where the contract accepts the value without it alone. What the rest was meant
+    /// to be, a person decides.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -29,39 +33,46 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Units],
+    cause: Environment,
     why: "the service gets another value than everybody reads there",
     check: Service(check),
 }
 
-/// What a note says of a value, and what mends it; `None` for what harms nobody.
-fn mangled(kind: NoteKind, line: u32, path: &str) -> Option<(&'static str, String)> {
-    let path = quoted(path);
+/// What a note says of a value; `None` for what harms nobody.
+pub(super) fn mangled(kind: NoteKind) -> Option<&'static str> {
     Some(match kind {
-        NoteKind::CommentInValue => {
-            ("the comment is part of the value", format!("sed -i '{line}s/[[:blank:]]*[#;].*$//' {path}"))
-        }
-        NoteKind::UnterminatedQuote => (
-            "a quote is never closed and swallows the rest of the file",
-            format!("a person must close the quote that line {line} of {path} opens"),
-        ),
-        NoteKind::SwallowedAssignment => (
-            "the quoted value swallows what looks like another assignment",
-            format!("a person must close the quote that line {line} of {path} opens"),
-        ),
-        NoteKind::TextAfterQuote => (
-            "the text behind the closing quote is glued to the value",
-            format!("a person must say what line {line} of {path} means"),
-        ),
-        NoteKind::TooLongToExec => (
-            "it is too long for a process to be started with",
-            format!("a person must shorten line {line} of {path}"),
-        ),
+        NoteKind::CommentInValue => "the comment is part of the value",
+        NoteKind::UnterminatedQuote => "a quote is never closed and swallows the rest of the file",
+        NoteKind::SwallowedAssignment => "the quoted value swallows what looks like another assignment",
+        NoteKind::TextAfterQuote => "the text behind the closing quote is glued to the value",
+        NoteKind::TooLongToExec => "it is too long for a process to be started with",
         NoteKind::LiteralQuote
         | NoteKind::JoinedLine
         | NoteKind::BackslashLost
         | NoteKind::CommentBackslash
         | NoteKind::CarriageReturn => return None,
     })
+}
+
+/// The remedy: only a comment behind a value whose demand tells the two apart is golden's; the rest is a person's.
+fn remedy(view: &ServiceView, path: &str, note: &Note) -> Remedy {
+    let line = note.line;
+    let what = match note.kind {
+        NoteKind::CommentInValue => {
+            if let Some((name, value)) = without_comment(view, path, line) {
+                return keep(view, Place { path, line: Some(line) }, &name, Some(&value));
+            }
+            let script = format!("{line}s/[[:blank:]]*#.*$//");
+            return Remedy::decide(format!(
+                "decide whether what stands behind # in line {line} of {path} is a comment"
+            ))
+            .candidate("without it", format!("sed -i {} {}", quoted(&script), quoted(path)));
+        }
+        NoteKind::UnterminatedQuote | NoteKind::SwallowedAssignment => "close the quote that begins in",
+        NoteKind::TooLongToExec => "shorten",
+        _ => "decide on the value of",
+    };
+    Remedy::decide(format!("{what} line {line} of {path}"))
 }
 
 fn check(view: &ServiceView) -> Ruling {
@@ -72,8 +83,7 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for (path, content) in files {
         for note in &content.read.notes {
-            let Some((why, mend)) = mangled(note.kind, note.line, &path) else { continue };
-            let mend = if mend.starts_with("sed") { view.and_take_up(mend) } else { mend };
+            let Some(why) = mangled(note.kind) else { continue };
             findings.push(
                 Finding::new(
                     format!("{} is mangled: {why}", note.name),
@@ -83,7 +93,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(&*note.name)
                 .expected("a value and nothing else")
                 .observed(format!("{}=…", note.name))
-                .mend(mend),
+                .mend(of_many(findings.len(), || remedy(view, &path, note))),
             );
         }
     }

@@ -1,6 +1,9 @@
 //! Variables that make the service's program load something else.
 
+use crate::facts::environment::Layer;
+use crate::rules::env_files::{Place, keep};
 use crate::rules::prelude::*;
+use crate::rules::variables::shown;
 use crate::syntax::hijack::hijacks;
 
 rule! {
@@ -9,7 +12,10 @@ rule! {
     /// `LD_PRELOAD`, `PYTHONHOME`, `BASH_ENV` and their kin change what runs without a change to any program.
     /// Judged is the effective environment: env files and `Environment=` (systemd.exec(5)). A service that
     /// needs one, for a library of its hardware for example, has a waiver that says so; without one, `golden run`
-    /// starts no job in such an environment.
+    /// starts no job in such an environment. What the contract itself demands is right.
+    ///
+    /// The remedy takes the line out of an env file of the contract. What another file or the unit sets, a person
+    /// looks at.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -28,6 +34,7 @@ rule! {
     section: C,
     severity: Should,
     needs: [EnvFiles, Fragments],
+    cause: Environment,
     why: "what runs is no longer what the unit says",
     check: Service(check),
 }
@@ -37,20 +44,32 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for (name, layers) in view.environment(unit)? {
         let (Some(why), Some(layer)) = (hijacks(&name), layers.last()) else { continue };
-        let is_of_unit = unit.files().any(|file| *file == layer.at.path);
-        let mend = match layer.at.line {
-            Some(line) if !is_of_unit => {
-                view.and_take_up(crate::rules::mend::delete_line(&layer.at.path, line.get()))
-            }
-            _ => format!("a person must take {name} out of {}", layer.at),
-        };
+        if is_demanded(view, &name, &layer.value) {
+            continue;
+        }
         findings.push(
             Finding::new(format!("sets {name}: {why}"), layer.at.clone(), view.service.at.clone())
                 .key(&*name)
                 .expected(format!("no {name}"))
-                .observed(format!("{name}={}", layer.value))
-                .mend(mend),
+                .observed(format!("{name}={}", shown(view, layer.at.path(), &name, &layer.value)))
+                .mend(take_out(view, unit, &name, layer)),
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// What the contract itself demands is not its violation.
+fn is_demanded(view: &ServiceView, name: &str, value: &str) -> bool {
+    view.service.variables.iter().any(|demand| *demand.name == *name && demand.form.accepts(value))
+}
+
+/// The remedy: the line goes where it stands in an env file of the contract; else a person looks at it.
+fn take_out(view: &ServiceView, unit: &EffectiveUnit, name: &str, layer: &Layer) -> Remedy {
+    let place = Place { path: layer.at.path(), line: layer.at.line_number() };
+    if !unit.files().any(|file| **file == *layer.at.path()) {
+        return keep(view, place, name, None);
+    }
+    let unset = view.add(unit, "Service", "UnsetEnvironment", &[name.to_owned()]);
+    Remedy::decide(format!("decide whether {name} is meant in {}", layer.at))
+        .candidate("unset it for this service", unset.shell())
 }

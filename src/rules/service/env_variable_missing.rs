@@ -1,7 +1,7 @@
 //! Variables that the contract demands and the service's environment lacks.
 
 use crate::rules::prelude::*;
-use crate::rules::variables::{mend_variable, shadowed, written_demand};
+use crate::rules::variables::{give, meant_elsewhere, shadowed, written_demand};
 
 rule! {
     /// A variable that the contract demands is not set, or empty.
@@ -9,6 +9,9 @@ rule! {
     /// Judged is the service's effective environment over all of its env files in their order, with
     /// `Environment=` below them and `UnsetEnvironment=` above (systemd.exec(5)). A line that systemd drops
     /// (`export X=1`) sets nothing, and another variable with a similar name is another variable.
+    ///
+    /// The remedy writes the value that the contract states, or the one that an earlier env file of the service sets;
+    /// a line that systemd drops is written as systemd reads it. Where the contract leaves a choice, a person chooses.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -39,6 +42,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Fragments],
+    cause: Environment,
     why: "the service would guess, and two services would guess differently",
     check: Variable(check),
 }
@@ -52,11 +56,10 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
     if layers.last().is_none()
         && let Some(unset) = unset_by(unit, &demand.name)
     {
-        let mend = view.mend_by_deleting(unit, &unset.at);
         return Ok(Finding::new(format!("{} is unset again", demand.name), unset.at.clone(), demand.at.clone())
-            .expected(written_demand(demand))
+            .expected(written_demand(view.contract, demand))
             .observed(written(unset))
-            .mend(mend.unwrap_or_else(|| format!("a person must take {} out of {}", demand.name, unset.at)))
+            .mend(keep_set(view, unit, &demand.name, unset))
             .into());
     }
     let (message, location) = match layers.last() {
@@ -65,10 +68,10 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
         None => (format!("{} is not set", demand.name), where_it_belongs(view, unit)),
     };
     Ok(Finding::new(message, location, demand.at.clone())
-        .expected(written_demand(demand))
+        .expected(written_demand(view.contract, demand))
         .observed(layers.last().map_or_else(|| format!("no {}", demand.name), |_| format!("{}=", demand.name)))
-        .overrode(shadowed(&demand.name, &layers))
-        .mend(mend_variable(view, demand, layers.last()))
+        .overrode(shadowed(view, &demand.name, &layers))
+        .mend(meant_elsewhere(view, unit, demand).unwrap_or_else(|| give(view, unit, demand, &layers)))
         .into())
 }
 
@@ -77,6 +80,22 @@ fn unset_by<'a>(unit: &'a EffectiveUnit, name: &str) -> Option<&'a Setting> {
     let named = |word: &str| word.split('=').next() == Some(name);
     let words = unit.words("Service", "UnsetEnvironment");
     words.into_iter().find(|(word, _)| named(word)).map(|(_, setting)| setting)
+}
+
+/// The remedy that keeps a variable set: the list of what is unset, without it.
+fn keep_set(view: &ServiceView, unit: &EffectiveUnit, name: &str, unset: &Setting) -> Remedy {
+    let person = || Remedy::decide(format!("take {name} out of {}", unset.at));
+    let mut rest = Vec::new();
+    for setting in unit.assignments("Service", "UnsetEnvironment") {
+        let words: Vec<&str> = setting.value().split_whitespace().collect();
+        if setting.value().contains(['"', '\'', '\\', '%']) {
+            return person();
+        }
+        let others: Vec<&str> =
+            words.into_iter().filter(|word| word.split('=').next() != Some(name)).collect();
+        rest.extend((!others.is_empty()).then(|| others.join(" ")));
+    }
+    view.replace_list(unit, Some(unset.at.path()), "Service", "UnsetEnvironment", &rest)
 }
 
 fn where_it_belongs(view: &ServiceView, unit: &EffectiveUnit) -> Location {

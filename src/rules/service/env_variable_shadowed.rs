@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rules::env_files::{contents, demanded_at, none};
+use crate::rules::env_files::{Place, contents, demanded_at, none};
 use crate::rules::prelude::*;
 
 rule! {
@@ -34,13 +34,14 @@ rule! {
     section: C,
     severity: Should,
     needs: [EnvFiles, Units],
+    cause: Environment,
     why: "of one key in many files nobody knows which one counts",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let order = crate::facts::environment::files_of(unit);
+    let order = view.env_files_of(unit)?;
     let files = contents(view)?;
     if files.len() < 2 {
         return Ok(if files.is_empty() { none() } else { Outcome::Pass });
@@ -59,18 +60,35 @@ fn check(view: &ServiceView) -> Ruling {
             continue;
         }
         findings.push(
-            Finding::new(format!("{name} is set in {} files", places.len()), last.clone(), demanded_at(view, &last.path))
+            Finding::new(format!("{name} is set in {} files", places.len()), last.clone(), demanded_at(view, last.path()))
                 .key(name)
                 .expected(format!("{name} in one file, or declared as an override"))
                 .observed(format!("{name}= counts here"))
                 .overrode(before.iter().rev().map(|at| (at.clone(), format!("{name}="))))
-                .mend(format!("a person must decide which file {name} belongs in")),
+                .mend(choose(name, &places)),
         );
     }
     Ok(Outcome::from_findings(findings))
 }
 
+/// Which of the files it belongs in only a person knows.
+fn choose(name: &str, places: &[Location]) -> Remedy {
+    let [before @ .., last] = places else { return Remedy::decide(format!("decide which file {name} belongs in")) };
+    let question = Remedy::decide(format!(
+        "decide which file {name} belongs in, or name it in `overrides` of {} in the contract",
+        last.path()
+    ));
+    places.iter().fold(question, |question, at| {
+        let line = at.line_number();
+        let words = match before.contains(at) {
+            true => format!("the later value stays and {} goes", at.path()),
+            false => format!("an earlier value counts and {} goes", at.path()),
+        };
+        question.candidate(words, Place { path: at.path(), line }.change(name, None).shell())
+    })
+}
+
 fn is_declared(view: &ServiceView, name: &str, last: &Location) -> bool {
-    let file = view.service.env_files.iter().find(|file| *file.path == *last.path);
+    let file = view.service.env_files.iter().find(|file| *file.path == *last.path());
     file.is_some_and(|file| file.overrides.iter().any(|declared| declared == name))
 }

@@ -1,7 +1,7 @@
 //! Variables whose value is not what the contract demands.
 
 use crate::rules::prelude::*;
-use crate::rules::variables::{mend_variable, shadowed, written_demand};
+use crate::rules::variables::{give, shadowed, shown, written_demand};
 
 rule! {
     /// A variable has another value than the contract demands.
@@ -9,6 +9,9 @@ rule! {
     /// Judged is the value that counts in the service's effective environment: a later env file beats an
     /// earlier one, and both beat `Environment=` (systemd.exec(5)). The finding shows what it shadows. The
     /// value of a variable whose name or shape says that it is a secret is not shown.
+    ///
+    /// The remedy writes the value that the contract states, or the one that an earlier env file of the service sets.
+    /// Where the contract leaves a choice, or another service that reads the file needs another value, a person decides.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -34,6 +37,7 @@ rule! {
     section: C,
     severity: Must,
     needs: [EnvFiles, Fragments],
+    cause: Environment,
     why: "the service works on another thing than everybody believes",
     check: Variable(check),
 }
@@ -44,18 +48,17 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
     let Some(layer) = layers.last().filter(|layer| !layer.value.is_empty()) else {
         return Ok(match demand.form {
             VariableForm::Absent => Outcome::Pass,
-            _ => Outcome::not_applicable("it is not set, which is another rule's word"),
+            _ => Outcome::not_applicable("it is not set (reported by env-variable-missing)"),
         });
     };
     if demand.form.accepts(&layer.value) {
         return Ok(Outcome::Pass);
     }
-    let secret = crate::facts::secrets::is_secret(view.contract, &demand.name, &layer.value);
-    let shown = if secret { "(a secret)" } else { &layer.value };
+    let shown = shown(view, layer.at.path(), &demand.name, &layer.value);
     Ok(Finding::new(format!("{} has the wrong value", demand.name), layer.at.clone(), demand.at.clone())
-        .expected(written_demand(demand))
+        .expected(written_demand(view.contract, demand))
         .observed(format!("{}={shown}", demand.name))
-        .overrode(if secret { Vec::new() } else { shadowed(&demand.name, &layers) })
-        .mend(mend_variable(view, demand, Some(layer)))
+        .overrode(shadowed(view, &demand.name, &layers))
+        .mend(give(view, unit, demand, &layers))
         .into())
 }

@@ -1,7 +1,7 @@
 //! Timer jobs that also start at boot.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::unlinked;
 
 rule! {
     /// A job that a timer drives is enabled by itself.
@@ -9,7 +9,7 @@ rule! {
     /// A oneshot service with a timer must have no `WantedBy=` and no link below `*.wants`: otherwise it
     /// also runs at every boot (systemd.timer(5)). The timer is what is enabled.
     ///
-    /// Take the `[Install]` section and the links away.
+    /// Take the links away, and reset `WantedBy=`; golden does the latter in its own drop-in.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -35,6 +35,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "it runs at every boot, whatever its timer says",
     check: Service(check),
 }
@@ -50,22 +51,17 @@ fn check(view: &ServiceView) -> Ruling {
     if links.is_empty() && stated.is_none() {
         return Ok(Outcome::Pass);
     }
-    let all: Vec<String> = links.iter().map(|link| quoted(link)).collect();
-    let mut steps = Vec::new();
-    if !all.is_empty() {
-        steps.push(format!("rm -f {}", all.join(" ")));
-    }
-    if let Some(setting) = stated {
-        match setting.at.line {
-            Some(line) => steps.push(crate::rules::mend::delete_line(&setting.at.path, line.get())),
-            None => return Err(Undecided::new("the line of the setting is not known")),
-        }
-    }
+    let says = |key: &&&str| unit.assignments("Install", key).next().is_some();
+    let resets = keys.iter().filter(says).flat_map(|key| {
+        let all: Vec<Change> = view.replace_list(unit, None, "Install", key, &[]).list().to_vec();
+        all.into_iter().filter(|change| *change != Change::Reload)
+    });
+    let remedy = unlinked(links, resets.collect());
     let location = stated.map_or_else(|| Location::file(links[0].clone()), |setting| setting.at.clone());
     let observed = stated.map_or_else(|| links.join(", "), written);
     Ok(Finding::new("is driven by a timer and enabled by itself", location, view.service.kind.at.clone())
         .expected("no WantedBy= and no link")
         .observed(observed)
-        .mend(format!("{} && systemctl daemon-reload", steps.join(" && ")))
+        .mend(remedy)
         .into())
 }

@@ -24,6 +24,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Start, Bus, Processes],
+    cause: Process,
     why: "what runs is not what was audited",
     check: Service(check),
 }
@@ -45,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         Finding::new(message, unit.location(), demanded.clone())
             .expected(expected)
             .observed(format!("process {}: {executable}", process.pid))
-            .mend(view.take_up())
+            .mend(view.restarted())
     };
     if let Some(path) = executable.strip_suffix(" (deleted)") {
         let message = format!("executes a {path} that has been replaced");
@@ -57,11 +58,11 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(started) = commands(unit, &["ExecStart"]).pop() else {
         return Ok(Outcome::not_applicable("it has no ExecStart="));
     };
-    let real = match executed(view, &started.command.program)? {
+    let real = match executed(view, unit, &started.command.program)? {
         Executed::File(real) => real,
         Executed::Script => return Ok(Outcome::Pass),
         Executed::Nothing => {
-            return Ok(Outcome::not_applicable("its program does not exist, which is another rule's word"));
+            return Ok(Outcome::not_applicable("its program does not exist, which start-program-missing reports"));
         }
     };
     if real == *executable {
@@ -79,8 +80,8 @@ enum Executed {
     Nothing,
 }
 
-fn executed(view: &ServiceView, program: &str) -> Result<Executed, Undecided> {
-    let mut paths = program_paths(program);
+fn executed(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Executed, Undecided> {
+    let mut paths = program_paths(unit, program);
     // The kernel follows at most five interpreters.
     for _ in 0..5 {
         let mut found = None;

@@ -1,14 +1,18 @@
 //! A process that started before what it should obey was changed.
 
-use crate::facts::start::simplified;
+use crate::facts::start::{base_name, simplified};
+use crate::model::change::DROP_IN;
 use crate::rules::prelude::*;
+use crate::rules::remedy::{is_managers, is_preflight};
+use crate::syntax::command_line;
 
 rule! {
     /// A service has not been restarted since its unit or an env file was changed.
     ///
     /// Compares the start of the main process (`ExecMainStartTimestamp`) with the time of the last change of
     /// the fragment, the drop-ins and the env files that the unit reads. Those are read when a process
-    /// starts, and never again (systemd.exec(5)).
+    /// starts, and never again (systemd.exec(5)). golden's own drop-in does not count where it holds only what systemd
+    /// itself reads, such as `After=` or `RestartSec=`: nothing is restarted for that.
     ///
     /// Restart the service.
     ///
@@ -21,10 +25,32 @@ rule! {
     /// ```good
     /// modified /etc/quantum/backend.env 1000000000
     /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/zz-golden.conf root:root 0644
+    /// | [Unit]
+    /// | After=network-online.target
+    /// | [Service]
+    /// | RestartSec=10
+    /// modified /etc/systemd/system/quantum-backend.service.d/zz-golden.conf 1999999999
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/zz-golden.conf root:root 0644
+    /// | [Service]
+    /// | RestartSec=10
+    /// | LimitNOFILE=1024
+    /// modified /etc/systemd/system/quantum-backend.service.d/zz-golden.conf 1999999999
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/order.conf root:root 0644
+    /// | [Unit]
+    /// | After=network-online.target
+    /// modified /etc/systemd/system/quantum-backend.service.d/order.conf 1999999999
+    /// ```
     id: "process-older-than-unit",
     section: D,
     severity: Must,
     needs: [Units, EnvFiles, Bus],
+    cause: Process,
     why: "it still runs with what the files said before",
     check: Service(check),
 }
@@ -54,11 +80,11 @@ fn check(view: &ServiceView) -> Ruling {
                 span(file.meta.modified - state.started),
                 state.main_pid
             ))
-            .mend(view.take_up()),
+            .mend(view.restarted()),
         );
         Ok(())
     };
-    for file in unit.files() {
+    for file in unit.files().filter(|file| !only_systemd_reads(unit, file)) {
         judge(view.path(Need::Units, file)?, &name.at)?;
     }
     for setting in unit.assignments("Service", "EnvironmentFile") {
@@ -71,6 +97,22 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// Whether a file is golden's own drop-in and holds nothing that the process starts from. Of any other file it is not
+/// known what it said before; what golden takes out of its own drop-in, golden itself takes up with a restart.
+fn only_systemd_reads(unit: &EffectiveUnit, file: &str) -> bool {
+    if base_name(file).trim_start_matches('z') != DROP_IN.trim_start_matches('z') {
+        return false;
+    }
+    let speaks = |setting: &&Setting| {
+        *setting.at.path() == *file || setting.overrode.iter().any(|(at, _)| *at.path() == *file)
+    };
+    unit.settings.iter().chain(&unit.resets).filter(speaks).all(|setting| {
+        let commands = || command_line::parse(setting.raw()).commands;
+        is_managers(&setting.section, &setting.key)
+            || (&*setting.key == "ExecStartPre" && commands().iter().all(is_preflight))
+    })
 }
 
 /// A number of seconds in the largest unit that fits.

@@ -23,6 +23,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, Bus, Processes],
+    cause: Process,
     why: "what runs has other rights than what is written",
     check: Service(check),
 }
@@ -43,7 +44,7 @@ fn check(view: &ServiceView) -> Ruling {
         && runner.credentials.uid == process.uid
         && runner.credentials.gids.contains(&process.gid)
     {
-        return Ok(Outcome::not_applicable("the unit says so, which is another rule's word"));
+        return Ok(Outcome::not_applicable("the unit says so, which the rules about its user and group report"));
     }
     let (user, group) = (&view.service.user, &view.service.group);
     let user_is_right = accounts.user(&user.value).is_some_and(|user| user.uid == process.uid);
@@ -62,7 +63,7 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(message, unit.location(), at.clone())
         .expected(format!("{}:{}", user.value, group.value))
         .observed(format!("{user_name}:{group_name}"))
-        .mend(view.take_up())
+        .mend(view.restarted())
         .into())
 }
 

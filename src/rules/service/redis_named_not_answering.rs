@@ -1,6 +1,7 @@
 //! The Redis that a service's own environment names.
 
 use crate::rules::prelude::*;
+use crate::rules::variables::{give, stated};
 
 rule! {
     /// The Redis that a service is told to use does not answer.
@@ -8,7 +9,9 @@ rule! {
     /// The contract names a Redis, and the variables in which services find it (`named_by`). What stands in those
     /// variables of the service's effective environment is asked, as the service would: it may be another host or
     /// port than the contract's, or a name that leads elsewhere. Where the contract's own was asked as well and does not
-    /// answer either, that is the word of `redis-not-answering`.
+    /// answer either, `redis-not-answering` says so and this stays undecided.
+    ///
+    /// The remedy writes the values that the contract states for these variables; elsewhere a person decides.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -24,6 +27,7 @@ rule! {
     section: E,
     severity: Must,
     needs: [NamedServers, EnvFiles, Fragments],
+    cause: Environment,
     why: "the service looks for its data where nobody has it",
     check: Service(check),
 }
@@ -42,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         let Some((named, at)) = view.named_address(unit, (&host.value, &port.value))? else { continue };
         asked += 1;
         match view.own_redis_answers(&required.value) {
-            Some(false) => return Ok(Outcome::not_applicable("the contract's own does not answer either")),
+            Some(false) => return Err(Undecided::new("the contract's own does not answer either")),
             Some(true) if named == address.value => continue,
             _ => {}
         }
@@ -53,13 +57,13 @@ fn check(view: &ServiceView) -> Ruling {
                 Ok(reply) | Err(reply) => reply.clone(),
             },
         };
-        let mend = mend(view, unit, &at, host, address);
+        let remedy = name_own(view, unit, (host, port), address)?;
         findings.push(
             Finding::new(format!("is told to use {named}, which does not answer"), at, host.at.clone())
                 .key(&*required.value)
                 .expected("PONG")
                 .observed(observed)
-                .mend(mend),
+                .mend(remedy),
         );
     }
     match asked {
@@ -68,21 +72,51 @@ fn check(view: &ServiceView) -> Ruling {
     }
 }
 
-/// Names the contract's own host where the env file names another.
-fn mend(
+/// The remedy that names the contract's own server where the contract states the variables' values; else a person does.
+fn name_own(
     view: &ServiceView,
     unit: &EffectiveUnit,
-    at: &Location,
-    host: &Stated<String>,
+    (host, port): (&Stated<String>, &Stated<String>),
     address: &Stated<String>,
-) -> String {
-    let own = address.value.rsplit_once(':').map_or(address.value.as_str(), |(own, _)| own);
-    let own = own.trim_start_matches('[').trim_end_matches(']');
-    match at.line {
-        Some(line) if !unit.files().any(|file| *file == at.path) => {
-            let written = format!("{}={own}", host.value);
-            view.and_take_up(crate::rules::mend::replace_line(&at.path, line.get(), &written))
+) -> Result<Remedy, Undecided> {
+    let (own_host, own_port) = address.value.rsplit_once(':').unwrap_or((&address.value, ""));
+    let own_host = own_host.trim_start_matches('[').trim_end_matches(']');
+    let mut changes: Vec<Change> = Vec::new();
+    for (variable, own) in [(host, own_host), (port, own_port)] {
+        let layers = view.layers(unit, &variable.value)?;
+        let is_own = |value: &str| value == own || (own != own_port && is_loopback(own) && is_loopback(value));
+        if layers.last().is_some_and(|layer| is_own(&layer.value)) {
+            continue;
         }
-        _ => format!("a person must name {own} in {at}"),
+        let demand = view.service.variables.iter().find(|demand| *demand.name == *variable.value);
+        let is_stated = |demand: &VariableDemand| stated(view, demand).is_some_and(|value| is_own(&value));
+        let names_own = |change: &Change| match change {
+            Change::Variable { value, .. } => value.as_deref().is_some_and(is_own),
+            _ => true,
+        };
+        let given = demand.filter(|demand| is_stated(demand)).map(|demand| give(view, unit, demand, &layers));
+        match given.filter(|remedy| remedy.list().iter().all(names_own)) {
+            Some(Remedy::Do { changes: all }) => {
+                let is_taking_up = |change: &Change| matches!(change, Change::Reload | Change::Unit { .. });
+                changes.extend(all.into_iter().filter(|change| !is_taking_up(change)));
+            }
+            Some(person) => return Ok(person),
+            None => {
+                let where_it_is = layers.last().map_or_else(String::new, |layer| format!(" in {}", layer.at));
+                return Ok(Remedy::decide(format!(
+                    "decide what {}{where_it_is} should say; the contract's own server is {}",
+                    variable.value, address.value
+                )));
+            }
+        }
     }
+    Ok(match changes.is_empty() {
+        true => Remedy::decide(format!("find out why {} does not answer this service", address.value)),
+        false => view.taken_up(changes),
+    })
+}
+
+/// The names of this host for itself.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -3,15 +3,18 @@
 use crate::facts::start::{behind_binds, working_directory};
 use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user, obstacle};
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// The working directory does not exist or cannot be entered.
     ///
     /// systemd changes to `WorkingDirectory=` as the user of the service, so that every directory on the way
     /// must be passable for that user; otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
-    /// leading `-` a missing directory is no failure. Access control lists are not looked at.
+    /// leading `-` a missing directory is no failure. What systemd makes before the start (`StateDirectory=` and its kin,
+    /// tmpfiles.d(5)) is there. Access control lists are not looked at.
     ///
-    /// Make the directory, or open the one on the way that is closed.
+    /// Make the directory, or open the one on the way that is closed. golden itself opens only the places of the contract
+    /// and what lies below them.
     ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /home/qt/quantum_trader_old
@@ -37,6 +40,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, Start],
+    cause: Unit,
     why: "the next start fails with 200/CHDIR",
     check: Service(check),
 }
@@ -46,8 +50,8 @@ fn check(view: &ServiceView) -> Ruling {
     has_own_root(unit)?;
     let Some(runner) = view.runner(unit)? else { return Ok(no_user()) };
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
-    let lookup = view.path(Need::Start, &behind_binds(unit, &directory.path))?;
-    let Some(obstacle) = obstacle(&runner, lookup, NodeKind::Directory, &[Access::Execute])? else {
+    let lookup = view.at_start(unit, &behind_binds(unit, &directory.path))?;
+    let Some(obstacle) = obstacle(view, &runner, &lookup, NodeKind::Directory, &[Access::Execute])? else {
         return Ok(Outcome::Pass);
     };
     if obstacle.missing && directory.optional {
@@ -55,17 +59,18 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let demanded =
         view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at);
-    let (message, location) = match obstacle.at.path.as_ref() == directory.path {
+    let (message, location) = match obstacle.at.path() == directory.path {
         true => (format!("cannot start: its working directory {}", obstacle.what), obstacle.at.clone()),
         false => (
             format!("cannot start: {}, on the way to its working directory, {}", obstacle.at, obstacle.what),
             obstacle.at.clone(),
         ),
     };
-    let remedy = match obstacle.mend {
-        Some(command) => view.and_take_up(command),
-        None => format!("a person must decide what belongs at {}", directory.path),
-    };
+    let remedy = obstacle.mend.unwrap_or_else(|| {
+        let by_hand = by_hand(&directory.setting.map_or_else(|| unit.location(), |it| it.at.clone()));
+        Remedy::decide(format!("decide what belongs at {}, or name another directory", directory.path))
+            .candidate("", by_hand)
+    });
     let stated = directory.setting.map_or_else(|| "/".to_owned(), written);
     Ok(Finding::new(message, location, demanded.clone())
         .expected(format!("a directory that {} can enter ({stated})", runner.name))

@@ -1,19 +1,19 @@
 //! The directories that a service must write, as the user that writes them.
 
 use crate::facts::start::behind_binds;
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user, obstacle};
+use crate::rules::remedy::{own_place, set_owner};
 
 rule! {
     /// A directory that a service must write cannot be written by its user.
     ///
     /// The contract names the directories that a service writes. Each must exist, every directory on the
     /// way must be passable for the user of the unit, and the permission bits must let that user make files
-    /// in it (path_resolution(7)). What the sandbox forbids is `start-sandbox-locks`' word. Access control
+    /// in it (path_resolution(7)). What the sandbox forbids is reported by `start-sandbox-locks`. Access control
     /// lists are not looked at.
     ///
-    /// Make the directory, or give it to the user.
+    /// Make the directory, or give it to the user. golden itself gives away only a place whose owner the contract states.
     ///
     /// ```bad
     /// owner /opt/quantum/data root:root
@@ -31,6 +31,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, Start],
+    cause: Unit,
     why: "it starts, and fails at the first thing it wants to keep",
     check: Service(check),
 }
@@ -45,28 +46,23 @@ fn check(view: &ServiceView) -> Ruling {
     let (user, group) = (&view.service.user.value, &view.service.group.value);
     let mut findings = Vec::new();
     for directory in &view.service.writes {
-        let lookup = view.path(Need::Start, &behind_binds(unit, &directory.value))?;
+        let lookup = view.at_start(unit, &behind_binds(unit, &directory.value))?;
+        let lookup = &*lookup;
         let Some(obstacle) =
-            obstacle(&runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])?
+            obstacle(view, &runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])?
         else {
             continue;
         };
         let remedy = match &obstacle.mend {
-            Some(command) => command.clone(),
-            None if obstacle.missing => {
-                format!(
-                    "install -d -o {} -g {} -m 0755 {}",
-                    quoted(user),
-                    quoted(group),
-                    quoted(&directory.value)
-                )
-            }
-            None if obstacle.at.path.as_ref() == directory.value => {
-                format!("chown {}:{} {}", quoted(user), quoted(group), quoted(&directory.value))
-            }
-            None => format!("a person must decide who may use {}", obstacle.at),
+            Some(remedy) => remedy.clone(),
+            None if obstacle.missing => view.make_directory(unit, lookup),
+            None if is_given(view, lookup) => set_owner(view, lookup, Some(user), Some(group)),
+            None => Remedy::decide(format!("decide who may write {}", obstacle.at)).candidate(
+                "",
+                format!("chown {}:{} {}", quoted(user), quoted(group), quoted(&directory.value)),
+            ),
         };
-        let message = match obstacle.at.path.as_ref() == directory.value {
+        let message = match obstacle.at.path() == directory.value {
             true => format!("{} {}", directory.value, obstacle.what),
             false => format!("{}, on the way to {}, {}", obstacle.at, directory.value, obstacle.what),
         };
@@ -79,4 +75,11 @@ fn check(view: &ServiceView) -> Ruling {
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// Whether the contract states that a directory belongs to the user of the service.
+fn is_given(view: &ServiceView, lookup: &Lookup) -> bool {
+    let place = own_place(view, &lookup.asked).filter(|place| *place.path.value == *lookup.asked);
+    let owner = place.and_then(|place| place.owner.as_ref());
+    owner.is_some_and(|owner| owner.value == view.service.user.value) && lookup.real() == Some(&lookup.asked)
 }

@@ -1,7 +1,9 @@
 //! Env files without which systemd does not start the service.
 
+use crate::syntax::glob::pattern;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
+use crate::rules::remedy::{by_hand, golden};
 use crate::syntax::env_file::FatalReason;
 
 rule! {
@@ -33,6 +35,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Fragments, EnvFiles],
+    cause: Unit,
     why: "the next start fails before a process exists",
     check: Service(check),
 }
@@ -48,12 +51,47 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let demand = view.service.env_files.iter().find(|file| file.path == path);
         let at = demand.map_or(&view.service.unit.at, |file| &file.at).clone();
-        if path.contains(['*', '?', '[']) {
-            return Err(Undecided::new(format!(
-                "what the pattern {path} matches was not looked at ({})",
-                setting.at
-            )));
+        let files = match pattern(path) {
+            Some(_) => matching(view, unit, setting)?,
+            None => vec![path.to_owned()],
+        };
+        if files.is_empty() {
+            findings.push(none_matches(setting, at.clone()));
         }
+        for path in &files {
+            findings.extend(fault(view, setting, path, at.clone())?);
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// The files that a pattern matches: systemd reads each.
+fn matching(view: &ServiceView, unit: &EffectiveUnit, setting: &Setting) -> Result<Vec<String>, Undecided> {
+    view.env_file(setting.value())?;
+    let files = view.env_files_of(unit)?.into_iter().filter(|file| file.at == setting.at);
+    Ok(files.map(|file| file.path).collect())
+}
+
+fn none_matches(setting: &Setting, at: Location) -> Finding {
+    let path = setting.value();
+    Finding::new(format!("cannot start: no file matches {path}"), setting.at.clone(), at)
+        .key(path)
+        .expected(format!("an env file that {path} matches"))
+        .observed("nothing")
+        .mend(
+            Remedy::decide(format!("write a file that {path} matches, or take it out of {}", setting.at))
+                .candidate("", by_hand(&setting.at)),
+        )
+}
+
+/// What keeps systemd from reading one file.
+fn fault(
+    view: &ServiceView,
+    setting: &Setting,
+    path: &str,
+    at: Location,
+) -> Result<Option<Finding>, Undecided> {
+        let demand = view.service.env_files.iter().find(|file| file.path == path);
         let lookup = view.path(Need::EnvFiles, path)?;
         let (message, location, observed) = match lookup.node()? {
             None => {
@@ -64,7 +102,7 @@ fn check(view: &ServiceView) -> Ruling {
                 (format!("cannot start: {path} is {kind}"), setting.at.clone(), kind.to_owned())
             }
             Some(_) => match view.env_file(path)?.and_then(|file| file.read.fatal.as_ref()) {
-                None => continue,
+                None => return Ok(None),
                 Some(fatal) => (
                     format!("cannot start: systemd cannot read {path}"),
                     Location::line(path, fatal.line),
@@ -72,17 +110,18 @@ fn check(view: &ServiceView) -> Ruling {
                 ),
             },
         };
-        findings.push(
+        Ok(Some(
             Finding::new(message, location, at)
                 .key(path)
                 .expected(format!("an env file at {path}"))
                 .observed(observed)
-                .mend(format!(
-                    "a person must write {path}; `golden contract show --text` shows what the contract demands in it"
-                )),
-        );
-    }
-    Ok(Outcome::from_findings(findings))
+                .mend(match demand {
+                    Some(_) => Remedy::decide(format!("write {path} with what the contract demands in it"))
+                        .candidate("", golden(view, "apply")),
+                    None => Remedy::decide(format!("write {path}, or take it out of {}", setting.at))
+                        .candidate("", by_hand(&setting.at)),
+                }),
+        ))
 }
 
 fn words(why: FatalReason) -> &'static str {

@@ -1,7 +1,7 @@
 //! Groups that the host does not have.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// A group of a unit does not exist.
@@ -30,6 +30,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts],
+    cause: Accounts,
     why: "the next start fails with 216/GROUP",
     check: Service(check),
 }
@@ -40,22 +41,23 @@ fn check(view: &ServiceView) -> Ruling {
     let demanded = &view.service.group;
     let main = unit.scalar("Service", "Group").map(|setting| (setting.value().to_owned(), setting));
     let more = unit.words("Service", "SupplementaryGroups");
-    let dynamic = unit.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes");
+    let dynamic = unit.is_dynamic();
     let mut findings = Vec::new();
     for (name, setting) in main.filter(|_| !dynamic).into_iter().chain(more) {
         let found = match name.parse() {
             Ok(gid) => accounts.group_by_id(gid),
-            Err(_) => accounts.group(&name),
+            Err(_) => view.group(&name)?,
         };
         if found.is_some() {
             continue;
         }
-        let remedy = if name == demanded.value {
-            view.and_take_up(format!("echo {} | systemd-sysusers -", quoted(&format!("g {name} -"))))
-        } else if *setting.key == *"Group" {
-            view.mend_setting(unit, Some(setting), "Group", &demanded.value)
+        let remedy = if name == demanded.value && name.parse::<u32>().is_err() {
+            Change::Account { user: None, group: name.clone(), home: None }.into()
+        } else if *setting.key == *"Group" && name != demanded.value {
+            view.set(unit, Some(setting), "Group", &demanded.value)
         } else {
-            format!("a person must decide whether {name} is to be made or taken out of {}", setting.at)
+            let question = format!("decide whether to make the group {name} or to take it out of {}", setting.at);
+            Remedy::decide(question).candidate("", by_hand(&setting.at))
         };
         findings.push(
             Finding::new(

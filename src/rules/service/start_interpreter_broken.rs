@@ -1,10 +1,10 @@
 //! What a program needs in turn: the interpreter of a script, the loader of a binary.
 
-use crate::facts::start::{START_SETTINGS, behind_binds, commands, program_paths};
-use crate::rules::mend::quoted;
+use crate::facts::start::{START_SETTINGS, behind_binds, commands, paths_of_child, program_paths};
+use crate::facts::unit::OF_THIS_MACHINE;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Runner, has_own_root, no_user, obstacle};
-use crate::syntax::elf::Loader;
+use crate::syntax::elf::{Loader, Machine};
 use crate::syntax::shebang::Shebang;
 
 rule! {
@@ -13,7 +13,8 @@ rule! {
     /// The kernel reads the first 256 bytes of a script for its interpreter (execve(2)): a line that ends in
     /// CR LF asks for an interpreter with a CR in its name; a relative one is looked up in the working
     /// directory; a venv that was moved names a Python that is gone. A binary of another machine, one whose
-    /// loader is missing, and a file that is neither script nor binary fail too: 203/EXEC.
+    /// loader is missing, and a file that is neither script nor binary fail too: 203/EXEC. What `#!/usr/bin/env NAME` asks
+    /// for is looked for in the `PATH` that the unit and its env files state, else in `ExecSearchPath=` or systemd's own.
     ///
     /// Correct the first line (`sed -i 's/\r$//'` for CR LF), or make the venv anew where it stands.
     ///
@@ -48,7 +49,8 @@ rule! {
     id: "start-interpreter-broken",
     section: D,
     severity: Must,
-    needs: [Units, Accounts, Start],
+    needs: [Units, Accounts, EnvFiles, Start],
+    cause: Unit,
     why: "the next start fails with 203/EXEC although the program is there",
     check: Service(check),
 }
@@ -67,14 +69,10 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let runner = user.clone().of(&started.command);
         let Some(program) = existing(view, unit, &started.command.program)? else { continue };
-        let Some(fault) = fault(view, &runner, &program)? else { continue };
-        let remedy = match fault.mend {
-            Some(command) => view.and_take_up(command),
-            None => format!(
-                "a person must decide how {} is to run; a venv is made anew where it stands",
-                fault.of
-            ),
-        };
+        let Some(fault) = fault(view, unit, &runner, &program)? else { continue };
+        let remedy = fault.mend.unwrap_or_else(|| {
+            Remedy::decide(format!("decide how {} is to run; a venv is made anew where it stands", fault.of))
+        });
         findings.push(
             Finding::new(
                 format!("cannot start: {}", fault.why),
@@ -92,7 +90,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 /// The path of a program that is there; one that is not is another rule's word.
 fn existing(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Option<String>, Undecided> {
-    for path in program_paths(program) {
+    for path in program_paths(unit, program) {
         let path = behind_binds(unit, &path);
         if view.path(Need::Start, &path)?.node()?.is_some() {
             return Ok(Some(path));
@@ -106,24 +104,29 @@ struct Fault {
     of: String,
     why: String,
     observed: String,
-    mend: Option<String>,
+    mend: Option<Remedy>,
 }
 
 /// Why executing a program ends in 203, down the chain of interpreters.
-fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fault>, Undecided> {
+fn fault(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    runner: &Runner,
+    program: &str,
+) -> Result<Option<Fault>, Undecided> {
     let mut path = program.to_owned();
     for _ in 0..INTERPRETERS {
         let is_binary = matches!(view.program(&path)?, Some(ProgramFacts::Elf(_)));
         let next = match view.program(&path)? {
             None => return Ok(None),
             Some(ProgramFacts::Script(shebang)) => {
-                if let Some(fault) = script_fault(view, &path, shebang)? {
+                if let Some(fault) = script_fault(view, unit, &path, shebang)? {
                     return Ok(Some(fault));
                 }
                 shebang.interpreter.clone()
             }
             Some(ProgramFacts::Elf(elf)) => {
-                if !elf.runs_on(std::env::consts::ARCH) {
+                if !elf.runs_on(architecture(view)) {
                     let why = format!("{path} is a program for another machine");
                     return Ok(Some(Fault {
                         of: path,
@@ -151,7 +154,7 @@ fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fa
             }
         };
         let lookup = view.path(Need::Start, &next)?;
-        if let Some(obstacle) = obstacle(runner, lookup, NodeKind::File, &[Access::Execute])? {
+        if let Some(obstacle) = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])? {
             let why = format!("{path} needs {next}, which {}", obstacle.what);
             return Ok(Some(Fault { of: path, why, observed: obstacle.observed, mend: obstacle.mend }));
         }
@@ -165,8 +168,26 @@ fn fault(view: &ServiceView, runner: &Runner, program: &str) -> Result<Option<Fa
     Ok(Some(Fault { of: program.to_owned(), why, observed: path, mend: None }))
 }
 
+/// The machine of the host: that of its shell, since a disk may be of another one than this.
+fn architecture(view: &ServiceView) -> &'static str {
+    let Ok(Some(ProgramFacts::Elf(shell))) = view.program(OF_THIS_MACHINE) else { return std::env::consts::ARCH };
+    match shell.machine {
+        Machine::X86_64 => "x86_64",
+        Machine::Aarch64 => "aarch64",
+        Machine::X86 => "x86",
+        Machine::Arm => "arm",
+        Machine::Riscv => "riscv64",
+        Machine::Other(_) => std::env::consts::ARCH,
+    }
+}
+
 /// What is wrong with a `#!` line itself.
-fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Option<Fault>, Undecided> {
+fn script_fault(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    path: &str,
+    shebang: &Shebang,
+) -> Result<Option<Fault>, Undecided> {
     let line = match &shebang.argument {
         Some(argument) => format!("#!{} {argument}", shebang.interpreter),
         None => format!("#!{}", shebang.interpreter),
@@ -175,7 +196,8 @@ fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Opt
         Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend })
     };
     if shebang.has_carriage_return() {
-        let mend = format!(r"sed -i 's/\r$//' {}", quoted(path));
+        let mend = Remedy::decide(format!("take the carriage returns out of {path}"))
+            .candidate("once you have looked at it", format!(r"sed -i 's/\r$//' {}", quoted(path)));
         return Ok(fault(format!("the #! line of {path} ends in CR LF"), Some(mend)));
     }
     if shebang.is_relative() {
@@ -188,15 +210,18 @@ fn script_fault(view: &ServiceView, path: &str, shebang: &Shebang) -> Result<Opt
             None,
         ));
     }
-    for candidate in program_paths(&env.program) {
+    // env(1) looks in the PATH that the service is given.
+    let stated = view.layers(unit, "PATH")?.pop().map(|layer| layer.value);
+    for candidate in paths_of_child(unit, stated.as_deref(), &env.program) {
         if view.path(Need::Start, &candidate)?.node()?.is_some() {
             return Ok(None);
         }
     }
     Ok(fault(
         format!(
-            "the #! line of {path} makes env look for {}, which is in no directory of systemd's PATH",
-            env.program
+            "the #! line of {path} makes env look for {}, which is in no directory of {} PATH",
+            env.program,
+            if stated.is_some() { "its" } else { "systemd's" }
         ),
         None,
     ))

@@ -1,16 +1,17 @@
 //! Paths of the sandbox that are not there.
 
-use crate::facts::start::{NAMESPACE_SETTINGS, lies_under, namespace_paths};
-use crate::rules::mend::{quoted, replace_in_line};
+use crate::facts::start::{NAMESPACE_SETTINGS, NamespacePath, TEMPORARY, lies_under, namespace_paths};
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// The sandbox of a unit names a path that does not exist.
     ///
     /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and their kin are mounts that
     /// systemd makes before the program starts; a path that is not there ends the start with status
-    /// 226/NAMESPACE unless a `-` stands before it (systemd.exec(5)).
+    /// 226/NAMESPACE unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit
+    /// are there by then.
     ///
     /// Make the directory, or put a `-` before a path that need not exist.
     ///
@@ -32,42 +33,37 @@ rule! {
     id: "start-path-missing",
     section: D,
     severity: Must,
-    needs: [Units, Start],
+    needs: [Units, Accounts, Start],
+    cause: Unit,
     why: "the next start fails with 226/NAMESPACE",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if let Some(finding) = root_missing(view, unit)? {
+        return Ok(finding.into());
+    }
     has_own_root(unit)?;
-    let (user, group) = (&view.service.user.value, &view.service.group.value);
     let mut findings = Vec::new();
     for path in namespace_paths(unit, NAMESPACE_SETTINGS) {
-        if path.optional || view.path(Need::Start, &path.source)?.node()?.is_some() {
+        if let Some(private) = hidden_by_private_tmp(unit, &path) {
+            findings.push(in_private_tmp(view, &path, private));
+            continue;
+        }
+        if path.optional || view.at_start(unit, &path.source)?.node()?.is_some() {
             continue;
         }
         let source = &path.source;
         let written_to = view.service.writes.iter().find(|written| lies_under(source, &written.value));
         let at = written_to.map_or(&view.service.unit.at, |written| &written.at);
-        let remedy = match (written_to, path.setting.at.line) {
-            (Some(_), _) => view.and_take_up(format!(
-                "install -d -o {} -g {} -m 0755 {}",
-                quoted(user),
-                quoted(group),
-                quoted(source)
-            )),
-            (None, Some(line))
-                if path.setting.at.path.starts_with("/etc/")
-                    && path.setting.raw().contains(source.as_str()) =>
-            {
-                let command =
-                    replace_in_line(&path.setting.at.path, line.get(), source, &format!("-{source}"));
-                view.and_take_up(command)
-            }
-            _ => format!(
-                "a person must decide whether {source} is to be made or taken out of {}",
+        let remedy = match written_to {
+            Some(_) => view.make_directory(unit, view.path(Need::Start, source)?),
+            None => Remedy::decide(format!(
+                "make {source}, take it out of {}, or put a - before it where the service can do without",
                 path.setting.at
-            ),
+            ))
+            .candidate("", by_hand(&path.setting.at)),
         };
         findings.push(
             Finding::new(
@@ -82,4 +78,59 @@ fn check(view: &ServiceView) -> Ruling {
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The root of its own that a unit states and that is not there.
+fn root_missing(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Finding>, Undecided> {
+    let Some(setting) = unit.scalar("Service", "RootDirectory") else { return Ok(None) };
+    let root = setting.value();
+    if !root.starts_with('/') || view.at_start(unit, root)?.node()?.is_some() {
+        return Ok(None);
+    }
+    let question = format!("make {root} and what the service needs in it, or correct {}", setting.at);
+    let finding = Finding::new(
+        format!("cannot start: {root} of RootDirectory= does not exist"),
+        setting.at.clone(),
+        view.service.unit.at.clone(),
+    );
+    Ok(Some(
+        finding
+            .key(format!("RootDirectory={root}"))
+            .expected(format!("{root} exists"))
+            .observed(written(setting))
+            .overrode(overridden(setting))
+            .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
+    ))
+}
+
+/// What makes /tmp and /var/tmp private, where a path below them is named: measured with 252 and 257, systemd looks for it
+/// in the new and empty directory. Binds are taken from the host, and what they bring is there.
+fn hidden_by_private_tmp<'a>(unit: &'a EffectiveUnit, path: &NamespacePath<'_>) -> Option<&'a Setting> {
+    let brings = ["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"];
+    let is_below = TEMPORARY.iter().any(|tmp| path.source != *tmp && lies_under(&path.source, tmp));
+    if !is_below || path.optional || brings.contains(&path.key) || !unit.words("Unit", "JoinsNamespaceOf").is_empty() {
+        return None;
+    }
+    let brought = namespace_paths(unit, &["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"]);
+    if brought.iter().any(|bind| lies_under(&path.source, &bind.target) || lies_under(&bind.target, &path.source)) {
+        return None;
+    }
+    match unit.in_force("PrivateTmp")? {
+        ("yes" | "connected" | "disconnected", setting) => Some(setting),
+        _ => None,
+    }
+}
+
+fn in_private_tmp(view: &ServiceView, path: &NamespacePath<'_>, private: &Setting) -> Finding {
+    let source = &path.source;
+    let question = format!("take {source} out of {}, or bind it in with BindPaths=", path.setting.at);
+    Finding::new(
+        format!("cannot start: {source} of {}= does not exist in its private /tmp ({})", path.key, written(private)),
+        path.setting.at.clone(),
+        view.service.unit.at.clone(),
+    )
+    .key(format!("{}={source}", path.key))
+    .expected(format!("{source} exists in the private directory, or a - before it"))
+    .observed(written(path.setting))
+    .mend(Remedy::decide(question).candidate("", by_hand(&path.setting.at)))
 }

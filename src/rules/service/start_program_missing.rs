@@ -3,6 +3,7 @@
 use crate::facts::start::{START_SETTINGS, Started, behind_binds, commands, program_paths};
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// A program that the start needs is missing or cannot be executed.
@@ -37,6 +38,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, Start],
+    cause: Unit,
     why: "the next start fails with 203/EXEC",
     check: Service(check),
 }
@@ -66,12 +68,12 @@ fn program_obstacle(
     runner: &Runner,
 ) -> Result<Option<Obstacle>, Undecided> {
     let mut first = None;
-    for path in program_paths(&started.command.program) {
+    for path in program_paths(unit, &started.command.program) {
         let path = behind_binds(unit, &path);
         let lookup = view.path(Need::Start, &path)?;
-        let mut found = obstacle(runner, lookup, NodeKind::File, &[Access::Execute])?;
+        let mut found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])?;
         if found.is_none() && matches!(view.program(&path)?, Some(ProgramFacts::Script(_))) {
-            found = obstacle(runner, lookup, NodeKind::File, &[Access::Read])?;
+            found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])?;
         }
         let Some(found) = found else { return Ok(None) };
         // Of a bare name, the file that is there and cannot be executed says more than those that are not.
@@ -86,11 +88,11 @@ fn finding(view: &ServiceView, started: &Started, runner: &Runner, obstacle: Obs
     let program = &started.command.program;
     let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
     let at = demanded.map_or(&view.service.unit.at, |command| &command.at);
-    let remedy = match obstacle.mend {
-        Some(command) => view.and_take_up(command),
-        None => format!("a person must decide: put {program} there, or correct {}", started.setting.at),
-    };
-    let message = match obstacle.at.path.as_ref() == program {
+    let remedy = obstacle.mend.unwrap_or_else(|| {
+        Remedy::decide(format!("put {program} there, or correct {}", started.setting.at))
+            .candidate("", by_hand(&started.setting.at))
+    });
+    let message = match obstacle.at.path() == program {
         true => format!("cannot start: {program} {}", obstacle.what),
         false if obstacle.missing => format!("cannot start: there is no {program}"),
         false => format!("cannot start: {}, on the way to {program}, {}", obstacle.at, obstacle.what),

@@ -7,7 +7,8 @@ use crate::facts::start::{
 };
 use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user};
-use crate::rules::sandbox::{Effect, hidden, mounts};
+use crate::rules::remedy::by_hand;
+use crate::rules::sandbox::{Effect, Mount, hidden, mounts};
 use crate::syntax::command_line::Privileges;
 
 rule! {
@@ -17,7 +18,8 @@ rule! {
     /// `TemporaryFileSystem=` and `PrivateTmp=` lay an empty file system over them (systemd.exec(5)). Looks at the
     /// working directory, the programs and scripts of the start, and the directories that the contract lets
     /// the service write. What a bind shows again below an empty file system counts as shown; below a
-    /// hidden directory nothing is.
+    /// hidden directory nothing is. Links are followed first, as systemd does: where /home leads to /var/home,
+    /// `ProtectHome=` hides that.
     ///
     /// Take the protection back to what fits the layout: `ProtectHome=read-only`, or `tmpfs` with a bind.
     ///
@@ -48,6 +50,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, Start],
+    cause: Unit,
     why: "the next start fails with 200/CHDIR or 203/EXEC, and only under systemd",
     check: Service(check),
 }
@@ -55,7 +58,7 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
-    let mounts = mounts(unit);
+    let mounts = mounts(view, unit);
     if !mounts.iter().any(|mount| matches!(mount.effect, Effect::Hidden | Effect::Emptied)) {
         return Ok(Outcome::Pass);
     }
@@ -71,21 +74,7 @@ fn check(view: &ServiceView) -> Ruling {
         if !seen.insert(mount.setting.at.clone()) {
             continue;
         }
-        let remedy = match mount.setting.value() {
-            "yes" if *mount.setting.key == *"ProtectHome" => {
-                view.mend_setting(unit, Some(mount.setting), "ProtectHome", "read-only")
-            }
-            "yes" if *mount.setting.key == *"PrivateTmp" => {
-                view.mend_setting(unit, Some(mount.setting), "PrivateTmp", "no")
-            }
-            "tmpfs" if *mount.setting.key == *"ProtectHome" => {
-                view.mend_by_adding(unit, "Service", &[format!("BindPaths={path}")])
-            }
-            _ => format!(
-                "a person must decide what {} should cover; {path} must stay in sight",
-                mount.setting.at
-            ),
-        };
+        let remedy = remedy(view, unit, mount, &path);
         let at = view.service.working_directory.as_ref().map_or(&view.service.unit.at, |stated| &stated.at);
         findings.push(
             Finding::new(
@@ -117,7 +106,7 @@ fn needed(
         {
             continue;
         }
-        for path in program_paths(&command.program) {
+        for path in program_paths(unit, &command.program) {
             if view.path(Need::Start, &path)?.node()?.is_some() {
                 all.push(("the program", path));
                 break;
@@ -136,4 +125,25 @@ fn needed(
         all.insert(0, ("the working directory", directory.path));
     }
     Ok(Some(all))
+}
+
+/// What lets the service see a path. How much of a sandbox is given up is nobody's to guess: only a directory that the
+/// contract lets the service write is bound into an empty place.
+fn remedy(view: &ServiceView, unit: &EffectiveUnit, mount: &Mount, path: &str) -> Remedy {
+    let setting = mount.setting;
+    let bind = |key: &str| view.add(unit, "Service", key, &[path.to_owned()]);
+    let is_written = view.service.writes.iter().any(|written| written.value == path);
+    if mount.effect == Effect::Emptied && is_written {
+        return bind("BindPaths");
+    }
+    let question = format!("decide what {} may hide; the service needs {path}", setting.at);
+    let remedy = Remedy::decide(question);
+    let set = |value: &str| view.set(unit, Some(setting), &setting.key, value).shell();
+    match (&*setting.key, mount.effect) {
+        ("ProtectHome", Effect::Hidden) => remedy
+            .candidate("homes can be read", set("read-only"))
+            .candidate("homes are not protected", set("no")),
+        (_, Effect::Emptied) => remedy.candidate("the service sees this alone", bind("BindReadOnlyPaths").shell()),
+        _ => remedy.candidate("", by_hand(&setting.at)),
+    }
 }

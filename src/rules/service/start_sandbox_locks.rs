@@ -1,7 +1,10 @@
 //! A sandbox that locks what the service must write.
 
+use crate::facts::made::own_directories;
+use crate::facts::start::lies_under;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
+use crate::rules::remedy::by_hand;
 use crate::rules::sandbox::{locked, mounts};
 
 rule! {
@@ -41,6 +44,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Start],
+    cause: Unit,
     why: "it starts, and fails at the first thing it wants to keep",
     check: Service(check),
 }
@@ -51,19 +55,28 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the contract names no directory that it writes"));
     }
     has_own_root(unit)?;
-    let mounts = mounts(unit);
+    let mounts = mounts(view, unit);
     let mut findings = Vec::new();
     for directory in &view.service.writes {
         let path = &directory.value;
         let real = view.path(Need::Start, path)?.real().unwrap_or(path);
         let Some(mount) = locked(&mounts, real) else { continue };
+        // A directory of the unit's own is mounted under the name that the unit gives it.
+        if own_directories(unit).iter().any(|own| !own.is_roots && lies_under(path, &own.path)) {
+            continue;
+        }
         let same_path = mount.path == *path;
-        let remedy = match same_path {
-            true => format!(
-                "a person must decide: {} locks {path}, which the contract lets it write",
+        let remedy = match (same_path, view.path(Need::Start, path)?.node()?) {
+            (true, _) => Remedy::decide(format!(
+                "decide what {} may lock: the contract lets the service write {path}",
                 mount.setting.at
-            ),
-            false => view.mend_by_adding(unit, "Service", &[format!("ReadWritePaths={path}")]),
+            ))
+            .candidate("", by_hand(&mount.setting.at)),
+            (false, Some(_)) => view.add(unit, "Service", "ReadWritePaths", std::slice::from_ref(path)),
+            // A path that is not there keeps the service from starting.
+            (false, None) => {
+                Remedy::decide(format!("make {path}, then let the service write it: ReadWritePaths={path}"))
+            }
         };
         findings.push(
             Finding::new(

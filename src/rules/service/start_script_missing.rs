@@ -1,19 +1,23 @@
 //! The script or module that an interpreter is given.
 
 use crate::facts::start::{
-    Code, Roots, START_SETTINGS, Started, behind_binds, commands, from_directory, given_code, libraries,
-    module_files, program_paths, top_of_module, working_directory,
+    Code, Roots, START_SETTINGS, Started, behind_binds, commands, entry_files, from_directory, given_code,
+    interpreter, libraries,
+    module_files, package_directories, program_paths, top_of_module, working_directory,
 };
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// The script or module that an interpreter is given is missing or cannot be read.
     ///
     /// The interpreter starts, finds nothing and ends: systemd sees a service that exits with 1 or 2 and
     /// starts it again. Looks at what `python x.py`, `python -m a.b`, `uvicorn a.b:app`, `sh x.sh` and
-    /// `node x.js` are given, seen from the working directory, `PYTHONPATH` and the packages of the
-    /// interpreter, as the user of the service.
+    /// `node x.js`, `php x.php` and `java -jar x.jar` are given, seen from the working directory, `PYTHONPATH` and the packages of the
+    /// interpreter, as the user of the service. Of a directory Python runs `__main__.py`, and Node the `main` of its
+    /// package.json or its index. A package of `--import` and `--require` of Node lies in a `node_modules` of the working
+    /// directory or above it.
     ///
     /// Put the file there, or correct the line.
     ///
@@ -51,6 +55,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts, EnvFiles, Start],
+    cause: Unit,
     why: "the interpreter starts and ends at once, again and again",
     check: Service(check),
 }
@@ -69,9 +74,9 @@ fn check(view: &ServiceView) -> Ruling {
         for code in given_code(&started.command.program, &started.command.words) {
             let obstacle = match &code {
                 Code::File(file) if is_certain(file) => {
-                    let lookup =
-                        view.path(Need::Start, &behind_binds(unit, &from_directory(&directory.path, file)))?;
-                    obstacle(&runner, lookup, NodeKind::File, &[Access::Read])?
+                    let path = behind_binds(unit, &from_directory(&directory.path, file));
+                    let interpreter = interpreter(&started.command.program, &started.command.words);
+                    file_obstacle(view, &runner, interpreter, &path)?
                 }
                 Code::Module { name, runs } if is_certain(name) => {
                     let Some(roots) = roots(view, unit, &started.command.program, &directory.path)? else {
@@ -79,7 +84,8 @@ fn check(view: &ServiceView) -> Ruling {
                     };
                     module_obstacle(view, unit, &runner, &roots, name, *runs)?
                 }
-                Code::File(name) | Code::Module { name, .. } => {
+                Code::Package(name) if is_certain(name) => package_obstacle(view, unit, &directory.path, name)?,
+                Code::File(name) | Code::Module { name, .. } | Code::Package(name) => {
                     return Err(Undecided::new(format!(
                         "{name} depends on a variable ({})",
                         started.setting.at
@@ -90,6 +96,56 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// What keeps an interpreter from a file, or from what it runs where it is given a directory or a shorter name.
+fn file_obstacle(
+    view: &ServiceView,
+    runner: &Runner,
+    interpreter: &str,
+    path: &str,
+) -> Result<Option<Obstacle>, Undecided> {
+    let lookup = view.path(Need::Start, path)?;
+    let first = obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])?;
+    let is_file = lookup.node()?.is_some_and(|node| node.meta.kind == NodeKind::File);
+    if first.is_none() || is_file {
+        return Ok(first);
+    }
+    let main = view.main_of(&format!("{path}/package.json"))?;
+    for file in entry_files(interpreter, path, main.map(String::as_str)) {
+        // Facts of an older golden do not hold it.
+        let Ok(lookup) = view.path(Need::Start, &file) else { continue };
+        let is_file = lookup.node()?.is_some_and(|node| node.meta.kind == NodeKind::File);
+        if is_file {
+            return obstacle(view, runner, lookup, NodeKind::File, &[Access::Read]);
+        }
+    }
+    Ok(first)
+}
+
+/// What keeps Node from a package: its directory is nowhere that Node looks. What it exports is its own matter.
+fn package_obstacle(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    directory: &str,
+    name: &str,
+) -> Result<Option<Obstacle>, Undecided> {
+    let places = package_directories(directory, name);
+    for path in &places {
+        if view.path(Need::Start, &behind_binds(unit, path))?.node()?.is_some() {
+            return Ok(None);
+        }
+    }
+    if let Some(layer) = view.layers(unit, "NODE_PATH")?.pop() {
+        return Err(Undecided::new(format!("where package {name} lies depends on NODE_PATH ({})", layer.at)));
+    }
+    Ok(Some(Obstacle {
+        what: "does not exist".to_owned(),
+        at: Location::file(places.first().map_or(directory, String::as_str)),
+        observed: "no package of that name is installed".to_owned(),
+        mend: None,
+        missing: true,
+    }))
 }
 
 /// Words with a variable are only known at start.
@@ -107,13 +163,14 @@ fn finding(
     let name = match code {
         Code::File(file) => file.clone(),
         Code::Module { name, .. } => format!("module {name}"),
+        Code::Package(name) => format!("package {name}"),
     };
     let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
     let at = demanded.map_or(&view.service.unit.at, |command| &command.at);
-    let remedy = match obstacle.mend {
-        Some(command) => view.and_take_up(command),
-        None => format!("a person must decide: put {name} there, or correct {}", started.setting.at),
-    };
+    let remedy = obstacle.mend.unwrap_or_else(|| {
+        Remedy::decide(format!("put {name} there, or correct {}", started.setting.at))
+            .candidate("", by_hand(&started.setting.at))
+    });
     let message = match obstacle.missing {
         true => format!("cannot start: {name} does not exist"),
         false => format!("cannot start: {name}: {} {}", obstacle.at, obstacle.what),
@@ -125,22 +182,16 @@ fn finding(
         .mend(remedy)
 }
 
-/// Where this program's Python looks; `None` when the program is not there, which is another rule's word.
+/// Where this program's Python looks; `None` when the program is missing (reported by start-program-missing).
 fn roots(
     view: &ServiceView,
     unit: &EffectiveUnit,
     program: &str,
     directory: &str,
 ) -> Result<Option<Roots>, Undecided> {
-    let mut env_files = Vec::new();
-    for setting in unit.assignments("Service", "EnvironmentFile") {
-        let path = setting.value().trim_start_matches('-');
-        if !path.contains(['*', '?', '[']) {
-            env_files.extend(view.env_file(path)?.map(|file| &file.read));
-        }
-    }
-    let mut roots = Roots::stated(unit, env_files.into_iter(), directory);
-    for path in program_paths(program) {
+    let layers = view.layers(unit, "PYTHONPATH")?;
+    let mut roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
+    for path in program_paths(unit, program) {
         let lookup = view.path(Need::Start, &behind_binds(unit, &path))?;
         if lookup.node()?.is_none() {
             continue;
@@ -175,7 +226,7 @@ fn module_obstacle(
         let mut missing = None;
         for file in module_files(root, name, runs) {
             let lookup = view.path(Need::Start, &behind_binds(unit, &file))?;
-            match obstacle(runner, lookup, NodeKind::File, &[Access::Read])? {
+            match obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])? {
                 None => return Ok(None),
                 Some(obstacle) if obstacle.missing => missing = missing.or(Some(obstacle)),
                 Some(obstacle) => return Ok(Some(obstacle)),

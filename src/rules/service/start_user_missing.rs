@@ -1,7 +1,7 @@
 //! `User=` that no account has.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// The user of a unit does not exist.
@@ -31,6 +31,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts],
+    cause: Accounts,
     why: "the next start fails with 217/USER",
     check: Service(check),
 }
@@ -40,18 +41,29 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(setting) = unit.scalar("Service", "User") else { return Ok(Outcome::Pass) };
     let name = setting.value();
     let accounts = view.accounts()?;
+    let dynamic = unit.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes");
+    if dynamic {
+        return Ok(Outcome::Pass);
+    }
     let found = match name.parse() {
         Ok(uid) => accounts.user_by_id(uid),
-        Err(_) => accounts.user(name),
+        Err(_) => view.user(name)?,
     };
-    let dynamic = unit.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes");
+    let dynamic = unit.is_dynamic();
     if found.is_some() || dynamic {
         return Ok(Outcome::Pass);
     }
     let demanded = &view.service.user;
-    let remedy = match name == demanded.value {
-        true => view.and_take_up(format!("echo {} | systemd-sysusers -", quoted(&format!("u {name} -")))),
-        false => view.mend_setting(unit, Some(setting), "User", &demanded.value),
+    let home = view.contract.provision.home.as_ref().map(|home| home.value.clone());
+    let home = home.filter(|_| demanded.value == view.contract.identity.user.value);
+    let remedy = match (name == demanded.value, name.parse::<u32>()) {
+        (false, _) => view.set(unit, Some(setting), "User", &demanded.value),
+        (true, Err(_)) => {
+            let (user, group) = (Some(name.to_owned()), view.service.group.value.clone());
+            Change::Account { user, group, home }.into()
+        }
+        (true, Ok(_)) => Remedy::decide(format!("make a user with the number {name}, or name another one"))
+            .candidate("", by_hand(&setting.at)),
     };
     Ok(Finding::new(
         format!("cannot start: there is no user {name:?}"),

@@ -1,6 +1,7 @@
 //! The timer of a timer job.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::{by_hand, golden};
 
 rule! {
     /// The timer of a job does not exist or drives something else.
@@ -36,6 +37,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "the job never runs, and nothing says so",
     check: Service(check),
 }
@@ -48,10 +50,10 @@ fn check(view: &ServiceView) -> Ruling {
     let unit = view.effective(name)?;
     let (message, location, observed) = match &unit.load {
         LoadState::Loaded => {
-            let own = format!("{}.service", name.trim_end_matches(".timer"));
-            let setting = unit.scalar("Timer", "Unit").filter(|setting| !setting.value().is_empty());
-            let driven = setting.map_or(own.as_str(), Setting::value);
-            if view.names_unit(&[driven], &view.service.unit.value)? {
+            let Some((driven, setting)) = unit.started() else {
+                return Err(Undecided::new(format!("{name} is not the name of a timer")));
+            };
+            if view.names_unit(&[driven.as_str()], &view.service.unit.value)? {
                 return Ok(Outcome::Pass);
             }
             let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
@@ -69,6 +71,34 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(message, location, timer.at.clone())
         .expected(format!("{name} that starts {}", view.service.unit.value))
         .observed(observed)
-        .mend("a person must decide when the job runs, and write the timer")
+        .mend(remedy(view, unit, name))
         .into())
+}
+
+/// A timer that starts something else is somebody else's, and a mask is somebody's safety device.
+fn remedy(view: &ServiceView, timer: &EffectiveUnit, name: &str) -> Remedy {
+    let service = view.service;
+    match &timer.load {
+        LoadState::NotFound if service.provision.schedule.is_some() && !service.provision.kept_elsewhere => {
+            Remedy::decide("have the timer written").candidate("", golden(view, "apply"))
+        }
+        LoadState::NotFound => Remedy::decide("decide when the job runs, and write the timer"),
+        LoadState::Masked => Remedy::decide("decide whether the timer may run again: somebody masked it")
+            .candidate("", format!("systemctl unmask {}", quoted(name))),
+        LoadState::Loaded => {
+            let change = Change::Setting {
+                unit: name.to_owned(),
+                section: "Timer".to_owned(),
+                key: "Unit".to_owned(),
+                values: vec![service.unit.value.clone()],
+                how: How::Set,
+                over: None,
+            };
+            Remedy::decide(format!("decide what starts the job: {name} starts something else"))
+                .candidate("this timer", Remedy::changes([change, Change::Reload]).shell())
+        }
+        LoadState::BadSetting(_, at) | LoadState::Error(_, at) => {
+            Remedy::decide(format!("correct {at}")).candidate("", by_hand(at))
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Whether a timer waits, as systemd says.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::triggers;
 
 rule! {
     /// The timer of a job does not run.
@@ -33,18 +33,13 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Bus],
+    cause: Host,
     why: "the job does not run although everything is written right",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let Some(timer) = &view.service.timer else {
-        return Ok(Outcome::not_applicable("no timer drives it"));
-    };
-    let unit = view.effective(&timer.value)?;
-    if !matches!(unit.load, LoadState::Loaded) {
-        return Ok(unit_not_loaded());
-    }
+    let Some((timer, unit)) = triggers::timer(view)? else { return Ok(triggers::no_timer(view)) };
     let state = view.state(&timer.value)?;
     if state.active_state == "active" {
         return Ok(Outcome::Pass);
@@ -52,6 +47,11 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(format!("its timer {} does not run", timer.value), unit.location(), timer.at.clone())
         .expected("active")
         .observed(format!("{} ({})", state.active_state, state.sub_state))
-        .mend(format!("systemctl restart {}", quoted(&timer.value)))
+        .mend(match state.active_state.as_str() {
+            "inactive" => Remedy::from(Change::Unit { verb: Verb::Start, unit: timer.value.clone() }),
+            _ => Remedy::decide("find out why it does not run")
+                .candidate("", format!("journalctl -u {} -n 50", quoted(&timer.value)))
+                .candidate("then start it", format!("systemctl restart {}", quoted(&timer.value))),
+        })
         .into())
 }

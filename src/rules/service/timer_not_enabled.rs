@@ -1,7 +1,7 @@
 //! The links that start a timer at boot.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::triggers;
 
 rule! {
     /// The timer of a job is not enabled.
@@ -34,28 +34,23 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Host,
     why: "after the next boot the job never runs again",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let Some(timer) = &view.service.timer else {
-        return Ok(Outcome::not_applicable("no timer drives it"));
-    };
-    let unit = view.effective(&timer.value)?;
-    if !matches!(unit.load, LoadState::Loaded) {
-        return Ok(unit_not_loaded());
-    }
+    let Some((timer, unit)) = triggers::timer(view)? else { return Ok(triggers::no_timer(view)) };
     let links = view.enabled_by(&timer.value)?;
     if links.iter().any(|link| !link.starts_with("/run/")) {
         return Ok(Outcome::Pass);
     }
     let name = quoted(&timer.value);
-    let enable = format!("systemctl enable --now {name}");
     let stated = !unit.words("Install", "WantedBy").is_empty();
     let remedy = match stated {
-        true => enable,
-        false => format!("a person must decide what starts {name} at boot; WantedBy=timers.target is usual"),
+        true => Remedy::from(Change::Unit { verb: Verb::Enable, unit: timer.value.clone() }),
+        false => Remedy::decide(format!("decide what starts {name} at boot"))
+            .candidate("the usual target", format!("systemctl add-wants timers.target {name}")),
     };
     let place = format!("/etc/systemd/system/timers.target.wants/{}", timer.value);
     Ok(Finding::new(

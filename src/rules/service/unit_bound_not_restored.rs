@@ -1,11 +1,10 @@
 //! What brings a bound service back after its dependency crashed.
 
 use crate::facts::start::base_name;
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
 
 rule! {
-    /// A bound service stays dead after its dependency comes back.
+    /// A bound service does not restart after its dependency crashes.
     ///
     /// `BindsTo=` stops a service when its dependency dies; the dependency restarts and the service does not,
     /// not even with `Restart=always` (measured on systemd 252). A link below
@@ -25,6 +24,7 @@ rule! {
     section: D,
     severity: Should,
     needs: [Units],
+    cause: Unit,
     why: "one crash of the dependency ends the service until somebody notices",
     check: Service(check),
 }
@@ -47,17 +47,13 @@ fn check(view: &ServiceView) -> Ruling {
             continue;
         }
         let stated = unit.words("Install", "WantedBy").iter().any(|(word, _)| word == name);
-        let enable = format!("systemctl reenable {}", quoted(&view.service.unit.value));
         let remedy = match stated {
-            true => enable,
-            false => {
-                let add = view.mend_by_adding(unit, "Install", &[format!("WantedBy={name}")]);
-                format!("{add} && {enable}")
-            }
+            true => view.verb(Verb::Enable).into(),
+            false => view.install(unit, "WantedBy", name),
         };
         findings.push(
             Finding::new(
-                format!("stays dead when {name} has crashed and come back"),
+                format!("does not restart after {name} crashes"),
                 setting.at.clone(),
                 needed.at.clone(),
             )

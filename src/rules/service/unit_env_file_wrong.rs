@@ -9,9 +9,9 @@ rule! {
     /// Compares the `EnvironmentFile=` list of the effective unit, in order, with the contract's: resets
     /// applied, specifiers expanded, paths normalised. The order counts, because the last file wins
     /// (systemd.exec(5)). A leading `-` makes a file optional: the service would start without it, with
-    /// nothing configured. A pattern is not a path: what it matches is nobody's decision.
+    /// nothing configured; the contract must call such a file `optional`, and then the `-` must be there. A pattern is not a path: what it matches is nobody's decision.
     ///
-    /// Name the files of the contract, in its order.
+    /// Name the files of the contract, in its order; golden does so in its own drop-in of the unit.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -28,6 +28,17 @@ rule! {
     /// | [Service]
     /// | EnvironmentFile=-/home/qt/quantum_trader/.env
     /// ```
+    /// ```bad
+    /// contract [services.backend]
+    /// contract env_files = [{ path = "/etc/quantum/backend.env", optional = true }]
+    /// ```
+    /// ```good
+    /// contract [services.backend]
+    /// contract env_files = [{ path = "/etc/quantum/backend.env", optional = true }]
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - EnvironmentFile=/etc/quantum/backend.env
+    /// + EnvironmentFile=-/etc/quantum/backend.env
+    /// ```
     /// ```good
     /// replace /etc/systemd/system/quantum-backend.service
     /// - EnvironmentFile=/etc/quantum/backend.env
@@ -39,6 +50,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "a service that reads other files runs with settings that nobody audits",
     check: Service(check),
 }
@@ -51,7 +63,7 @@ fn check(view: &ServiceView) -> Ruling {
     };
     let read: Vec<&Setting> = unit.assignments("Service", "EnvironmentFile").collect();
     let values: Vec<String> = read.iter().map(|setting| normalised(setting.value())).collect();
-    let paths: Vec<String> = demanded.iter().map(|file| file.path.clone()).collect();
+    let paths: Vec<String> = demanded.iter().map(|file| file.setting()).collect();
     if values == paths {
         return Ok(Outcome::Pass);
     }
@@ -62,14 +74,9 @@ fn check(view: &ServiceView) -> Ruling {
     let location = offending.map_or_else(|| unit.location(), |setting| setting.at.clone());
     let at = demanded.get(wrong).map_or(&first.at, |file| &file.at).clone();
     let remedy = match offending {
-        None => {
-            let lines: Vec<String> = paths.iter().map(|path| format!("EnvironmentFile={path}")).collect();
-            view.mend_by_adding(unit, "Service", &lines)
-        }
-        Some(setting) if values.len() == paths.len() && paths.len() == 1 => {
-            view.mend_setting(unit, Some(setting), "EnvironmentFile", &paths[0])
-        }
-        Some(setting) => view.mend_list(Some(&setting.at.path), "Service", "EnvironmentFile", &paths),
+        // What only lacks its last files gets those.
+        _ if wrong == values.len() => view.add(unit, "Service", "EnvironmentFile", &paths[wrong..]),
+        _ => view.replace_list(unit, None, "Service", "EnvironmentFile", &paths),
     };
     let list = |paths: &[String]| match paths {
         [] => "no EnvironmentFile=".to_owned(),
@@ -94,6 +101,10 @@ fn normalised(value: &str) -> String {
 
 fn describe(values: &[String], paths: &[String]) -> String {
     let optional = paths.iter().find(|path| values.contains(&format!("-{path}")));
+    let needed = paths.iter().find(|path| path.strip_prefix('-').is_some_and(|path| values.iter().any(|value| value == path)));
+    if let Some(path) = needed {
+        return format!("does not start without {}", path.trim_start_matches('-'));
+    }
     let missing = paths.iter().find(|path| !values.contains(path));
     let extra = values.iter().find(|value| !paths.contains(value));
     match (optional, missing, extra) {

@@ -2,6 +2,7 @@
 
 use crate::facts::start::{EXEC_SETTINGS, Started, base_name, commands, is_python, lies_under, simplified};
 use crate::rules::prelude::*;
+use crate::rules::remedy::python_in;
 
 rule! {
     /// A Python service runs a program that is not in its own venv.
@@ -47,6 +48,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "it runs with packages that nobody installed for it",
     check: Service(check),
 }
@@ -77,8 +79,21 @@ fn check(view: &ServiceView) -> Ruling {
             .expected(format!("a program below {bin}"))
             .observed(written(started.setting))
             .overrode(overridden(started.setting))
-            .mend(view.mend_program(unit, &started, &format!("{bin}/{}", base_name(program))))
+            .mend(view.set_programs(unit, &started, |other| {
+ let wrong = concerned(other) && !inside(other);
+ if wrong { counterpart(view, other, &bin) } else { None }
+ }))
         })
         .collect();
     Ok(Outcome::from_findings(findings))
+}
+
+/// A Python, or the program of that name in another venv of the contract, has its counterpart in the service's own venv.
+fn counterpart(view: &ServiceView, started: &Started, bin: &str) -> Option<String> {
+    let program = started.command.program.as_str();
+    let mut venvs = view.contract.venvs.values();
+    match base_name(program) {
+        name if is_python(name) => Some(python_in(bin, name)),
+        name => venvs.any(|venv| lies_under(program, &venv.path.value)).then(|| format!("{bin}/{name}")),
+    }
 }

@@ -3,11 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A service runs with another group than the contract says, or names none.
+    /// A service runs with another group than the contract says.
     ///
-    /// Compares `Group=` of the effective unit with the contract's group, by name or by number. Without it
-    /// systemd takes the user's primary group (systemd.exec(5)), which an account change moves silently: the
-    /// group must be stated.
+    /// Compares the group with which systemd starts the service with the contract's, by name or by number:
+    /// `Group=` of the effective unit. Without it systemd takes the primary group of `User=` (systemd.exec(5)). Where the contract has `Group`
+    /// under `[unit.Service]`, the unit must state it.
     ///
     /// Name the contract's group.
     ///
@@ -30,6 +30,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts],
+    cause: Unit,
     why: "the env files are readable for the contract's group, and for no other",
     check: Service(check),
 }
@@ -42,8 +43,23 @@ fn check(view: &ServiceView) -> Ruling {
     if stated == demanded.value || (!stated.is_empty() && same_number(view, stated, &demanded.value)?) {
         return Ok(Outcome::Pass);
     }
+    if stated.is_empty() && unit.is_dynamic() {
+        return Ok(match unit.dynamic_group() == Some(demanded.value.as_str()) {
+            true => Outcome::Pass,
+            false => Outcome::not_applicable("DynamicUser= makes its user and group, which unit-user-wrong judges"),
+        });
+    }
+    if stated.is_empty() && !view.service.group_stated {
+        let Some(same) = is_primary(view, unit, &demanded.value)? else {
+            return Ok(Outcome::not_applicable("its user does not exist (reported by account-missing)"));
+        };
+        if same {
+            return Ok(Outcome::Pass);
+        }
+    }
     let message = match stated {
-        "" => "names no group".to_owned(),
+        "" if view.service.group_stated => "names no group".to_owned(),
+        "" => format!("runs with the primary group of {}", view.runs_as(unit)),
         group => format!("runs with group {group}"),
     };
     let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
@@ -51,8 +67,19 @@ fn check(view: &ServiceView) -> Ruling {
         .expected(format!("Group={}", demanded.value))
         .observed(setting.map_or_else(|| "no Group=".to_owned(), written))
         .overrode(setting.map(overridden).unwrap_or_default())
-        .mend(view.mend_setting(unit, setting, "Group", &demanded.value))
+        .mend(view.set(unit, setting, "Group", &demanded.value))
         .into())
+}
+
+/// Whether the group that systemd takes without `Group=` is the demanded one: the primary group of the user. `None`
+/// where the host has no such user.
+fn is_primary(view: &ServiceView, unit: &EffectiveUnit, demanded: &str) -> Result<Option<bool>, Undecided> {
+    let user = unit.scalar("Service", "User").map(Setting::value).filter(|user| !user.is_empty());
+    let accounts = view.accounts()?;
+    let user = user.unwrap_or("root");
+    let found = accounts.user(user).or_else(|| accounts.user_by_id(user.parse().ok()?));
+    let group = accounts.group(demanded);
+    Ok(found.map(|user| group.is_some_and(|group| group.gid == user.gid)))
 }
 
 /// A number stands for the group that has it.

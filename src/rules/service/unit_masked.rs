@@ -1,7 +1,7 @@
 //! Masks: a link to /dev/null, or an empty file.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::is_packaged;
 
 rule! {
     /// The unit of a service is masked.
@@ -31,6 +31,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Fragments],
+    cause: Unit,
     why: "a masked service cannot be started, not even by hand",
     check: Service(check),
 }
@@ -45,14 +46,17 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let mask = unit.location();
-    let below = view.fragments(&name.value)?.into_iter().find(|path| *path != mask.path.as_ref());
+    let below = view.fragments(&name.value)?.into_iter().find(|path| *path != mask.path());
+    let is_link = view.path(Need::Fragments, mask.path())?.links().any(|link| *link.path == *mask.path());
+    let unmask = match is_link && !is_packaged(mask.path()) {
+        true => format!("systemctl unmask {}", quoted(&name.value)),
+        false => format!("rm {} && systemctl daemon-reload", quoted(mask.path())),
+    };
+    let question = "decide whether it may run again: somebody masked it, perhaps for safety";
     let remedy = match below {
-        Some(_) => view.and_take_up(format!("rm -f {}", quoted(&mask.path))),
-        None => format!(
-            "a person must decide: somebody masked it, and no unit file lies below the mask; when it may run again, \
-             rm {} and write the unit as the contract demands it",
-            quoted(&mask.path)
-        ),
+        Some(_) => Remedy::decide(question).candidate("", unmask),
+        None => Remedy::decide(format!("{question}; no unit file lies below the mask"))
+            .candidate("unmask it, then write the unit", unmask),
     };
     Ok(Finding::new("its unit is masked", mask, name.at.clone())
         .expected("a unit that can be started")

@@ -1,9 +1,8 @@
 //! Where the fragment of a unit lies.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
+use crate::rules::remedy::is_packaged;
 use crate::syntax::search::OWN_DIRECTORY;
-
 
 rule! {
     /// The unit file of a service is not in /etc/systemd/system.
@@ -11,9 +10,10 @@ rule! {
     /// `/usr/lib/systemd/system` belongs to packages: an upgrade overwrites it. `/run/systemd/system` is
     /// empty after a boot. A unit of the contract lies in `/etc/systemd/system`, where the administrator
     /// keeps files and where they win (systemd.unit(5)). A link from there to another directory counts as
-    /// lying in that directory.
+    /// lying in that directory. The unit of a service with `provision.rendered = false` is somebody else's, such as
+    /// the distribution's, and may lie where its package put it.
     ///
-    /// Move the file, then reload.
+    /// Copy the file there, then reload; golden never moves a unit file.
     ///
     /// ```bad
     /// move /etc/systemd/system/quantum-rl-agent.service -> /usr/lib/systemd/system/quantum-rl-agent.service
@@ -30,37 +30,52 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
-    why: "a package upgrade or a reboot takes the unit away",
+    cause: Unit,
+    why: "a package upgrade replaces the unit, or a reboot takes it away",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let demanded = &view.service.unit;
-    let fragment = unit.location().path;
-    let lookup = view.path(Need::Units, &fragment)?;
-    let real = lookup.real().unwrap_or(&fragment);
+    let place = unit.location();
+    let fragment = place.path();
+    let lookup = view.path(Need::Units, fragment)?;
+    let real = lookup.real().unwrap_or(fragment);
     let directory = real.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let is_packages = ["/usr/", "/lib/"].iter().any(|place| directory.starts_with(place));
+    if view.service.provision.kept_elsewhere && is_packages {
+        return Ok(Outcome::not_applicable("its package keeps the unit"));
+    }
     if directory == OWN_DIRECTORY {
         return Ok(Outcome::Pass);
     }
     let message = if directory.starts_with("/run/") {
         "its unit file is gone after the next boot"
-    } else if ["/usr/", "/lib/"].iter().any(|place| directory.starts_with(place)) {
+    } else if is_packages {
         "its unit file lies where packages keep theirs"
     } else {
         "its unit file lies outside /etc/systemd/system"
     };
     let target = format!("{OWN_DIRECTORY}/{}", demanded.value);
-    // Where a link in /etc led elsewhere, a copy takes the link's place; else the file itself moves.
+    // A unit file is somebody's: golden never moves one.
     let is_linked = fragment.strip_prefix(OWN_DIRECTORY).is_some_and(|rest| rest.starts_with('/'));
     let is_hidden = !is_linked && view.path(Need::Units, &target)?.node()?.is_some();
+    let copy = format!(
+        "cp --remove-destination {} {} && systemctl daemon-reload",
+        quoted(real),
+        quoted(&target)
+    );
     let mend = if is_hidden {
-        format!("a person must decide: rm {} lets {} count, which it hides", quoted(real), quoted(&target))
+        Remedy::decide(format!("decide which unit file counts: {real} hides {target}"))
+            .candidate("the one in /etc", format!("rm {} && systemctl daemon-reload", quoted(real)))
     } else if is_linked {
-        view.and_take_up(format!("cp --remove-destination {} {}", quoted(real), quoted(&target)))
+        Remedy::decide(format!("decide whether {target} may be a link to {real}")).candidate("copy it", copy)
+    } else if is_packaged(real) {
+        Remedy::decide(format!("decide whether the distribution's {real} stays the unit of this service"))
+            .candidate("keep a copy that upgrades do not touch", copy)
     } else {
-        view.and_take_up(format!("mv {} {}", quoted(real), quoted(&target)))
+        Remedy::decide(format!("decide whether {real} is kept")).candidate("copy it", copy)
     };
     Ok(Finding::new(message, Location::file(real), demanded.at.clone())
         .expected(target)

@@ -1,6 +1,7 @@
 //! The unit file that is not there.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::golden;
 
 rule! {
     /// The unit of a service does not exist.
@@ -25,6 +26,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Fragments],
+    cause: Unit,
     why: "a service without a unit never starts",
     check: Service(check),
 }
@@ -49,10 +51,17 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(message, Location::file(path.as_str()), name.at.clone())
         .expected(path)
         .observed(observed)
-        .mend(format!(
-            "a person must decide: write the unit as the contract demands it, or take {} out of \
-             the contract",
-            view.service.name
-        ))
+        .mend(remedy(view))
         .into())
+}
+
+/// Where the contract says what the unit holds, golden writes it.
+fn remedy(view: &ServiceView) -> Remedy {
+    let service = view.service;
+    let starts = service.provision.start.is_some() || service.command.is_some();
+    match starts && !service.provision.kept_elsewhere {
+        true => Remedy::decide(format!("have the unit written, or take {} out of the contract", service.name))
+            .candidate("", golden(view, "apply")),
+        false => Remedy::decide(format!("write the unit, or take {} out of the contract", service.name)),
+    }
 }

@@ -1,6 +1,5 @@
 //! Whether the service runs, as systemd says.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
 
 rule! {
@@ -10,7 +9,8 @@ rule! {
     /// the result that systemd gives, `activating` with its step: `auto-restart` is a service that dies and
     /// is started again and again (systemd(1), org.freedesktop.systemd1(5)).
     ///
-    /// Start it; where it failed, its journal says why.
+    /// Start it; where it failed, its journal says why. golden starts what was stopped, not what has failed, unless it has
+    /// mended the cause.
     ///
     /// ```bad
     /// unit quantum-execution.service ActiveState=inactive SubState=dead MainPID=0
@@ -25,32 +25,43 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Bus],
+    cause: Process,
     why: "its work is not being done",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    if !view.service.kind.value.runs() {
+    if !view.service.runs_by_itself() {
         return Ok(Outcome::not_applicable("it is not meant to run all the time"));
     }
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let name = &view.service.unit;
     let state = view.state(&name.value)?;
     let quoted = quoted(&name.value);
+    let find_out =
+        Remedy::decide("find out why it failed").candidate("", format!("journalctl -u {quoted} -n 50"));
     let (message, remedy) = match state.active_state.as_str() {
         "active" | "reloading" | "refreshing" => return Ok(Outcome::Pass),
         "failed" => (
             format!("has failed ({})", state.result),
-            format!("systemctl reset-failed {quoted} && systemctl start {quoted}"),
+            find_out.candidate(
+                "once that is mended",
+                format!("systemctl reset-failed {quoted} && systemctl start {quoted}"),
+            ),
         ),
         "activating" if state.sub_state == "auto-restart" => (
             format!("dies and is started again and again ({})", state.result),
-            format!("a person must find out why: journalctl -u {quoted} -n 50"),
+            find_out,
         ),
-        "activating" => {
-            (format!("is still starting ({})", state.sub_state), format!("systemctl restart {quoted}"))
+        "activating" | "deactivating" => (
+            format!("is still {} ({})", state.active_state, state.sub_state),
+            Remedy::decide("wait until it has come up, or find out what it waits for")
+                .candidate("", format!("systemctl status {quoted}")),
+        ),
+        "inactive" if !matches!(state.result.as_str(), "success" | "") => {
+            (format!("does not run ({})", state.result), find_out)
         }
-        "inactive" | "deactivating" => ("does not run".to_owned(), format!("systemctl start {quoted}")),
+        "inactive" => ("does not run".to_owned(), view.verb(Verb::Start).into()),
         other => return Err(Undecided::new(format!("systemd gives {} the state {other:?}", name.value))),
     };
     Ok(Finding::new(message, unit.location(), name.at.clone())

@@ -7,7 +7,7 @@ rule! {
     ///
     /// Where the contract says that a service *requires* a dependency, its unit has `BindsTo=` on the
     /// dependency's unit: it must not run on when that is gone (systemd.unit(5)). An alias counts.
-    /// Jobs are not bound. What binding does after a crash is `unit-bound-not-restored`'s word.
+    /// Jobs are not bound. What binding does after a crash is reported by `unit-bound-not-restored`.
     ///
     /// Add `BindsTo=`, or take the dependency out of `requires`.
     ///
@@ -33,6 +33,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "it goes on without what it cannot work without",
     check: Service(check),
 }
@@ -58,7 +59,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(name.clone())
                 .expected(format!("BindsTo={name}"))
                 .observed(observed)
-                .mend(view.mend_by_adding(unit, "Unit", &[format!("BindsTo={name}")])),
+                .mend(view.add(unit, "Unit", "BindsTo", std::slice::from_ref(name))),
         );
     }
     Ok(Outcome::from_findings(findings))

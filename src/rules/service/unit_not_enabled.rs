@@ -1,6 +1,6 @@
 //! The links that start a service at boot.
 
-use crate::rules::mend::quoted;
+use crate::facts::boot::Reached;
 use crate::rules::prelude::*;
 
 rule! {
@@ -11,7 +11,8 @@ rule! {
     /// A link in `/run` is gone after the boot it should serve. For every target that the contract demands
     /// in `WantedBy=` there must be a link.
     ///
-    /// Enable the unit.
+    /// Enable the unit. Where it does not say what wants it, golden states that in its own drop-in; of a unit that belongs
+    /// to the distribution a person decides.
     ///
     /// ```bad
     /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
@@ -28,17 +29,23 @@ rule! {
     /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
     /// link /etc/systemd/system/graphical.target.wants/quantum-execution.service -> ../quantum-execution.service
     /// ```
+    /// ```good
+    /// contract [services.execution]
+    /// contract activation = "bus"
+    /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
+    /// ```
     id: "unit-not-enabled",
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "it runs until the next boot",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    if !view.service.kind.value.runs() {
+    if !view.service.runs_by_itself() {
         return Ok(Outcome::not_applicable("it is not meant to start at boot by itself"));
     }
     let name = &view.service.unit;
@@ -48,21 +55,22 @@ fn check(view: &ServiceView) -> Ruling {
     let targets = demanded_targets(view.service);
     let has = |target: &str| lasting.iter().any(|link| starts_with(link, target));
     let lacking = targets.iter().find(|target| !has(target));
+    // What another unit starts needs no link of its own.
+    if targets.is_empty() && lasting.is_empty() && links.is_empty() && view.at_boot(&name.value)? == Reached::Yes {
+        return Ok(Outcome::Pass);
+    }
     if lacking.is_none() && !(targets.is_empty() && lasting.is_empty()) {
         return Ok(Outcome::Pass);
     }
     let target = lacking.copied().unwrap_or("multi-user.target");
-    let enable = format!("systemctl enable {}", quoted(&name.value));
     let stated = unit
         .words("Install", "WantedBy")
         .iter()
         .chain(&unit.words("Install", "RequiredBy"))
         .any(|(word, _)| word == target);
     let remedy = match stated {
-        true => enable,
-        false => {
-            format!("{} && {enable}", view.mend_by_adding(unit, "Install", &[format!("WantedBy={target}")]))
-        }
+        true => view.verb(Verb::Enable).into(),
+        false => view.install(unit, "WantedBy", target),
     };
     let message = match links.iter().any(|link| link.starts_with("/run/")) {
         true => "is enabled until the next boot only",

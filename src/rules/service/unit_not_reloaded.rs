@@ -9,7 +9,7 @@ rule! {
     /// (`NeedDaemonReload`, systemctl(1)). Until a reload, a restart uses the old text, and what the files
     /// say is not what the host does.
     ///
-    /// Reload, and restart the service so that it runs what is written.
+    /// Reload; process-older-than-unit says whether the service must be restarted too.
     ///
     /// ```bad
     /// unit quantum-backend.service NeedDaemonReload=yes
@@ -21,6 +21,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Bus],
+    cause: Unit,
     why: "what was audited on disk is not what systemd would start",
     check: Service(check),
 }
@@ -34,6 +35,6 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new("was edited, and systemd has not read it again", unit.location(), name.at.clone())
         .expected("the unit on disk is the one that is loaded")
         .observed("NeedDaemonReload=yes")
-        .mend(view.take_up())
+        .mend(Change::Reload)
         .into())
 }

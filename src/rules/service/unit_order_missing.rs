@@ -36,6 +36,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "at boot it starts before what it talks to, and fails or runs half",
     check: Service(check),
 }
@@ -56,7 +57,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .key(name.clone())
                 .expected(format!("After= with {name}"))
                 .observed(format!("After={}", words.join(" ")))
-                .mend(view.mend_by_adding(unit, "Unit", &[format!("After={name}")])),
+                .mend(view.add(unit, "Unit", "After", std::slice::from_ref(name))),
         );
     }
     Ok(Outcome::from_findings(findings))

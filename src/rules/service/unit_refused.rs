@@ -1,6 +1,7 @@
 //! Units that systemd reads and does not take.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// systemd refuses to load the unit of a service.
@@ -37,6 +38,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Fragments],
+    cause: Unit,
     why: "the service runs until its next start, and then never again",
     check: Service(check),
 }
@@ -51,9 +53,10 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(format!("systemd refuses its unit: {why}"), location.clone(), name.at.clone())
         .expected("a unit that loads")
         .observed(why)
-        .mend(format!(
-            "a person must decide what {location} should say; systemd-analyze verify {} checks it",
-            name.value
-        ))
+        .mend(
+            Remedy::decide(format!("correct {location}"))
+                .candidate("", by_hand(&location))
+                .candidate("see what systemd says", format!("systemd-analyze verify {}", quoted(&name.value))),
+        )
         .into())
 }

@@ -1,6 +1,7 @@
 //! Empty assignments that set nothing back.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::{by_hand, of_many};
 
 rule! {
     /// An empty assignment does not reset the setting.
@@ -38,22 +39,26 @@ rule! {
     section: D,
     severity: Should,
     needs: [Units],
+    cause: Unit,
     why: "what the line was meant to take back still holds",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let findings = unit.vain_resets.iter().map(|reset| {
+    let decision = |at: &Location| Remedy::decide(format!("write the value that is meant at {at}, or take the line out"));
+    let remedy = |at: &Location| {
+        view.empty_line(unit, at)
+            .map(|emptied| decision(at).candidate("the earlier value is right", emptied.shell()))
+            .unwrap_or_else(|| decision(at).candidate("", by_hand(at)))
+    };
+    let findings = unit.vain_resets.iter().enumerate().map(|(earlier, reset)| {
         let (text, at, why) = (&reset.text, &reset.at, &reset.why);
-        let remedy = view
-            .mend_by_deleting(unit, at)
-            .unwrap_or_else(|| format!("a person must decide: write the value that is meant, or delete {at}"));
         Finding::new(format!("{text} resets nothing: {why}"), at.clone(), view.service.unit.at.clone())
             .key(text.trim_end_matches('='))
             .expected("a value, or no line")
             .observed(text.to_string())
-            .mend(remedy)
+            .mend(of_many(earlier, || remedy(at)))
     });
     Ok(Outcome::from_findings(findings.collect()))
 }

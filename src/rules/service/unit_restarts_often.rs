@@ -1,6 +1,5 @@
 //! Services that die and come back, unnoticed.
 
-use crate::rules::mend::quoted;
 use crate::rules::prelude::*;
 
 /// More restarts than this are no accident.
@@ -25,6 +24,7 @@ rule! {
     section: D,
     severity: Should,
     needs: [Units, Bus],
+    cause: Unit,
     why: "a service that dies every minute looks alive at every look",
     check: Service(check),
 }
@@ -40,9 +40,10 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(format!("has been restarted {restarts} times"), unit.location(), name.at.clone())
         .expected(format!("at most {MANY} restarts"))
         .observed(format!("NRestarts={restarts}"))
-        .mend(format!(
-            "a person must find out why: journalctl -u {quoted} -n 100; then systemctl restart {quoted} begins the \
-             count anew"
-        ))
+        .mend(
+            Remedy::decide("find out why it ends")
+                .candidate("", format!("journalctl -u {quoted} -n 100"))
+                .candidate("then begin the count anew", format!("systemctl restart {quoted}")),
+        )
         .into())
 }

@@ -7,7 +7,8 @@ rule! {
     /// A service runs as root.
     ///
     /// Judges `User=` of the effective unit. systemd runs a system service as root unless `User=` names
-    /// somebody else; an empty assignment resets to root, and `0` is root too (systemd.exec(5)). `ExecStart=`
+    /// somebody else or `DynamicUser=yes` makes a user for it; an empty assignment resets to root, and `0` is root too
+    /// (systemd.exec(5)). `ExecStart=`
     /// with the prefix `+` or `!` passes over `User=` (systemd.service(5)); what only prepares the start may.
     ///
     /// A service that really needs root is declared with `user = "root"` in the contract, or waived with
@@ -47,6 +48,12 @@ rule! {
     /// | ExecStartPre=+/bin/true
     /// ```
     /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/user.conf root:root 0644
+    /// | [Service]
+    /// | User=
+    /// | DynamicUser=yes
+    /// ```
+    /// ```good
     /// link /etc/systemd/system/quantum-.service.d/10-root.conf -> /dev/null
     /// file /usr/lib/systemd/system/quantum-.service.d/10-root.conf root:root 0644
     /// | [Service]
@@ -63,6 +70,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "whoever takes over this service owns the host",
     check: Service(check),
 }
@@ -76,6 +84,7 @@ fn check(view: &ServiceView) -> Ruling {
     let setting = unit.deciding("Service", "User");
     match setting.map(Setting::value) {
         Some(user) if !matches!(user, "root" | "0" | "") => Ok(Outcome::from_findings(past_user(view, unit))),
+        None | Some("") if unit.is_dynamic() => Ok(Outcome::from_findings(past_user(view, unit))),
         _ => {
             let location = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
             let mut finding = Finding::new("runs as root", location, demanded.at.clone())
@@ -84,32 +93,34 @@ fn check(view: &ServiceView) -> Ruling {
             if let Some(setting) = setting {
                 finding = finding.overrode(overridden(setting));
             }
-            Ok(finding.mend(view.mend_setting(unit, setting, "User", &demanded.value)).into())
+            Ok(finding.mend(view.set(unit, setting, "User", &demanded.value)).into())
         }
     }
 }
 
 /// Commands whose prefix takes no notice of `User=`.
 fn past_user(view: &ServiceView, unit: &EffectiveUnit) -> Vec<Finding> {
-    let starts = unit.assignments("Service", "ExecStart");
-    let as_root = starts.filter(|setting| {
+    let is_as_root = |setting: &Setting| {
         let line = command_line::parse(setting.value());
         line.commands.iter().any(|command| {
             matches!(command.prefixes.privileges, Privileges::Full | Privileges::NoSetuid)
         })
-    });
-    let finding = |setting: &Setting| {
+    };
+    let right = |setting: &Setting| {
         let rest = setting.raw().trim_start_matches(['@', '-', ':', '+', '!', '|']);
-        let kept: String = setting.raw()[..setting.raw().len() - rest.len()]
-            .chars()
-            .filter(|prefix| !matches!(prefix, '+' | '!'))
-            .collect();
-        let right = format!("{kept}{rest}");
+        let prefixes = setting.raw()[..setting.raw().len() - rest.len()].chars();
+        let kept: String = prefixes.filter(|prefix| !matches!(prefix, '+' | '!')).collect();
+        format!("{kept}{rest}")
+    };
+    let finding = |setting: &Setting| {
         Finding::new("runs as root, whatever User= says", setting.at.clone(), view.service.user.at.clone())
             .key("ExecStart")
-            .expected(format!("ExecStart={right}"))
+            .expected(format!("ExecStart={}", right(setting)))
             .observed(written(setting))
-            .mend(view.mend_setting(unit, Some(setting), "ExecStart", &right))
+            .mend(view.replace_each(unit, "Service", "ExecStart", |setting| {
+                Some(if is_as_root(setting) { right(setting) } else { setting.raw().to_owned() })
+            }))
     };
-    as_root.map(finding).collect()
+    let starts = unit.assignments("Service", "ExecStart");
+    starts.filter(|setting| is_as_root(setting)).map(finding).collect()
 }

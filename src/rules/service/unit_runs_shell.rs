@@ -3,7 +3,8 @@
 use super::unit_uses_system_python::is_inline;
 use crate::facts::start::{EXEC_SETTINGS, base_name, commands};
 use crate::rules::prelude::*;
-use crate::syntax::command_line;
+use crate::rules::remedy::by_hand;
+use crate::syntax::command_line::{self, Command, Prefixes};
 
 rule! {
     /// A unit runs text through a shell.
@@ -12,7 +13,8 @@ rule! {
     /// not the program, and the text is subject to quoting twice (systemd.service(5), "COMMAND LINES"). Any
     /// Exec line counts, and a shell behind `env` too. A shell that runs a script file is not meant.
     ///
-    /// Write the program itself into the line, or move the text into a script.
+    /// Write the program itself into the line, or move the text into a script. golden does the first where the text is one
+    /// command by its full path, without anything that a shell would read.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -34,6 +36,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "signals reach the shell and not the service, and nobody sees what really runs",
     check: Service(check),
 }
@@ -58,16 +61,15 @@ fn check(view: &ServiceView) -> Ruling {
         if !is_shell(program) || !inline {
             continue;
         }
-        let no_shell = |text: &str| {
-            let commands = command_line::parse(text).commands;
-            !commands.is_empty() && !commands.iter().any(|command| is_shell(&command.program))
-        };
         let setting = started.setting;
         let demanded = view.service.command.as_ref().filter(|_| started.key == "ExecStart");
-        let remedy = match (view.mend_by_removing(unit, setting, no_shell), demanded) {
-            (Some(command), _) => command,
-            (None, Some(demanded)) => view.mend_command(unit, demanded, Some(setting)),
-            (None, None) => format!("a person must decide what {} should run without a shell", setting.at),
+        let remedy = match (unwrapped(setting, command), demanded) {
+            (Some(text), _) => view.replace_one(unit, setting, Some(&text)),
+            (None, Some(demanded)) => view.set_command(unit, demanded, Some(setting)),
+            (None, None) => {
+                Remedy::decide(format!("decide what {} should run without a shell", setting.at))
+                    .candidate("", by_hand(&setting.at))
+            }
         };
         findings.push(
             Finding::new(
@@ -83,4 +85,16 @@ fn check(view: &ServiceView) -> Ruling {
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The command that a shell is given, where the shell adds nothing to it: plain words, the program by its full path.
+fn unwrapped(setting: &Setting, command: &Command) -> Option<String> {
+    let [option, text] = command.words.as_slice() else { return None };
+    let is_only = command_line::parse(setting.value()).commands.len() == 1;
+    let is_bare = command.prefixes == Prefixes::default() && base_name(&command.program) != "env";
+    let text = text.strip_prefix("exec ").unwrap_or(text).trim();
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || " /._-+=:@,".contains(c));
+    let is_one = text.starts_with('/') && !text.split(' ').next()?.contains('=');
+    (matches!(option.as_str(), "-c" | "-ec" | "-ce") && is_only && is_bare && is_plain && is_one)
+        .then(|| text.to_owned())
 }

@@ -8,7 +8,7 @@ rule! {
     /// `Environment=PATH=…` makes the programs that a service calls depend on the order of directories in
     /// one unit. Exec lines name programs by their full path, and the wrapper sets the PATH of jobs.
     ///
-    /// Take the assignment out; name programs by their path.
+    /// Take the assignment out; name programs by their path. golden states the list without PATH in its own drop-in.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/path.conf root:root 0644
@@ -31,6 +31,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "which program runs depends on what happens to lie in a directory",
     check: Service(check),
 }
@@ -41,15 +42,20 @@ fn check(view: &ServiceView) -> Ruling {
     let Some((_, setting)) = words.iter().find(|(word, _)| word.starts_with("PATH=")) else {
         return Ok(Outcome::Pass);
     };
-    let on_its_line = words.iter().filter(|(_, other)| other.at == setting.at).count();
-    let kept: Vec<String> = words
-        .iter()
-        .filter(|(word, _)| !word.starts_with("PATH="))
-        .map(|(word, _)| assignment(word))
-        .collect();
-    let deleted = view.mend_by_deleting(unit, &setting.at).filter(|_| on_its_line == 1);
-    let remedy =
-        deleted.unwrap_or_else(|| view.mend_list(Some(&setting.at.path), "Service", "Environment", &kept));
+    // Lines without PATH stay as they are written.
+    let mut kept: Vec<String> = Vec::new();
+    for line in unit.assignments("Service", "Environment") {
+        let own: Vec<&str> =
+            words.iter().filter(|(_, of)| of.at == line.at).map(|(word, _)| word.as_str()).collect();
+        let rest: Vec<String> =
+            own.iter().filter(|word| !word.starts_with("PATH=")).map(|word| assignment(word)).collect();
+        match rest.len() {
+            0 => {}
+            all if all == own.len() => kept.push(line.raw().to_owned()),
+            _ => kept.push(rest.join(" ")),
+        }
+    }
+    let remedy = view.replace_list(unit, None, "Service", "Environment", &kept);
     Ok(Finding::new("sets PATH", setting.at.clone(), view.contract.runtime.forbidden_programs.at.clone())
         .expected("no PATH in Environment=")
         .observed(written(setting))

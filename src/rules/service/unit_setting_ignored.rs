@@ -1,6 +1,11 @@
 //! Lines that systemd reads past.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::{by_hand, of_many};
+use crate::syntax::known::{self, Known};
+use crate::syntax::effective::{self, Ignored};
+use crate::syntax::value;
+use crate::syntax::version::SystemdVersion;
 
 rule! {
     /// A line of the unit has no effect.
@@ -10,7 +15,11 @@ rule! {
     /// an assignment before any section, a line without `=` (systemd.syntax(7)). What the author meant does
     /// not happen: a memory limit with a comment behind it is no limit.
     ///
-    /// Correct the line, or delete it. Names that begin with `X-` are for notes and are left alone.
+    /// Correct the line, or delete it. golden writes it as it was evidently meant (without a comment behind the value,
+    /// without quotes round it) or, where the value is none, with the one that the contract states or that is in force
+    /// already, in a file of /etc that serves this unit alone. It empties a line in the wrong section where the right one
+    /// holds what the contract states; other settings it never deletes, since one may be a setting that golden does not
+    /// know. Names that begin with `X-` are for notes and are left alone.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -22,6 +31,11 @@ rule! {
     /// file /etc/systemd/system/quantum-backend.service.d/memory.conf root:root 0644
     /// | [Service]
     /// | MemoryMax=16G # half of the host
+    /// ```
+    /// ```bad
+    /// replace /etc/systemd/system/quantum-backend.service
+    /// - Restart=always
+    /// + Restart=alwys
     /// ```
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/limit.conf root:root 0644
@@ -40,6 +54,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "what the line was meant to do does not happen, and nothing says so",
     check: Service(check),
 }
@@ -50,10 +65,25 @@ fn check(view: &ServiceView) -> Ruling {
     if !matches!(unit.load, LoadState::Loaded | LoadState::BadSetting(..)) {
         return Ok(unit_not_loaded());
     }
-    let findings = unit.ignored.iter().map(|ignored| {
-        let remedy = view
-            .mend_by_deleting(unit, &ignored.at)
-            .unwrap_or_else(|| format!("a person must decide: correct or delete {}", ignored.at));
+    let version = view.systemd().known()?.copied().unwrap_or_default();
+    let remedy = |ignored: &Ignored| {
+        let text = ignored.text.as_str();
+        let edited = match ignored.why.split_once(" belongs in [") {
+            // There the line stays without effect, whatever is taken out of it.
+            Some((_, section)) => is_settled(view, unit, section.trim_end_matches(']'), text)
+                .then(|| view.empty_line(unit, &ignored.at))
+                .flatten(),
+            None => meant(version, unit, text)
+                .or_else(|| stated(view, version, unit, text))
+                .or_else(|| in_force(version, unit, text))
+                .and_then(|text| view.edit_line(unit, &ignored.at, Some(&text))),
+        };
+        edited.unwrap_or_else(|| {
+            Remedy::decide(format!("correct {}, or take the line out", ignored.at))
+                .candidate("", by_hand(&ignored.at))
+        })
+    };
+    let findings = unit.ignored.iter().enumerate().map(|(earlier, ignored)| {
         Finding::new(
             format!("systemd ignores {}: {}", ignored.text, ignored.why),
             ignored.at.clone(),
@@ -62,7 +92,65 @@ fn check(view: &ServiceView) -> Ruling {
         .key(ignored.text.split('=').next().unwrap_or("").trim())
         .expected("lines that take effect")
         .observed(ignored.text.to_string())
-        .mend(remedy)
+        .mend(of_many(earlier, || remedy(ignored)))
     });
-    Ok(Outcome::from_findings(findings.collect()))
+    let findings: Vec<Finding> = findings.collect();
+    match unit.unmeasured.first().filter(|_| findings.is_empty()) {
+        Some(Ignored { text, at, why }) => Err(Undecided::new(format!("{text} ({at}): {why}"))),
+        None => Ok(Outcome::from_findings(findings)),
+    }
+}
+
+/// The line as it was evidently meant: a value that systemd would take, with a comment behind it or quotes round it.
+fn meant(version: SystemdVersion, unit: &EffectiveUnit, text: &str) -> Option<String> {
+    let (key, rest) = text.split_once('=')?;
+    let (key, rest) = (key.trim(), rest.trim());
+    let commented = rest.split_once(" #").or_else(|| rest.split_once("\t#")).map(|(value, _)| value.trim());
+    let quoted = || {
+        let within = |quote: char| rest.strip_prefix(quote)?.strip_suffix(quote);
+        within('"').or_else(|| within('\'')).filter(|value| !value.contains(['"', '\'', '\\']))
+    };
+    let value = commented.or_else(quoted)?;
+    (!value.is_empty() && takes(version, unit, key, value) == Some(true)).then(|| format!("{key}={value}"))
+}
+
+/// The line with the value that the contract states, where what stands there is no value of a setting that systemd knows.
+fn stated(view: &ServiceView, version: SystemdVersion, unit: &EffectiveUnit, text: &str) -> Option<String> {
+    let (key, value) = text.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    let demand = view.service.settings.iter().find(|demand| *demand.key == *key)?;
+    let is_one_value = matches!(demand.form, Form::Equals(_) | Form::OneOf(_));
+    let stated = view.stated_value(demand).filter(|_| is_one_value)?;
+    let is_the_trouble = takes(version, unit, key, value) == Some(false);
+    (is_the_trouble && takes(version, unit, key, &stated) == Some(true)).then(|| format!("{key}={stated}"))
+}
+
+/// The line with the value that another line gives the setting, where what stands there is no value.
+fn in_force(version: SystemdVersion, unit: &EffectiveUnit, text: &str) -> Option<String> {
+    let (key, value) = text.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    let other = ["Unit", "Service", "Install"].iter().find_map(|section| unit.scalar(section, key))?;
+    let is_one_value = !effective::is_list(&other.section, key) && !other.raw().contains(['\n', '\\']);
+    let is_the_trouble = takes(version, unit, key, value) == Some(false);
+    (is_one_value && is_the_trouble).then(|| format!("{key}={}", other.raw().trim()))
+}
+
+/// Whether the right section holds the value that the contract states for the setting of a misplaced line.
+fn is_settled(view: &ServiceView, unit: &EffectiveUnit, section: &str, text: &str) -> bool {
+    let key = text.split('=').next().unwrap_or("").trim();
+    let mut demands = view.service.settings.iter();
+    let demand = demands.find(|demand| *demand.key == *key && *demand.section == *section);
+    let stated = demand.and_then(|demand| view.stated_value(demand));
+    unit.scalar(section, key).is_some_and(|setting| stated.is_some_and(|stated| setting.raw().trim() == stated))
+}
+
+/// Whether systemd takes a value for a setting; nothing where it knows no such setting.
+fn takes(version: SystemdVersion, unit: &EffectiveUnit, key: &str, value: &str) -> Option<bool> {
+    let sections = ["Unit", "Service", "Install"];
+    let kind = sections.iter().find_map(|section| match known::look(version, unit.name.kind(), section, key) {
+        Known::Setting { kind, .. } => Some(kind),
+        _ => None,
+    })?;
+    let read = value::Reader { version, unit: &unit.name }.canonical(key, kind, value);
+    Some(read.is_ok_and(|read| read.passed_over.is_empty() && read.unmeasured.is_empty()))
 }

@@ -1,6 +1,7 @@
 //! Settings that the contract demands and the unit does not state.
 
-use crate::rules::compare::{meeting, written_demand};
+use crate::rules::compare::{may_be_empty, too_old, written_demand};
+use crate::rules::defaults;
 use crate::rules::prelude::*;
 
 rule! {
@@ -9,9 +10,17 @@ rule! {
     /// Looks for each setting of section D in the effective unit: the fragment and every drop-in, resets
     /// applied (systemd.unit(5)). A setting must be stated even where systemd's default is the same, because
     /// defaults move with versions and with `DefaultRestartUSec=` and its kin; the contract may except a
-    /// setting with `presence = "effective"`.
+    /// setting with `presence = "effective"`. Then what is in force without it must be what is demanded: what the
+    /// unit's other settings imply (`DynamicUser=`, `Type=oneshot`; systemd.exec(5), systemd.service(5)), what
+    /// /etc/systemd/system.conf and its drop-ins set for all units (systemd-system.conf(5)), else systemd's own
+    /// default of that version, as `systemctl show` of a bare unit gave it. A default that depends on the host, or that
+    /// was not measured of this version, is undecided.
     ///
-    /// State the setting.
+    /// A demanded empty value is met by an empty assignment, such as `CapabilityBoundingSet=`.
+    ///
+    /// What `DynamicUser=yes` forces (`ProtectSystem=strict` and the rest) is in force without being stated.
+    ///
+    /// State the setting. golden writes a value that the contract states; of several that it allows, a person chooses.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -40,11 +49,41 @@ rule! {
     /// | # RestartSec=10
     /// | ExecStart=/opt/quantum/venvs/backend/bin/uvicorn src.backend.app:app
     /// ```
+    /// ```bad
+    /// contract [services.backend.unit.Service]
+    /// contract CapabilityBoundingSet = ""
+    /// ```
+    /// ```good
+    /// contract [services.backend.unit.Service]
+    /// contract CapabilityBoundingSet = ""
+    /// contract NewSetting = { equals = "x", since = 300 }
+    /// file /etc/systemd/system/quantum-backend.service.d/caps.conf root:root 0644
+    /// | [Service]
+    /// | CapabilityBoundingSet=
+    /// ```
+    /// ```bad
+    /// contract [services.backend.unit.Service]
+    /// contract ProtectClock = { equals = "yes", presence = "effective" }
+    /// ```
+    /// ```good
+    /// contract [services.backend.unit.Service]
+    /// contract ProtectClock = { equals = "no", presence = "effective" }
+    /// contract KillSignal = { equals = "SIGTERM", presence = "effective" }
+    /// contract TimeoutStopSec = { equals = "90", presence = "effective" }
+    /// ```
+    /// ```bad
+    /// contract [services.backend.unit.Service]
+    /// contract TimeoutStopSec = { equals = "90", presence = "effective" }
+    /// file /etc/systemd/system.conf.d/stop.conf root:root 0644
+    /// | [Manager]
+    /// | DefaultTimeoutStopSec=20s
+    /// ```
     id: "unit-setting-missing",
     section: D,
     severity: Must,
     needs: [Units],
-    why: "what is not written down changes with the next version of systemd",
+    cause: Unit,
+    why: "the default may change with the next version of systemd",
     check: Setting(check),
 }
 
@@ -53,20 +92,42 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     if demand.form == Form::Absent {
         return Ok(Outcome::not_applicable("the contract demands its absence"));
     }
+    if let Some(outcome) = too_old(view, demand)? {
+        return Ok(outcome);
+    }
     let reset = unit.deciding(&demand.section, &demand.key);
-    let stated = reset.is_some_and(|setting| !setting.value().is_empty())
+    let stated = reset.is_some_and(|setting| setting.value().is_empty() && may_be_empty(demand))
+        || reset.is_some_and(|setting| !setting.value().is_empty())
         || unit.words(&demand.section, &demand.key).iter().any(|(word, _)| !word.is_empty());
-    if stated || demand.default_counts {
+    let implied = *demand.section == *"Service" && unit.implied(&demand.key).is_some();
+    if stated || implied {
+        return Ok(Outcome::Pass);
+    }
+    let default = match demand.default_counts {
+        true => Some(defaults::of(view, unit, &demand.section, &demand.key)?),
+        false => None,
+    };
+    if let Some(default) = &default
+        && defaults::meets(view, unit, demand, default)?
+    {
         return Ok(Outcome::Pass);
     }
     let location = reset.map_or_else(|| unit.location(), |setting| setting.at.clone());
-    let remedy = match meeting(demand) {
-        Some(value) => view.mend_in(unit, reset, &demand.section, &demand.key, &value),
-        None => format!("a person must decide what {}= should say", demand.key),
+    let remedy = match view.stated_value(demand) {
+        Some(value) => view.set_in(unit, reset, &demand.section, &demand.key, &value),
+        None => view.decide_value(demand),
     };
-    Ok(Finding::new(format!("does not state {}=", demand.key), location, demand.at.clone())
+    let message = match &default {
+        Some(default) => format!("does not state {}=, and {}", demand.key, default.from),
+        None => format!("does not state {}=", demand.key),
+    };
+    let observed = match default {
+        Some(default) if !default.value.is_empty() => format!("{}={}", demand.key, default.value),
+        _ => reset.map_or_else(|| format!("no {}=", demand.key), written),
+    };
+    Ok(Finding::new(message, location, demand.at.clone())
         .expected(written_demand(demand))
-        .observed(reset.map_or_else(|| format!("no {}=", demand.key), written))
+        .observed(observed)
         .overrode(reset.map(overridden).unwrap_or_default())
         .mend(remedy)
         .into())

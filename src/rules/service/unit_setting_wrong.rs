@@ -1,7 +1,6 @@
 //! Settings whose effective value is not the contract's.
 
-use crate::rules::compare::{meeting, missing_words, same, written_demand};
-use crate::rules::mend::quoted;
+use crate::rules::compare::{missing_words, same, same_text, too_old, written_demand};
 use crate::rules::prelude::*;
 
 rule! {
@@ -11,7 +10,8 @@ rule! {
     /// compared as systemd reads them: `10`, `10s` and `10000ms` are one time span (systemd.time(7)), `yes`
     /// and `true` one boolean. A list (`After=`, `WantedBy=`) must hold the demanded words and may hold more.
     ///
-    /// Correct the line that wins, or remove the drop-in that overrides the right one.
+    /// Correct the line that wins. golden writes the value into its own drop-in of the unit; a value that nobody stated
+    /// is a person's to choose.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -55,20 +55,27 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "every unit that differs is one more thing to know at three in the morning",
     check: Setting(check),
 }
 
 fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if let Some(outcome) = too_old(view, demand)? {
+        return Ok(outcome);
+    }
     if let Form::Contains(words) = &demand.form {
         return Ok(list(view, unit, demand, words));
+    }
+    if let Some(outcome) = forced(view, unit, demand)? {
+        return Ok(outcome);
     }
     let setting = unit.scalar(&demand.section, &demand.key).filter(|setting| !setting.value().is_empty());
     let Some(setting) = setting else {
         return Ok(match demand.form {
             Form::Absent => Outcome::Pass,
-            _ => Outcome::not_applicable("it is not stated, which is another rule's word"),
+            _ => Outcome::not_applicable("it is not set, which unit-setting-missing reports"),
         });
     };
     let version = view.systemd().known()?.copied().unwrap_or_default();
@@ -81,11 +88,10 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     if met {
         return Ok(Outcome::Pass);
     }
-    let remedy = match meeting(demand) {
-        Some(demanded) => view.mend_in(unit, Some(setting), &demand.section, &demand.key, &demanded),
-        None => view
-            .mend_by_deleting(unit, &setting.at)
-            .unwrap_or_else(|| view.mend_in(unit, Some(setting), &demand.section, &demand.key, "")),
+    let remedy = match (view.stated_value(demand), &demand.form) {
+        (Some(demanded), _) => view.set_in(unit, Some(setting), &demand.section, &demand.key, &demanded),
+        (None, Form::Absent) => view.unset(unit, setting),
+        (None, _) => view.decide_value(demand),
     };
     Ok(Finding::new(
         format!("{} is not what it must be", written(setting)),
@@ -99,11 +105,37 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     .into())
 }
 
+/// What is said of a setting that `DynamicUser=` forces, whatever the unit states.
+fn forced(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand) -> Result<Option<Outcome>, Undecided> {
+    let implied = unit.implied(&demand.key).filter(|_| *demand.section == *"Service");
+    let Some((value, by)) = implied else { return Ok(None) };
+    let version = view.systemd().known()?.copied().unwrap_or_default();
+    let is = |demanded: &String| same_text(version, unit, ("Service", &demand.key), value, demanded);
+    let met = match &demand.form {
+        Form::Equals(demanded) => is(demanded),
+        Form::OneOf(demanded) => demanded.iter().any(is),
+        Form::Present | Form::Contains(_) => true,
+        Form::Absent => unit.scalar("Service", &demand.key).is_none(),
+    };
+    if met {
+        return Ok(Some(Outcome::Pass));
+    }
+    let message = format!("{}={value} is not what it must be: DynamicUser= forces it", demand.key);
+    let finding = Finding::new(message, by.at.clone(), demand.at.clone())
+        .expected(written_demand(demand))
+        .observed(written(by))
+        .mend(Remedy::decide(format!(
+            "decide whether the service has a user of its own, or whether {}= may be {value}",
+            demand.key
+        )));
+    Ok(Some(finding.into()))
+}
+
 /// A list that lacks words. An empty one is `unit-setting-missing`'s.
 fn list(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand, words: &[String]) -> Outcome {
     let held = unit.words(&demand.section, &demand.key);
     let Some((_, last)) = held.last() else {
-        return Outcome::not_applicable("it is not stated, which is another rule's word");
+        return Outcome::not_applicable("it is not set, which unit-setting-missing reports");
     };
     let at = last.at.clone();
     let held: Vec<String> = held.into_iter().map(|(word, _)| word).collect();
@@ -112,10 +144,10 @@ fn list(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand, words:
         return Outcome::Pass;
     }
     let missing = missing.join(" ");
-    let mut remedy = view.mend_by_adding(unit, &demand.section, &[format!("{}={missing}", demand.key)]);
-    if demand.section == "Install" {
-        remedy = format!("{remedy} && systemctl reenable {}", quoted(&view.service.unit.value));
-    }
+    let remedy = match demand.section.as_str() {
+        "Install" => view.install(unit, &demand.key, &missing),
+        _ => view.add(unit, &demand.section, &demand.key, std::slice::from_ref(&missing)),
+    };
     Finding::new(format!("{}= lacks {missing}", demand.key), at, demand.at.clone())
         .expected(format!("{}= with {}", demand.key, words.join(" ")))
         .observed(format!("{}={}", demand.key, held.join(" ")))

@@ -6,7 +6,7 @@ rule! {
     /// A service runs as another user than the contract says.
     ///
     /// Compares `User=` of the effective unit with the contract's user, by name or by number
-    /// (systemd.exec(5)). That it runs as root is `unit-runs-as-root`'s word.
+    /// (systemd.exec(5)). That it runs as root is reported by `unit-runs-as-root`.
     ///
     /// Name the contract's user, or declare the other one for this service.
     ///
@@ -35,6 +35,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units, Accounts],
+    cause: Unit,
     why: "files it writes are not the others' to read, and its rights are nobody's decision",
     check: Service(check),
 }
@@ -46,8 +47,9 @@ fn check(view: &ServiceView) -> Ruling {
     let is_root = |name: &str| matches!(name, "root" | "0" | "");
     let Some(setting) = setting.filter(|setting| !is_root(setting.value())) else {
         return Ok(match is_root(&demanded.value) {
+            _ if unit.is_dynamic() => dynamic(unit, demanded),
             true => Outcome::Pass,
-            false => Outcome::not_applicable("it runs as root, which is another rule's word"),
+            false => Outcome::not_applicable("it runs as root, which unit-runs-as-root reports"),
         });
     };
     if setting.value() == demanded.value || same_number(view, setting.value(), &demanded.value)? {
@@ -57,8 +59,26 @@ fn check(view: &ServiceView) -> Ruling {
         .expected(format!("User={}", demanded.value))
         .observed(written(setting))
         .overrode(overridden(setting))
-        .mend(view.mend_setting(unit, Some(setting), "User", &demanded.value))
+        .mend(view.set(unit, Some(setting), "User", &demanded.value))
         .into())
+}
+
+/// The user that `DynamicUser=` makes is called after the unit.
+fn dynamic(unit: &EffectiveUnit, demanded: &Stated<String>) -> Outcome {
+    if unit.user_name() == Some(demanded.value.as_str()) {
+        return Outcome::Pass;
+    }
+    let setting = unit.scalar("Service", "DynamicUser");
+    let name = unit.user_name().unwrap_or("a user named by a hash");
+    let at = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
+    Finding::new(format!("runs as {name}, which DynamicUser= makes"), at, demanded.at.clone())
+        .expected(format!("User={}", demanded.value))
+        .observed(setting.map_or_else(String::new, written))
+        .mend(Remedy::decide(format!(
+            "declare the user {name} for this service, or name {} in its unit",
+            demanded.value
+        )))
+        .into()
 }
 
 /// A number stands for the user that has it.

@@ -2,6 +2,7 @@
 
 use crate::facts::start::{EXEC_SETTINGS, base_name, commands, is_python, simplified};
 use crate::rules::prelude::*;
+use crate::rules::remedy::{by_hand, python_in};
 use crate::syntax::command_line::Command;
 
 rule! {
@@ -32,6 +33,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "an upgrade of the distribution changes or breaks the service",
     check: Service(check),
 }
@@ -46,11 +48,16 @@ fn check(view: &ServiceView) -> Ruling {
             continue;
         };
         let remedy = match (&view.service.venv, program == started.command.program) {
-            (Some(venv), true) => view.mend_program(unit, &started, &format!("{}/bin/python", venv.value)),
-            _ => format!(
-                "a person must decide: {} names {program} inside the command; name an interpreter of the contract",
+            (Some(venv), true) => view.set_programs(unit, &started, |other| {
+                let program = &other.command.program;
+                let bin = format!("{}/bin", venv.value);
+                is_forbidden(program, &forbidden.value).then(|| python_in(&bin, base_name(program)))
+            }),
+            _ => Remedy::decide(format!(
+                "name an interpreter of the contract in place of {program} at {}",
                 started.setting.at
-            ),
+            ))
+            .candidate("", by_hand(&started.setting.at)),
         };
         findings.push(
             Finding::new(

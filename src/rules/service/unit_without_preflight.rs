@@ -3,6 +3,7 @@
 use crate::facts::start::{Started, base_name, commands};
 use crate::facts::unit::OWN_PROGRAMS;
 use crate::rules::prelude::*;
+use crate::rules::remedy::is_preflight as is_check;
 
 rule! {
     /// A service starts without its checks.
@@ -10,6 +11,9 @@ rule! {
     /// What a service requires is validated before it starts: `ExecStartPre=` runs `golden run --preflight-only` with
     /// the service's name, without the `-` that would let a failure pass (systemd.service(5)). The checks are those
     /// before an ops job: repository, venv, env file, Redis, database, directories.
+    ///
+    /// Add the line. It names its contract, so golden adds it only where the installed contract or the built-in one is in
+    /// force.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -34,6 +38,7 @@ rule! {
     section: E,
     severity: Should,
     needs: [Units],
+    cause: Unit,
     why: "the service starts into a world in which it cannot work",
     check: Service(check),
 }
@@ -54,11 +59,8 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     let mend = match program {
-        Some(program) => {
-            let line = format!("ExecStartPre={program} --quiet run --preflight-only {}", service.name);
-            view.mend_by_adding(unit, "Service", &[line])
-        }
-        None => "a person must install golden where units find it: make install".to_owned(),
+        Some(program) => remedy(view, unit, program),
+        None => Remedy::decide("install golden where units find it").candidate("", "make install"),
     };
     Ok(Finding::new("starts without its checks", unit.location(), required.at.clone())
         .expected(format!("ExecStartPre=golden run --preflight-only {}", service.name))
@@ -78,4 +80,28 @@ fn is_preflight(started: &Started, service: &str) -> bool {
         && has("run")
         && has("--preflight-only")
         && words.last().is_some_and(|last| last == service)
+}
+
+/// The line that checks what the service requires. A check that read another contract than the one that is in force
+/// would keep a healthy service from starting, so the line names it.
+fn remedy(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Remedy {
+    let service = view.service;
+    let source = &view.contract.source;
+    let contract = match source.built_in {
+        true => format!("builtin:{}", view.contract.name.value),
+        false => INSTALLED.to_owned(),
+    };
+    let line = format!("{program} --quiet --contract {contract} run --preflight-only {}", service.name);
+    let lines = commands(unit, &["ExecStartPre"]);
+    // One that is for another service, or whose failure passes, is corrected where it stands in the list.
+    let wrong = lines.iter().find(|started| is_check(&started.command));
+    let remedy = match wrong {
+        Some(wrong) => view.replace_one(unit, wrong.setting, Some(&line)),
+        None => view.add(unit, "Service", "ExecStartPre", &[line]),
+    };
+    match source.built_in || *source.path == *INSTALLED {
+        true => remedy,
+        false => Remedy::decide(format!("decide which contract is checked before a start; {INSTALLED} is not in force"))
+            .candidate("once it is", remedy.shell()),
+    }
 }

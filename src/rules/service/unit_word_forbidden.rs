@@ -1,7 +1,8 @@
 //! Words that no unit may hold.
 
-use crate::rules::mend::{quoted, replace_in_line};
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+use crate::syntax::effective;
 
 rule! {
     /// A unit holds a word that the contract forbids.
@@ -10,7 +11,8 @@ rule! {
     /// words, for example `docker.service` in `After=`, `Requires=` or `BindsTo=`. Comments do not count, and
     /// neither does a line that a later empty assignment has reset.
     ///
-    /// Take the word out of the line.
+    /// Take the word out of the line. Where an empty assignment resets the list, golden states the rest of it in its own
+    /// drop-in; else it edits the line, in a file of /etc that serves this unit alone.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -34,6 +36,7 @@ rule! {
     section: D,
     severity: Must,
     needs: [Units],
+    cause: Unit,
     why: "what the contract rules out comes back through one line of one unit",
     check: Service(check),
 }
@@ -46,17 +49,10 @@ fn check(view: &ServiceView) -> Ruling {
             if !forbidden.words.contains(&word) {
                 continue;
             }
-            let remedy = match setting.at.line {
-                Some(line) if ["/etc/", "/run/"].iter().any(|place| setting.at.path.starts_with(place)) => {
-                    view.and_take_up(replace_in_line(&setting.at.path, line.get(), &word, ""))
-                }
-                _ => format!(
-                    "a person must decide: {} belongs to a package; copy the unit to /etc/systemd/system ({}) and take \
-                     {word} out of it",
-                    setting.at.path,
-                    quoted(&view.service.unit.value),
-                ),
-            };
+            let remedy = without(view, unit, forbidden, setting).unwrap_or_else(|| {
+                Remedy::decide(format!("take {word} out of {}", setting.at))
+                    .candidate("", by_hand(&setting.at))
+            });
             let message = format!("{}= names {word}, which is forbidden: {}", forbidden.key, forbidden.why);
             findings.push(
                 Finding::new(message, setting.at.clone(), forbidden.at.clone())
@@ -68,4 +64,42 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The remedy that leaves the forbidden words out of one setting; `None` where that is a person's.
+fn without(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    forbidden: &Forbidden,
+    setting: &Setting,
+) -> Option<Remedy> {
+    let words = unit.words(&forbidden.section, &forbidden.key);
+    let kept = |setting: &Setting| {
+        let own = words.iter().filter(|(_, other)| other.at == setting.at).map(|(word, _)| word.as_str());
+        let kept: Vec<&str> = own.filter(|word| !forbidden.words.iter().any(|no| no == word)).collect();
+        (!kept.is_empty()).then(|| kept.join(" "))
+    };
+    let is_plain = unit
+        .assignments(&forbidden.section, &forbidden.key)
+        .all(|setting| !setting.raw().contains(['"', '\'', '\\', '%']));
+    if !effective::is_list(&forbidden.section, &forbidden.key) || !is_plain {
+        return None;
+    }
+    // A word that a link below `*.wants` or `*.requires` of the unit stands for.
+    if setting.at.line_number().is_none() {
+        let own = |name: &str| {
+            let kinds = ["wants", "requires"];
+            kinds.iter().any(|kind| {
+                setting.at.path().starts_with(&format!("/etc/systemd/system/{name}.{kind}/"))
+            })
+        };
+        let is_own = unit.names().any(|name| own(name) && !name.contains("@."));
+        let remove = Change::Remove { at: Spot::of_root(setting.at.path()) };
+        return is_own.then(|| Remedy::changes([remove, Change::Reload]));
+    }
+    if effective::is_reset_by_nothing(&forbidden.section, &forbidden.key) {
+        return Some(view.replace_each(unit, &forbidden.section, &forbidden.key, kept));
+    }
+    let line = kept(setting).map(|text| format!("{}={text}", setting.key));
+    view.edit_line(unit, &setting.at, line.as_deref())
 }

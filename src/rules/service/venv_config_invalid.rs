@@ -1,7 +1,11 @@
 //! `pyvenv.cfg` makes a directory a venv.
 
-use crate::rules::files::{parent, renew_venv};
+use crate::facts::start::base_name;
+use crate::model::change::Change;
+use crate::rules::files::{is_under, made_anew, parent};
 use crate::rules::prelude::*;
+use crate::rules::remedy::spot;
+use crate::syntax::pyvenv_cfg::PyvenvCfg;
 
 rule! {
     /// The pyvenv.cfg of a venv is missing or wrong.
@@ -11,7 +15,8 @@ rule! {
     /// interpreter which the venv's `bin/python` leads to, or, where `bin/python` is a copy, a python at all
     /// (PEP 405).
     ///
-    /// The mend makes the venv anew over the old one; its packages stay.
+    /// Where `version` names the python that `bin/python` leads to, the remedy writes its directory into the line. Else a
+    /// person decides: what the venv was made with, golden cannot know.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/rl-agent/pyvenv.cfg
@@ -42,6 +47,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs],
+    cause: Host,
     why: "python imports the system's packages instead of the venv's, or does not start",
     check: Service(check),
 }
@@ -50,11 +56,14 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(venv) = &view.service.venv else { return Ok(crate::rules::files::no_venv()) };
     let Some(facts) = view.venv(&venv.value)? else { return Ok(crate::rules::files::does_not_exist()) };
     let path = format!("{}/pyvenv.cfg", venv.value);
-    let finding = |message: String, line: u32, expected: &str, observed: String| {
+    let mended = |message: String, line: u32, expected: &str, observed: String, mend: Remedy| {
         Finding::new(message, Location::line(path.as_str(), line), venv.at.clone())
             .expected(expected)
             .observed(observed)
-            .mend(renew_venv(&venv.value))
+            .mend(mend)
+    };
+    let finding = |message: String, line: u32, expected: &str, observed: String| {
+        mended(message, line, expected, observed, remedy(view, &venv.value, &path, line))
     };
     let Some(config) = facts.config.known()? else {
         return Ok(
@@ -75,7 +84,11 @@ fn check(view: &ServiceView) -> Ruling {
         Some(step) if step.meta.kind == NodeKind::Directory => {}
         _ => {
             let message = format!("{}, the home of its python, does not exist", home.value);
-            return Ok(finding(message, home.line, "an existing directory", written).into());
+            let mend = match evident(view, &venv.value, &path, config)? {
+                Some(evident) => evident,
+                None => remedy(view, &venv.value, &path, home.line),
+            };
+            return Ok(mended(message, home.line, "an existing directory", written, mend).into());
         }
     }
     match is_home(view, &venv.value, &home.value, lookup)? {
@@ -85,6 +98,42 @@ fn check(view: &ServiceView) -> Ruling {
             Ok(finding(message, home.line, "the directory that bin/python leads to", written).into())
         }
     }
+}
+
+/// The remedy that writes where `bin/python` leads, where the venv was made with that version of python.
+fn evident(
+    view: &ServiceView,
+    venv: &str,
+    path: &str,
+    config: &PyvenvCfg,
+) -> Result<Option<Remedy>, Undecided> {
+    let (Some(home), Some(version)) = (&config.home, &config.version) else { return Ok(None) };
+    let python = view.path(Need::Venvs, &format!("{venv}/bin/python"))?;
+    let Some(real) = python.real() else { return Ok(None) };
+    let of_version = base_name(real).strip_prefix("python").unwrap_or_default();
+    let is_it = of_version.contains('.') && version.value.starts_with(&format!("{of_version}."));
+    let is_text = !home.text.is_empty() && !is_under(real, venv);
+    if !is_it || !is_text {
+        return Ok(None);
+    }
+    Ok(Some(match spot(view, view.path(Need::Venvs, path)?) {
+        Ok(at) => {
+            let lines = vec![format!("home = {}", parent(real))];
+            view.taken_up([Change::Lines { at, line: Some(home.line), was: home.text.clone(), lines }])
+        }
+        Err(person) => person,
+    }))
+}
+
+/// The remedy: the line is written by hand, or the venv is made anew.
+fn remedy(view: &ServiceView, venv: &str, path: &str, line: u32) -> Remedy {
+    let what = match line {
+        0 => format!("write `home = DIRECTORY` into {path}, or make the venv anew"),
+        line => format!("write the directory of its python into line {line} of {path}, or make the venv anew"),
+    };
+    let where_it_leads = format!("readlink -f {}", quoted(&format!("{venv}/bin/python")));
+    let question = Remedy::decide(what).candidate("see where its python lies", where_it_leads);
+    made_anew(view, question, venv)
 }
 
 /// Whether the way of `bin/python` passes through `home`, or `home` holds a python for one that was copied.

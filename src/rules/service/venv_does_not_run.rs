@@ -1,7 +1,7 @@
 //! Whether the interpreter of a venv runs, by running it.
 
 use crate::model::answers::{PythonAnswer, PythonEnd, PythonSaid};
-use crate::rules::files::{does_not_exist, no_venv};
+use crate::rules::files::{does_not_exist, made_anew, no_venv};
 use crate::rules::prelude::*;
 use crate::syntax::pyvenv_cfg::Entry;
 
@@ -61,6 +61,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Probes, Venvs, Accounts, Fragments, EnvFiles],
+    cause: Host,
     why: "a python that crashes, hangs or is another one is found by the next restart",
     check: Service(check),
 }
@@ -81,10 +82,9 @@ fn check(view: &ServiceView) -> Ruling {
     let said = match did_not_come_up(answer) {
         Ok(said) => said,
         Err((message, expected)) => {
-            let mend = format!(
-                "a person must find out why: {by_hand} (what nothing else mends is made anew: /usr/bin/python3 -m venv --clear {})",
-                quoted(&venv.value)
-            );
+            let question = format!("find out why {program} does not come up");
+            let question = Remedy::decide(question).candidate("see what it says", by_hand);
+            let mend = made_anew(view, question, &venv.value);
             return Ok(Finding::new(message, Location::file(program), venv.at.clone())
                 .expected(expected)
                 .observed(last_word(answer))
@@ -98,7 +98,7 @@ fn check(view: &ServiceView) -> Ruling {
     let stated = facts.config.known()?.and_then(|config| config.version.as_ref());
     let mut findings = Vec::new();
     findings.extend(outside(view, venv, said)?);
-    findings.extend(stated.and_then(|stated| of_another_version(venv, stated, said)));
+    findings.extend(stated.and_then(|stated| of_another_version(view, venv, stated, said)));
     findings.extend(said.missing.iter().map(|name| not_found(venv, &program, user, name)));
     Ok(Outcome::from_findings(findings))
 }
@@ -117,11 +117,18 @@ fn outside(
         .key("prefix")
         .expected(format!("sys.prefix = {}", venv.value))
         .observed(format!("sys.prefix = {}", said.prefix))
-        .mend("a person must find out what python takes for its home: a broken pyvenv.cfg, or another python in bin");
+        .mend(Remedy::decide(
+            "find out what python takes for its home: a broken pyvenv.cfg, or another python in bin",
+        ));
     Ok(Some(finding))
 }
 
-fn of_another_version(venv: &Stated<String>, stated: &Entry, said: &PythonSaid) -> Option<Finding> {
+fn of_another_version(
+    view: &ServiceView,
+    venv: &Stated<String>,
+    stated: &Entry,
+    said: &PythonSaid,
+) -> Option<Finding> {
     if minor(&stated.value) == minor(&said.version) {
         return None;
     }
@@ -130,7 +137,11 @@ fn of_another_version(venv: &Stated<String>, stated: &Entry, said: &PythonSaid) 
         .key("version")
         .expected(stated.value.as_str())
         .observed(said.version.as_str())
-        .mend("a person must make the venv anew with its packages, or bring back the python that it was made with");
+        .mend(made_anew(
+            view,
+            Remedy::decide("make the venv anew with its packages, or bring back the python that it was made with"),
+            &venv.value,
+        ));
     Some(finding)
 }
 
@@ -139,7 +150,7 @@ fn not_found(venv: &Stated<String>, program: &str, user: &str, name: &str) -> Fi
         .key(name)
         .expected(format!("a module {name} that {user} can read"))
         .observed("none in the venv, the working directory and PYTHONPATH")
-        .mend(format!("a person must install what brings {name}, or correct the ExecStart"))
+        .mend(Remedy::decide(format!("install what brings {name}, or correct the ExecStart")))
 }
 
 /// The same start by hand.

@@ -9,7 +9,7 @@ rule! {
     /// A link shares another venv's packages, so that installing something for one service changes the
     /// other, and the scripts' `#!` lines point at the other's interpreter.
     ///
-    /// The mend copies the other venv and points the scripts of the copy into it.
+    /// A person decides: a venv of its own is made anew, or is a copy of the other.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/execution
@@ -26,6 +26,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs],
+    cause: Host,
     why: "what is installed for one service changes the other",
     check: Service(check),
 }
@@ -51,6 +52,9 @@ fn check(view: &ServiceView) -> Ruling {
     )
     .expected("a directory of its own")
     .observed(format!("{} -> {}", link.path, link.target.as_deref().unwrap_or("")))
-    .mend(copy)
+    .mend(
+        Remedy::decide(format!("give {} a venv of its own in {path}", view.service.name))
+            .candidate("a copy of the other", copy),
+    )
     .into())
 }

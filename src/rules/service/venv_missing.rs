@@ -1,6 +1,6 @@
 //! The venv of a service exists.
 
-use crate::rules::files::make_venv;
+use crate::rules::files::made_anew;
 use crate::rules::prelude::*;
 
 rule! {
@@ -9,7 +9,7 @@ rule! {
     /// The directory that the contract names as the service's venv must exist. Links are followed; a link to
     /// nowhere is missing.
     ///
-    /// The mend makes an empty venv; install the service's packages into it afterwards.
+    /// A person decides: `golden apply` makes it where `[provision]` names its requirements.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/execution
@@ -26,6 +26,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs],
+    cause: Host,
     why: "without its venv the service does not start",
     check: Service(check),
 }
@@ -34,25 +35,25 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(venv) = &view.service.venv else { return Ok(crate::rules::files::no_venv()) };
     let path = venv.value.as_str();
     let lookup = view.path(Need::Venvs, path)?;
-    let finding = |message: String, observed: &str, clear: &str| {
+    let finding = |message: String, observed: &str, question: String| {
         Finding::new(message, lookup.location(), venv.at.clone())
             .expected("a venv")
             .observed(observed)
-            .mend(format!("{clear}{}", make_venv(path)))
+            .mend(made_anew(view, Remedy::decide(question), path))
     };
     Ok(match lookup.node()? {
         Some(step) if step.meta.kind == NodeKind::Directory => Outcome::Pass,
         Some(step) => {
-            let aside = format!("mv {0} {0}.not-a-venv && ", quoted(path));
-            finding(format!("{path} is no directory"), step.meta.kind.word(), &aside).into()
+            let question = format!("move {path} away and make the venv");
+            finding(format!("{path} is no directory"), step.meta.kind.word(), question).into()
         }
         None => match lookup.links().last() {
             Some(link) => {
                 let observed = format!("{} -> {}", link.path, link.target.as_deref().unwrap_or(""));
-                finding(format!("{path} leads nowhere"), &observed, &format!("rm {} && ", quoted(&link.path)))
-                    .into()
+                let question = format!("bring back what {} leads to, or take the link away and make the venv", link.path);
+                finding(format!("{path} leads nowhere"), &observed, question).into()
             }
-            None => finding(format!("{path} does not exist"), "nothing", "").into(),
+            None => finding(format!("{path} does not exist"), "nothing", format!("make the venv {path}")).into(),
         },
     })
 }

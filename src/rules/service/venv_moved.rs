@@ -1,7 +1,7 @@
 //! The scripts of a venv run in it.
 
 use crate::facts::VenvScript;
-use crate::rules::files::{is_under, point_into_venv};
+use crate::rules::files::{is_under, made_anew, point_into_venv};
 use crate::rules::prelude::*;
 
 rule! {
@@ -12,7 +12,8 @@ rule! {
     /// without a word. Scripts that are no Python (`#!/bin/sh`) are left alone; `#!/usr/bin/env python3` finds
     /// whatever the search path has.
     ///
-    /// The finding names the first script and says how many there are.
+    /// The finding names the first script and says how many there are. A person decides: what was moved may still hold
+    /// other paths.
     ///
     /// ```bad
     /// file /opt/quantum/venvs/backend/bin/uvicorn root:root 0755
@@ -44,6 +45,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs, VenvScripts],
+    cause: Host,
     why: "its programs fail, or run in another venv without a word",
     check: Service(check),
 }
@@ -68,8 +70,15 @@ fn check(view: &ServiceView) -> Ruling {
     )
     .expected(format!("an interpreter in {path}/bin"))
     .observed(first.interpreter.as_str())
-    .mend(point_into_venv(path))
+    .mend(remedy(view, path))
     .into())
+}
+
+/// The remedy: the scripts are pointed into the venv by hand, or it is made anew.
+fn remedy(view: &ServiceView, path: &str) -> Remedy {
+    let question = Remedy::decide(format!("decide whether the packages of {path} are right where they are"));
+    let question = question.candidate("point its scripts at its own python", point_into_venv(path));
+    made_anew(view, question, path)
 }
 
 /// A Python script whose interpreter is outside of the venv.

@@ -27,6 +27,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs, Accounts],
+    cause: Host,
     why: "whoever can write the interpreter runs what they like as the service's user",
     check: Service(check),
 }

@@ -1,8 +1,11 @@
 //! Whether the interpreter of a venv would run, without running it.
 
 use crate::facts::unit::OF_THIS_MACHINE;
-use crate::rules::files::{octal, renew_venv};
+use crate::model::End;
+use crate::rules::files::{is_under, made_anew, octal};
 use crate::rules::prelude::*;
+use crate::rules::remedy::{set_mode, spot};
+use crate::rules::strangers::part_of;
 use crate::syntax::elf::{Elf, Loader};
 
 rule! {
@@ -12,8 +15,8 @@ rule! {
     /// execute, that is called a python, and that is a binary of this machine whose loader exists; and the
     /// standard library of its version must lie beside it, else it ends with "No module named encodings".
     ///
-    /// The mend links the distribution's python into the venv again; its packages stay when the version is the
-    /// same.
+    /// Where the link of the venv leads nowhere and a python of the same version exists, the remedy links that one. Another
+    /// python, or another venv, is a person's.
     ///
     /// ```bad
     /// remove /usr/bin/python3.11
@@ -47,6 +50,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs, Accounts],
+    cause: Host,
     why: "the next restart of the service fails",
     check: Service(check),
 }
@@ -73,7 +77,7 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let path = format!("{}/bin/python", venv.value);
     let lookup = view.path(Need::Venvs, &path)?;
-    let finding = |fault: Fault, mend: String| {
+    let finding = |fault: Fault, mend: Remedy| {
         Finding::new(fault.message, lookup.location(), venv.at.clone())
             .expected(fault.expected)
             .observed(fault.observed)
@@ -85,31 +89,32 @@ fn check(view: &ServiceView) -> Ruling {
         });
         let message = format!("{path} leads to nothing");
         let fault = Fault { message, expected: "an interpreter".to_owned(), observed };
-        return Ok(finding(fault, renew_venv(&venv.value)).into());
+        return Ok(finding(fault, relink(view, &venv.value, &path, lookup)?).into());
     };
     if let Some(closed) = closed_to_user(view, lookup)? {
         let user = &view.service.user.value;
         let message = format!("{user} cannot pass {}", closed.path);
         let fault =
             Fault { message, expected: format!("{user} can run it"), observed: octal(closed.meta.mode) };
-        return Ok(finding(fault, format!("chmod a+x {}", quoted(&closed.path))).into());
+        let remedy = open(view, &venv.value, lookup, closed, 0o011);
+        return Ok(finding(fault, remedy).into());
     }
     if let Some(fault) = not_executable(view, step)? {
         let mend = match step.meta.kind {
-            NodeKind::File => format!("chmod a+rx {}", quoted(&step.path)),
-            _ => format!("rm -r {} && {}", quoted(&path), renew_venv(&venv.value)),
+            NodeKind::File => open(view, &venv.value, lookup, step, 0o555),
+            _ => anew(view, &venv.value),
         };
         return Ok(finding(fault, mend).into());
     }
     let fault = match (not_a_python(step), not_of_this_machine(view, &path, step)?) {
         (Some(fault), _) | (None, Some(fault)) => Some(fault),
         (None, None) => match without_library(view, &venv.value, step)? {
-            Some(fault) => return Ok(finding(fault, restore_library(&venv.value, step)).into()),
+            Some(fault) => return Ok(finding(fault, restore_library(view, &venv.value, step)).into()),
             None => None,
         },
     };
     Ok(match fault {
-        Some(fault) => finding(fault, renew_venv(&venv.value)).into(),
+        Some(fault) => finding(fault, anew(view, &venv.value)).into(),
         None => Outcome::Pass,
     })
 }
@@ -198,13 +203,74 @@ fn without_library(view: &ServiceView, venv: &str, step: &Step) -> Result<Option
     Ok(fault(format!("the standard library of {} is gone", step.path), first.as_ref(), "nothing"))
 }
 
+/// The remedy for a python that must be another one: a person decides which.
+fn anew(view: &ServiceView, venv: &str) -> Remedy {
+    let question = format!("bring back the python of {venv}, or make the venv anew with its packages");
+    made_anew(view, Remedy::decide(question), venv)
+}
+
+/// The remedy that opens what the venv itself holds; what lies elsewhere, a person opens.
+fn open(view: &ServiceView, venv: &str, lookup: &Lookup, step: &Step, bits: u32) -> Remedy {
+    let mode = step.meta.mode | bits;
+    // What others can write is narrowed first: venv-open.
+    if is_under(&step.path, venv) && mode & 0o002 == 0 {
+        return set_mode(view, &part_of(lookup, step), mode);
+    }
+    let shell = Change::Mode { at: Spot::of_root(&*step.path), mode }.shell();
+    let user = &view.service.user.value;
+    let question = match step.meta.kind {
+        NodeKind::Directory => format!("decide whether {user} may pass {}", step.path),
+        _ => format!("decide whether {user} may run {}", step.path),
+    };
+    Remedy::decide(question)
+        .candidate("for all accounts", shell)
+}
+
+/// The remedy that links a python of the same version into the venv, where there is one.
+fn relink(view: &ServiceView, venv: &str, path: &str, lookup: &Lookup) -> Result<Remedy, Undecided> {
+    let Some(target) = same_version(view, venv)? else { return Ok(anew(view, venv)) };
+    let is_inside = |step: &&std::sync::Arc<Step>| is_under(&step.path, venv) && step.meta.kind == NodeKind::Link;
+    let link = lookup.steps.iter().rposition(|step| is_inside(&step));
+    let before = match link {
+        Some(index) => index,
+        None => lookup.steps.len(),
+    };
+    let at = link.and_then(|index| lookup.steps.get(index)).map_or(path, |link| &*link.path);
+    let walk = Lookup { asked: at.into(), steps: lookup.steps[..before].to_vec(), end: End::Absent(at.into()) };
+    Ok(match spot(view, &walk) {
+        Ok(at @ Spot { user: None, .. }) => Change::Link { at, target }.into(),
+        Ok(at) => Remedy::decide(format!("link {} to a python again: it is not root's alone", at.path))
+            .candidate("", Change::Link { at, target }.shell()),
+        Err(person) => person,
+    })
+}
+
+/// A python of the version that the venv was made with.
+fn same_version(view: &ServiceView, venv: &str) -> Result<Option<String>, Undecided> {
+    let Some(facts) = view.venv(venv)? else { return Ok(None) };
+    let Some(config) = facts.config.known()? else { return Ok(None) };
+    let Some(version) = &config.version else { return Ok(None) };
+    let [major, minor] = version.value.split('.').take(2).collect::<Vec<&str>>()[..] else { return Ok(None) };
+    let home = config.home.as_ref().map(|home| home.value.trim_end_matches('/'));
+    for directory in home.into_iter().chain(["/usr/bin"]) {
+        let program = format!("{directory}/python{major}.{minor}");
+        // Facts of an older golden do not hold it.
+        let Ok(lookup) = view.path(Need::Venvs, &program) else { continue };
+        if lookup.node()?.is_some_and(|node| node.meta.kind == NodeKind::File) {
+            return Ok(Some(program));
+        }
+    }
+    Ok(None)
+}
+
 /// The distribution's library comes back with its package; any other python must be installed again.
-fn restore_library(venv: &str, step: &Step) -> String {
+fn restore_library(view: &ServiceView, venv: &str, step: &Step) -> Remedy {
     match step.path.strip_prefix("/usr/bin/") {
         Some(name) => {
-            let name = quoted(name);
-            format!("apt-get install -y --reinstall lib{name}-minimal lib{name}-stdlib")
+            let packages = format!("lib{}-minimal lib{}-stdlib", quoted(name), quoted(name));
+            Remedy::decide(format!("bring back the standard library of {}", step.path))
+                .candidate("with its packages", format!("apt-get install --yes --reinstall {packages}"))
         }
-        None => renew_venv(venv),
+        None => anew(view, venv),
     }
 }

@@ -1,13 +1,15 @@
 //! A venv brings all its packages itself.
 
 use crate::rules::prelude::*;
+use crate::rules::remedy::spot;
+use crate::syntax::pyvenv_cfg::Entry;
 
 rule! {
     /// A venv sees the system's packages.
     ///
     /// `include-system-site-packages` in `pyvenv.cfg` must be what the contract says. Its last occurrence
     /// counts, only the word `true` in any case opens the system's packages, and saying nothing opens them
-    /// too (module `site` of the Python library).
+    /// too (module `site` of the Python library). The remedy writes that one line.
     ///
     /// ```bad
     /// replace /opt/quantum/venvs/backend/pyvenv.cfg
@@ -28,6 +30,7 @@ rule! {
     section: B,
     severity: Must,
     needs: [Venvs],
+    cause: Host,
     why: "an upgrade of the distribution changes what the service imports",
     check: Service(check),
 }
@@ -44,18 +47,18 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let path = format!("{}/pyvenv.cfg", venv.value);
     let wanted = format!("include-system-site-packages = {}", demanded.value);
-    let (location, observed, mend) = match &config.include_system_site_packages {
+    let entry = config.include_system_site_packages.as_ref();
+    let (location, observed) = match entry {
         Some(entry) => (
             Location::line(path.as_str(), entry.line),
             format!("include-system-site-packages = {}", entry.value),
-            format!("sed -i '{}s/.*/{wanted}/' {}", entry.line, quoted(&path)),
         ),
         None => (
             Location::file(path.as_str()),
             "no include-system-site-packages, which means true".to_owned(),
-            format!("sed -i '1i{wanted}' {}", quoted(&path)),
         ),
     };
+    let remedy = say(view, &path, entry, &wanted)?;
     let message = match demanded.value {
         false => "the venv sees the system's packages",
         true => "the venv does not see the system's packages",
@@ -63,6 +66,21 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Finding::new(message, location, demanded.at.clone())
         .expected(wanted)
         .observed(observed)
-        .mend(mend)
+        .mend(remedy)
         .into())
+}
+
+/// The remedy that writes the line, or adds it.
+fn say(view: &ServiceView, path: &str, entry: Option<&Entry>, wanted: &str) -> Result<Remedy, Undecided> {
+    let by_hand = || Remedy::decide(format!("write `{wanted}` into {path}"));
+    let (line, was) = match entry {
+        // Facts of an older golden do not hold the text.
+        Some(entry) if entry.text.is_empty() => return Ok(by_hand()),
+        Some(entry) => (Some(entry.line), entry.text.clone()),
+        None => (None, String::new()),
+    };
+    Ok(match spot(view, view.path(Need::Venvs, path)?) {
+        Ok(at) => view.taken_up([Change::Lines { at, line, was, lines: vec![wanted.to_owned()] }]),
+        Err(person) => person,
+    })
 }

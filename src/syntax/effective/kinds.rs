@@ -82,7 +82,7 @@ pub(super) fn adding(key: Name, kind: &str) -> Adding {
 }
 
 /// Settings that an empty assignment leaves as they are, instead of setting them back.
-pub(super) fn stays(key: &str, kind: &str) -> bool {
+pub fn stays(key: &str, kind: &str) -> bool {
     const KEYS: &[&str] = &[
         "BusName",
         "CollectMode",

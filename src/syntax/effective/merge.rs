@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::kinds::{Adding, REFUSES_UNKNOWN_SPECIFIERS, adding, expands, into_words, put_escaped, stays};
-use super::{EffectiveUnit, Ignored, LoadState, Setting};
+use super::{EffectiveUnit, Ignored, LoadState, Setting, TRIGGERS};
 use crate::model::Location;
 use crate::syntax::command_line;
 use crate::syntax::environment::{Assignment, DroppedItem, List, parse_environment};
@@ -49,6 +49,7 @@ impl EffectiveUnit {
             }
         }
         merge.unit.settings = merge.settings.drain(..).flatten().collect();
+        merge.unit.index = Default::default();
         merge.unit.vain_resets = merge.vain_resets();
         merge.inherit_output();
         merge.judge();
@@ -65,7 +66,7 @@ impl EffectiveUnit {
 
 /// The text of a line that ended a drop-in.
 fn line_of(file: &UnitFile, at: &Location) -> String {
-    let entry = file.entries.iter().find(|entry| at.line.is_some_and(|line| line.get() == entry.line));
+    let entry = file.entries.iter().find(|entry| at.line_number().is_some_and(|line| line == entry.line));
     match (entry, &file.fatal) {
         (Some(entry), _) => format!("{}={}", entry.key, entry.value),
         (None, Some(note)) => note.text.clone(),
@@ -142,6 +143,32 @@ impl Merge<'_> {
                 return self.assign(section, key, kind, &entry.value, at);
             }
             Known::Private => return Ok(()),
+            Known::Unmeasured { section, key, between: (older, newer) } => {
+                let why = format!(
+                    "whether systemd {} knows it was not measured; only one of {older} and {newer} does",
+                    self.version
+                );
+                self.unit.unmeasured.push(Ignored {
+                    text: format!("{key}={}", entry.value),
+                    at: at.clone(),
+                    why: why.clone(),
+                });
+                if !entry.value.is_empty() {
+                    self.push(Setting::written(section, key, &entry.value, Some(why), at), "");
+                }
+                return Ok(());
+            }
+            Known::Newer => {
+                let newest = SystemdVersion::NEWEST;
+                let why =
+                    format!("whether systemd {} knows it was not measured; {newest} does not", self.version);
+                self.unit.unmeasured.push(Ignored {
+                    text: format!("{}={}", entry.key, entry.value),
+                    at,
+                    why,
+                });
+                return Ok(());
+            }
             Known::WrongSection(section) => format!("{} belongs in [{section}]", entry.key),
             Known::Unknown => {
                 format!("systemd {} knows no {} in [{}]", self.version, entry.key, entry.section)
@@ -168,6 +195,15 @@ impl Merge<'_> {
             }
             let was_said = self.places.get(&(section, key)).is_some_and(|places| !places.is_empty());
             match stays(&key, kind) {
+                false if kind == "CONDITION" => self.reset_conditions(section, key, &at),
+                false
+                    if let Some(trigger) =
+                        TRIGGERS.iter().find(|trigger| trigger.waits.contains(&key.as_str())) =>
+                {
+                    for other in trigger.waits.iter().filter_map(|key| known::name(key)) {
+                        self.reset(section, other, at.clone());
+                    }
+                }
                 false => self.reset(section, key, at),
                 true if was_said => drop(self.vain_resets.insert((section, key), at)),
                 true => {}
@@ -175,7 +211,10 @@ impl Merge<'_> {
             return Ok(());
         }
         let read = match self.reading(key, kind, raw) {
-            Ok(Reading { value, passed_over }) => {
+            Ok(Reading { value, passed_over, unmeasured }) => {
+                for why in unmeasured {
+                    self.unit.unmeasured.push(Ignored { text: format!("{key}={raw}"), at: at.clone(), why });
+                }
                 for why in passed_over {
                     self.unit.ignored.push(Ignored { text: format!("{key}={raw}"), at: at.clone(), why });
                 }
@@ -201,7 +240,7 @@ impl Merge<'_> {
     /// What systemd makes of a text.
     fn reading(&self, key: Name, kind: &'static str, raw: &str) -> Result<Reading, Unusable> {
         if kind == EXEC {
-            return self.command(raw).map(|value| Reading { value, passed_over: Vec::new() });
+            return self.command(raw).map(|value| Reading { value, ..Reading::default() });
         }
         let expanded = match expands(&key, kind) {
             true => self.specifiers.expand_with(raw, into_words(&key, kind)),
@@ -253,7 +292,8 @@ impl Merge<'_> {
             put_escaped(&format!("{}={}", item.name, item.value), &mut value);
         }
         let words = |dropped: &DroppedItem| format!("{}: {}", dropped.text, dropped.why.words());
-        Reading { value: Some(value), passed_over: list.dropped.iter().map(words).collect() }
+        let passed_over = list.dropped.iter().map(words).collect();
+        Reading { value: Some(value), passed_over, ..Reading::default() }
     }
 
     fn command(&self, raw: &str) -> Result<Option<String>, Unusable> {
@@ -304,6 +344,16 @@ impl Merge<'_> {
         self.settings.push(Some(setting));
     }
 
+    /// An empty `ConditionUser=` takes back every other condition, too; assertions are a list of their own. Measured on 252
+    /// and 257.
+    fn reset_conditions(&mut self, section: Name, key: Name, at: &Location) {
+        let prefix = if key.starts_with("Assert") { "Assert" } else { "Condition" };
+        let stated = |(other, name): &&(Name, Name)| *other == section && name.starts_with(prefix);
+        let others: Vec<Name> = self.places.keys().filter(stated).map(|(_, name)| *name).collect();
+        others.into_iter().filter(|name| *name != key).for_each(|name| self.reset(section, name, at.clone()));
+        self.reset(section, key, at.clone());
+    }
+
     /// An empty assignment clears what came before and leaves its trace to the next one.
     fn reset(&mut self, section: Name, key: Name, at: Location) {
         let mut swept = self.resets.remove(&(section, key)).unwrap_or_default();
@@ -319,6 +369,17 @@ impl Merge<'_> {
         }
         swept.push((at, String::new()));
         self.resets.insert((section, key), swept);
+        self.undo(key);
+    }
+
+    /// Forgets what was passed over of a setting that an empty assignment takes back: nothing of it would count now.
+    fn undo(&mut self, key: Name) {
+        let is_of = |ignored: &Ignored| {
+            let stands = ignored.text.split_once('=').is_some_and(|(of, _)| *of == *key);
+            stands && !ignored.why.contains(" belongs in [")
+        };
+        self.unit.ignored.retain(|ignored| !is_of(ignored));
+        self.unit.unmeasured.retain(|ignored| !is_of(ignored));
     }
 
     fn vain_resets(&mut self) -> Vec<Ignored> {
@@ -347,11 +408,38 @@ impl Merge<'_> {
         }
     }
 
-    /// What systemd checks once all files are read (`service_verify`).
+    /// What systemd checks once all files are read.
     fn judge(&mut self) {
-        if self.unit.name.kind() != "service" {
-            return;
+        match self.unit.name.kind() {
+            "service" => self.judge_service(),
+            _ => self.judge_trigger(),
         }
+    }
+
+    /// `timer_verify`, `socket_verify`, `path_verify`: what nothing triggers is refused.
+    fn judge_trigger(&mut self) {
+        let Some(trigger) = self.unit.trigger() else { return };
+        let section = trigger.section;
+        let is_set = |key: &&str| self.unit.assignments(section, key).next().is_some();
+        let is_on =
+            |key: &str| self.unit.scalar(section, key).is_some_and(|setting| setting.known_value() == "yes");
+        if !trigger.switches.iter().any(|key| is_on(key)) && !trigger.waits.iter().any(is_set) {
+            return match self.unit.passed_over_trigger() {
+                Some(Ignored { text, at, why }) => {
+                    let (why, at) = (format!("{text}: {why}, and nothing else triggers it"), at.clone());
+                    self.refuse(why, at);
+                }
+                None => self.refuse(trigger.without, self.unit.location()),
+            };
+        }
+        let explicit = self.unit.scalar(section, "Service").map(|setting| setting.at.clone());
+        if let Some(at) = explicit.filter(|_| section == "Socket" && is_on("Accept")) {
+            self.refuse("Accept=yes starts instances of a template, and no Service= may be named", at);
+        }
+    }
+
+    /// `service_verify`.
+    fn judge_service(&mut self) {
         let here = self.unit.location();
         let commands = |key: &str| {
             let settings = self.unit.assignments("Service", key);

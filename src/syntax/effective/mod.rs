@@ -1,11 +1,14 @@
 //! The effective unit: what systemd makes of a fragment and all of its drop-ins, with the line that each
 //! value comes from and what it overrode.
 
+mod implied;
 mod kinds;
 mod merge;
+mod trigger;
 mod unread;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +17,20 @@ use super::unit_name::UnitName;
 use super::value;
 use crate::model::Location;
 
+pub use kinds::stays;
+pub use trigger::{TRIGGERS, Trigger};
 pub use unread::noticing_unread;
+
+/// Whether several assignments of a setting all count.
+pub fn is_list(section: &str, key: &str) -> bool {
+    let name = || known::name(key).zip(known::kind(section, key));
+    name().is_some_and(|(key, kind)| kinds::adding(key, kind) == kinds::Adding::All)
+}
+
+/// Whether an empty assignment takes a setting back to systemd's default.
+pub fn is_reset_by_nothing(section: &str, key: &str) -> bool {
+    known::kind(section, key).is_some_and(|kind| !kinds::stays(key, kind))
+}
 
 /// A unit as systemd would have it after reading all of its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,9 +56,15 @@ pub struct EffectiveUnit {
     /// What was written and does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
+    /// What may count or not: settings that only one of the measured versions around this one knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<Ignored>,
     /// Empty assignments after which the earlier value still holds, of settings that are not reset that way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vain_resets: Vec<Ignored>,
+    /// Where the assignments of a setting are, made when the first one is asked for.
+    #[serde(skip)]
+    index: Index,
 }
 
 /// systemd's load states (systemd.unit(5)).
@@ -110,6 +132,40 @@ pub struct Ignored {
     pub why: String,
 }
 
+/// Positions of assignments by section and setting. It follows from the settings and is no part of the value.
+#[derive(Debug, Default)]
+struct Index(OnceLock<HashMap<(Name, Name), Vec<usize>>>);
+
+impl Index {
+    /// Fewer settings than this are looked through.
+    const WORTH_IT: usize = 256;
+
+    /// The positions of a setting's assignments.
+    fn of(&self, settings: &[Setting], section: &str, key: &str) -> &[usize] {
+        let places = self.0.get_or_init(|| {
+            let mut places: HashMap<(Name, Name), Vec<usize>> = HashMap::new();
+            for (at, setting) in settings.iter().enumerate() {
+                places.entry((setting.section, setting.key)).or_default().push(at);
+            }
+            places
+        });
+        let names = known::name(section).zip(known::name(key));
+        names.and_then(|names| places.get(&names)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Clone for Index {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Index {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 impl EffectiveUnit {
     fn bare(name: &UnitName, load: LoadState, fragment: Option<Arc<str>>) -> Self {
         Self {
@@ -122,6 +178,8 @@ impl EffectiveUnit {
             resets: Vec::new(),
             ignored: Vec::new(),
             vain_resets: Vec::new(),
+            unmeasured: Vec::new(),
+            index: Index::default(),
         }
     }
 
@@ -135,6 +193,39 @@ impl EffectiveUnit {
         Self::bare(name, LoadState::Masked, Some(by))
     }
 
+    /// Every text of its files that it holds, as a line with its setting, and the file.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
+        let line = |key: &str, text: &str| format!("{key}={text}");
+        let settings = self.settings.iter().chain(&self.resets).flat_map(move |setting| {
+            let now = (setting.at.path(), line(&setting.key, &setting.raw));
+            let read = setting.read.as_ref().map(|read| (setting.at.path(), line(&setting.key, read)));
+            let before = setting.overrode.iter().map(move |(at, text)| (at.path(), line(&setting.key, text)));
+            std::iter::once(now).chain(read).chain(before)
+        });
+        let others = self.ignored.iter().chain(&self.unmeasured).chain(&self.vain_resets);
+        settings.chain(others.map(|ignored| (ignored.at.path(), ignored.text.clone())))
+    }
+
+    /// Gives its texts another wording where there is one.
+    pub fn rewrite(&mut self, wording: &dyn Fn(&str) -> Option<String>) {
+        for setting in self.settings.iter_mut().chain(&mut self.resets) {
+            if let Some(other) = wording(&setting.raw) {
+                setting.raw = other.into();
+            }
+            if let Some(other) = setting.read.as_deref().and_then(wording) {
+                setting.read = Some(other.into());
+            }
+            for (_, text) in &mut setting.overrode {
+                *text = wording(text).unwrap_or_else(|| std::mem::take(text));
+            }
+        }
+        for ignored in self.ignored.iter_mut().chain(&mut self.unmeasured).chain(&mut self.vain_resets) {
+            for text in [&mut ignored.text, &mut ignored.why] {
+                *text = wording(text).unwrap_or_else(|| std::mem::take(text));
+            }
+        }
+    }
+
     /// The unit with the names that lead to it.
     #[must_use]
     pub fn with_aliases(mut self, aliases: Vec<UnitName>) -> Self {
@@ -146,6 +237,7 @@ impl EffectiveUnit {
     /// `Requires=` do.
     pub fn add_link(&mut self, key: &str, unit: &str, link: Arc<str>) {
         if let (Some(section), Some(key)) = (known::name("Unit"), known::name(key)) {
+            self.index = Index::default();
             self.settings.push(Setting {
                 section,
                 key,
@@ -183,6 +275,11 @@ impl EffectiveUnit {
         self.scalar(section, key).or_else(reset)
     }
 
+    /// Whether systemd makes a user for it while it runs.
+    pub fn is_dynamic(&self) -> bool {
+        self.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes")
+    }
+
     /// Its fragment and its drop-ins.
     pub fn files(&self) -> impl Iterator<Item = &Arc<str>> {
         self.fragment.iter().chain(&self.drop_ins)
@@ -190,17 +287,24 @@ impl EffectiveUnit {
 
     /// Whether the file of a setting says nothing but this setting.
     pub fn is_all_of_file(&self, setting: &Setting) -> bool {
-        let path = &setting.at.path;
+        let path = setting.at.path();
         let is_it = |other: &Setting| other.section == setting.section && other.key == setting.key;
-        let speaks =
-            |other: &Setting| other.at.path == *path || other.overrode.iter().any(|(at, _)| at.path == *path);
+        let speaks = |other: &Setting| {
+            other.at.path() == path || other.overrode.iter().any(|(at, _)| at.path() == path)
+        };
         self.settings.iter().chain(&self.resets).all(|other| is_it(other) || !speaks(other))
-            && self.ignored.iter().chain(&self.vain_resets).all(|ignored| ignored.at.path != *path)
+            && self.ignored.iter().chain(&self.vain_resets).all(|ignored| ignored.at.path() != path)
     }
 
     /// Every assignment that counts of a setting that takes several.
     pub fn assignments(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Setting> {
-        self.settings.iter().filter(move |setting| *setting.key == *key && *setting.section == *section)
+        // A unit of a few lines is looked through; one of thousands would be looked through thousands of times.
+        let listed =
+            (self.settings.len() > Index::WORTH_IT).then(|| self.index.of(&self.settings, section, key));
+        let all = if listed.is_some() { &[][..] } else { self.settings.as_slice() };
+        let is_it = move |setting: &&Setting| *setting.key == *key && *setting.section == *section;
+        let listed = listed.unwrap_or_default().iter().filter_map(|at| self.settings.get(*at));
+        listed.chain(all).filter(is_it)
     }
 
     /// The words of a list setting, each with the assignment it stands in.

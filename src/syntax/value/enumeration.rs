@@ -1,6 +1,7 @@
 //! Settings that take one of some words, which systemd tells apart by case.
 
 use super::{Mangled, boolean, dropped, yes_no};
+use crate::syntax::known;
 use crate::syntax::version::SystemdVersion;
 
 /// The words of one setting, or of all settings of one kind.
@@ -136,8 +137,29 @@ pub(super) fn read(
         return Some(Ok(text.to_owned()));
     }
     let known = known.copied().collect::<Vec<_>>().join(", ");
-    Some(match words.or_boolean {
-        true => dropped(format!("{text:?} is neither a boolean nor one of {known}")),
-        false => dropped(format!("{text:?} is none of {known}")),
+    Some(match (words.or_boolean, known.is_empty()) {
+        (true, true) => dropped(format!("{text:?} is no boolean")),
+        (true, false) => dropped(format!("{text:?} is neither a boolean nor one of {known}")),
+        (false, _) => dropped(format!("{text:?} is none of {known}")),
     })
+}
+
+/// Why it is not known whether systemd takes a text that [`read`] does not know: a version that nobody measured may have
+/// learned the word.
+pub(super) fn unmeasured(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Option<String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
+    let words = of(key, kind);
+    let oldest = known::versions().next()?;
+    let between = words.as_ref().is_some_and(|words| {
+        let (since, more) = words.since;
+        more.contains(&text) && (oldest.0 + 1..since).contains(&version.0)
+    });
+    let may_have_learned =
+        is_word && version > SystemdVersion::NEWEST && (words.is_some() || kind == "BOOLEAN");
+    let is_known = || match words.is_some() {
+        true => read(version, key, kind, text).is_some_and(|read| read.is_ok()),
+        false => boolean(text).is_ok(),
+    };
+    ((between || may_have_learned) && !is_known())
+        .then(|| format!("whether systemd {version} takes {text:?} was not measured"))
 }

@@ -58,7 +58,7 @@ fn each(
         }
         false => Some(kept.join(" ")),
     };
-    Ok(Reading { value, passed_over })
+    Ok(Reading { value, passed_over, ..Reading::default() })
 }
 
 /// A word as it is written into a list so that it is read as this word.
@@ -132,7 +132,7 @@ pub(super) fn set(text: &str, known: &dyn Fn(&str) -> bool, what: &str) -> Resul
     let (kept, bad): (Vec<String>, Vec<String>) = words.into_iter().partition(|word| known(word));
     passed_over.extend(bad.into_iter().map(|word| format!("{word:?} is {what}")));
     let value = (!passed_over.is_empty()).then(|| format!("{inverted}{}", kept.join(" ")));
-    Ok(Reading { value, passed_over })
+    Ok(Reading { value, passed_over, ..Reading::default() })
 }
 
 /// `CapabilityBoundingSet=`: names in any case.

@@ -5,11 +5,13 @@
 //! `10000ms`. Kinds are the types of `systemd --dump-configuration-items`; the few settings that it calls
 //! OTHER are told apart by their names.
 
+mod address;
 mod enumeration;
 mod list;
 mod number;
 mod path;
 mod shape;
+mod syscall;
 mod time_span;
 
 pub use list::{is_unquoted, split};
@@ -17,6 +19,7 @@ pub use number::{format_size, parse_size};
 pub use path::normalize;
 pub use time_span::{Span, format as format_span, parse as parse_span};
 
+use super::calendar;
 use super::unit_name::UnitName;
 use super::version::SystemdVersion;
 
@@ -44,6 +47,8 @@ pub struct Reading {
     pub value: Option<String>,
     /// Words of a list that are dropped while the others count, each with the reason.
     pub passed_over: Vec<String>,
+    /// Words that count or not: no version like this one was measured.
+    pub unmeasured: Vec<String>,
 }
 
 impl Reading {
@@ -54,7 +59,7 @@ impl Reading {
 
 impl From<String> for Reading {
     fn from(value: String) -> Self {
-        Self { value: Some(value), passed_over: Vec::new() }
+        Self { value: Some(value), ..Self::default() }
     }
 }
 
@@ -78,6 +83,10 @@ impl Reader<'_> {
             "FAMILIES" => list::address_families(text),
             "NAMESPACES" => namespaces(text),
             "STATUS" => number::exit_statuses(text),
+            "SYSCALLS" => syscall::filter(self.version, text),
+            "ARCHS" => syscall::architectures(text),
+            "FILESYSTEMS" => syscall::file_systems(text),
+            "ERRNO" => syscall::error_number(text),
             _ => match key {
                 "PassEnvironment" => list::variables(key, kind, text),
                 "RuntimeDirectory"
@@ -86,8 +95,11 @@ impl Reader<'_> {
                 | "LogsDirectory"
                 | "ConfigurationDirectory" => list::directories(key, kind, text),
                 _ => {
+                    if let Some(why) = enumeration::unmeasured(self.version, key, kind, text) {
+                        return Ok(Reading { unmeasured: vec![why], ..Reading::default() });
+                    }
                     let value = single(self.version, key, kind, text)?;
-                    Ok(Reading { value, passed_over: Vec::new() })
+                    Ok(Reading { value, ..Reading::default() })
                 }
             },
         }
@@ -121,6 +133,16 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
         "CPUSCHEDPRIO" => number::within(text, 1, 99).map(Some),
         "NANOSECONDS" => nanoseconds(text).map(Some),
         "LIMIT" if key.starts_with("Limit") => number::limit(key, text).map(Some),
+        "TIMER" if key == "OnCalendar" => match calendar::parse(text) {
+            Ok(_) => Ok(None),
+            Err(calendar::Invalid) => {
+                dropped(format!("{text:?} is no calendar expression (systemd.time(7))"))
+            }
+        },
+        "TIMER" => span(key, text).map(Some),
+        "SOCKET [...]" if matches!(key, "ListenStream" | "ListenDatagram" | "ListenSequentialPacket") => {
+            address::listen(text).map(|()| None)
+        }
         "OUTPUT" => output(text).map(Some),
         "INPUT" => input(text).map(Some),
         "FILE" => path::environment_file(text).map(Some),

@@ -281,5 +281,9 @@ pub(super) fn exit_statuses(text: &str) -> Result<Reading, Mangled> {
     }
     let numbers = numbers.iter().map(u8::to_string);
     let signals = signals.iter().map(|number| SIGNALS[number - 1].to_owned());
-    Ok(Reading { value: Some(numbers.chain(signals).collect::<Vec<_>>().join(" ")), passed_over })
+    Ok(Reading {
+        value: Some(numbers.chain(signals).collect::<Vec<_>>().join(" ")),
+        passed_over,
+        ..Reading::default()
+    })
 }

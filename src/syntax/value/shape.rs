@@ -11,7 +11,6 @@ pub(super) fn check(key: &str, text: &str) -> Result<(), Mangled> {
         "PrivateMounts" => return boolean(text).map(|_| ()),
         "SecureBits" => (all(&|word| SECURE_BITS.contains(&word)), "a list of secure bits"),
         "Personality" => (PERSONALITIES.contains(&text), "a personality"),
-        "SystemCallErrorNumber" => (text == "kill" || is_error_number(text), "an error number"),
         "CoredumpFilter" => (all(&is_coredump_part), "a list of core dump mappings"),
         "FailureActionExitStatus" | "SuccessActionExitStatus" => {
             (text.parse::<u8>().is_ok(), "an exit status")
@@ -24,7 +23,10 @@ pub(super) fn check(key: &str, text: &str) -> Result<(), Mangled> {
         ),
         "IPAddressAllow" | "IPAddressDeny" => (all(&is_network), "a list of addresses"),
         "DeviceAllow" => {
-            (text.split_ascii_whitespace().next().is_some_and(is_device), "a device and its rights")
+            let mut words = text.split_ascii_whitespace();
+            let is_right = |rights: &str| rights.chars().all(|right| "rwm".contains(right));
+            let fits = words.next().is_some_and(is_device) && words.next().is_none_or(is_right);
+            (fits, "a device and its rights")
         }
         "CPUAffinity" => (text == "numa" || all(&is_processor_range), "a list of processors"),
         "ExecSearchPath" => (text.split(':').any(|path| path.starts_with('/')), "a list of absolute paths"),
@@ -55,13 +57,6 @@ const PERSONALITIES: &[&str] = &[
     "x86", "x86-64", "arm", "arm-be", "arm64", "arm64-be", "ppc", "ppc-le", "ppc64", "ppc64-le", "s390",
     "s390x",
 ];
-
-fn is_error_number(text: &str) -> bool {
-    let is_name = text.strip_prefix('E').is_some_and(|rest| {
-        rest.len() >= 2 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-    });
-    is_name || text.parse::<u32>().is_ok_and(|number| (1..4096).contains(&number))
-}
 
 fn is_coredump_part(word: &str) -> bool {
     const NAMES: &[&str] = &[

@@ -28,7 +28,8 @@ const UNIT_PROPERTIES: &[&str] = &[
 ];
 
 /// What only services have.
-const SERVICE_PROPERTIES: &[&str] = &["MainPID", "ExecMainStartTimestamp", "NRestarts", "Result"];
+const SERVICE_PROPERTIES: &[&str] =
+    &["MainPID", "ExecMainStartTimestamp", "NRestarts", "Result", "ControlGroup"];
 
 /// How long a bus may be silent, and how much longer for each name. One that takes connections and never answers
 /// (a stopped daemon) would otherwise hold the audit for ever.
@@ -126,6 +127,7 @@ fn fill(state: &mut UnitState, property: &str, value: OwnedValue) -> zbus::zvari
         }
         "NRestarts" => state.restarts = value.downcast_ref()?,
         "Result" => state.result = text(&value)?,
+        "ControlGroup" => state.control_group = text(&value)?,
         _ => {}
     }
     Ok(())

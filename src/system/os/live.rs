@@ -1,13 +1,16 @@
 //! The running host: processes and ports from `/proc`, the rest by the protocols of its servers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, ToSocketAddrs};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::{bus, listeners, python, redis};
+use super::line::Line;
+use super::owner::{self, Owner};
+use super::{bus, environ, listeners, python, redis, stream};
 use crate::model::Observed;
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, StreamEvent, StreamQuestion,
+    UnitStates,
 };
 use crate::system::Ask;
 
@@ -35,7 +38,7 @@ fn observe<T>(result: std::io::Result<T>) -> Observed<T> {
 /// Between fork and exec a service's process is still systemd's own, as root.
 const STARTERS: &[&str] = &["/lib/systemd/systemd", "/lib/systemd/systemd-executor"];
 
-fn look_at_process(pid: u32) -> Observed<Process> {
+fn look_at_process(pid: u32, variables: &[&str]) -> Observed<Process> {
     let of = |name: &str| format!("/proc/{pid}/{name}");
     let link = |name: &str| match observe(std::fs::read_link(of(name))) {
         Observed::Unreadable(why) => Observed::Unreadable(format!("{}: {why}", of(name))),
@@ -47,7 +50,21 @@ fn look_at_process(pid: u32) -> Observed<Process> {
         uid: owner.uid(),
         gid: owner.gid(),
         working_directory: link("cwd"),
+        variables: environ::of(pid, variables),
     })
+}
+
+/// The inodes of the sockets a process holds.
+pub(super) fn sockets_of(pid: u32) -> Observed<Vec<u64>> {
+    let entries = match std::fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(entries) => entries,
+        Err(error) => return observe(Err(error)),
+    };
+    let socket = |entry: std::fs::DirEntry| {
+        let target = std::fs::read_link(entry.path()).ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    };
+    Observed::Found(entries.flatten().filter_map(socket).collect())
 }
 
 impl Ask for LiveHost {
@@ -55,13 +72,13 @@ impl Ask for LiveHost {
         bus::units(names)
     }
 
-    fn process(&self, pid: u32) -> Observed<Process> {
+    fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process> {
         let is_started = |process: &Process| match &process.executable {
             Observed::Found(path) => !STARTERS.iter().any(|starter| path.ends_with(starter)),
             _ => true,
         };
         for _ in 0..50 {
-            match look_at_process(pid) {
+            match look_at_process(pid, variables) {
                 Observed::Found(process) if !is_started(&process) => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
@@ -72,57 +89,42 @@ impl Ask for LiveHost {
     }
 
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>> {
-        if let Ok(mut found) = listeners::all() {
-            found.retain(|listener| listener.port == port);
-            return Observed::Found(found);
-        }
-        let mut found = Vec::new();
-        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            match observe(std::fs::read_to_string(table)) {
-                Observed::Found(text) => found.extend(text.lines().filter_map(listener)),
-                // A kernel without IPv6 has no second table.
-                Observed::Absent => {}
-                Observed::Unreadable(why) => return Observed::Unreadable(format!("{table}: {why}")),
+        match listeners::all() {
+            Ok(mut found) => {
+                found.retain(|listener| listener.port == port);
+                Observed::Found(found)
             }
+            Err(why) => Observed::Unreadable(why),
         }
-        found.retain(|listener| listener.port == port);
-        Observed::Found(found)
     }
 
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>> {
-        let entries = match std::fs::read_dir(format!("/proc/{pid}/fd")) {
-            Ok(entries) => entries,
-            Err(error) => return observe(Err(error)),
-        };
-        let socket = |entry: std::fs::DirEntry| {
-            let target = std::fs::read_link(entry.path()).ok()?;
-            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-        };
-        Observed::Found(entries.flatten().filter_map(socket).collect())
+        sockets_of(pid)
     }
 
     fn redis(&self, question: &RedisQuestion<'_>) -> Observed<RedisAnswer> {
         redis::ask(question)
     }
 
+    fn stream(&self, question: &StreamQuestion<'_>, each: &mut dyn FnMut(&StreamEvent<'_>)) -> Observed<u64> {
+        stream::read(question, each)
+    }
+
     fn tcp(&self, address: &str) -> Observed<()> {
-        let addresses = match address.to_socket_addrs() {
-            Ok(addresses) => addresses,
+        self.tcp_of(address, None)
+    }
+
+    fn tcp_of(&self, address: &str, unit: Option<&str>) -> Observed<()> {
+        let line = match Line::open(address, TIME_LIMIT, 0) {
+            Ok(line) => line,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Observed::Absent,
             Err(error) => return Observed::Unreadable(format!("{address}: {error}")),
         };
-        let (mut refused, mut silent) = (false, None);
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, TIME_LIMIT) {
-                Ok(_) => return Observed::Found(()),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => refused = true,
-                Err(error) => silent = Some(format!("{address}: {error}")),
-            }
-        }
-        // One address that says nothing leaves it open, whatever the others say.
-        match (silent, refused) {
-            (Some(why), _) => Observed::Unreadable(why),
-            (None, true) => Observed::Absent,
-            (None, false) => Observed::Unreadable(format!("{address} resolves to no address")),
+        let owner = unit.map(|unit| line.ends().map(|ends| (owner::of_listener(ends, unit), unit)));
+        match owner.transpose() {
+            Ok(Some((owner, unit))) => believed(&owner, address, unit),
+            Ok(None) => Observed::Found(()),
+            Err(error) => Observed::Unreadable(format!("{address}: {error}")),
         }
     }
 
@@ -131,50 +133,18 @@ impl Ask for LiveHost {
     }
 }
 
-/// A listening line of `/proc/net/tcp{,6}` (proc(5)).
-fn listener(line: &str) -> Option<Listener> {
-    let mut fields = line.split_ascii_whitespace();
-    let local = fields.nth(1)?;
-    let state = fields.nth(1)?;
-    let inode = fields.nth(5)?.parse().ok()?;
-    const LISTEN: &str = "0A";
-    if state != LISTEN {
-        return None;
-    }
-    let (address, port) = local.split_once(':')?;
-    Some(Listener {
-        address: kernel_address(address)?.to_string(),
-        port: u16::from_str_radix(port, 16).ok()?,
-        inode,
-    })
-}
-
-/// The kernel prints addresses as 32-bit words in the byte order of the machine.
-fn kernel_address(hex: &str) -> Option<IpAddr> {
-    let words: Vec<[u8; 4]> = (0..hex.len())
-        .step_by(8)
-        .map(|at| Some(u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?.to_ne_bytes()))
-        .collect::<Option<_>>()?;
-    match words.as_slice() {
-        [v4] => Some(Ipv4Addr::from(*v4).into()),
-        [_, _, _, _] => Some(Ipv6Addr::from(<[u8; 16]>::try_from(words.concat()).ok()?).into()),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn listening_lines_of_both_families_are_read() {
-        let v4 = "   0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0";
-        let v6 = "   1: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4712 1 0";
-        let established = v4.replace(" 0A ", " 01 ");
-        assert_eq!(listener(v4), Some(Listener { address: "127.0.0.1".into(), port: 6379, inode: 4711 }));
-        assert_eq!(listener(v6).map(|found| found.address), Some("::1".into()));
-        assert_eq!(listener(&established), None);
-        assert_eq!(listener("  sl  local_address rem_address   st tx_queue"), None);
+/// Whether an answer counts: not where another process than one of the unit gives it. A caller who is not root may
+/// not see whose it is, and asks as the service itself would.
+pub(super) fn believed(owner: &Owner, address: &str, unit: &str) -> Observed<()> {
+    match owner {
+        Owner::Unit | Owner::Remote => Observed::Found(()),
+        Owner::Unknown(_) if !rustix::process::geteuid().is_root() => Observed::Found(()),
+        Owner::Unknown(why) => Observed::Unreadable(format!(
+            "{address} answers, but it cannot be seen whether {unit} does: {why}"
+        )),
+        Owner::Other => {
+            Observed::Unreadable(format!("{address} is answered by a process that is not of {unit}"))
+        }
     }
 }
 

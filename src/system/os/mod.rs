@@ -3,12 +3,19 @@
 
 mod bus;
 mod disk;
+mod environ;
+mod line;
 mod listeners;
 mod live;
+mod names;
+mod owner;
 mod python;
 mod redis;
+mod resp;
 mod sqlite;
+mod stream;
 
 pub use disk::DiskSystem;
 pub use live::LiveHost;
-pub use sqlite::empty_database;
+pub use redis::redis_says;
+pub use sqlite::{empty_database, sqlite_number};

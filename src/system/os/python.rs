@@ -6,7 +6,6 @@
 //! imports nothing of the service and writes nothing; what a path file (`*.pth`) of the venv does at the start of
 //! every python, it does here too, as the user as whom the service would do it.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,13 +17,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open,
-    set_child_subreaper, set_parent_process_death_signal, setrlimit, waitpid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open,
+    set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
 use crate::model::Observed;
 use crate::model::answers::{PythonAnswer, PythonEnd, PythonQuestion, PythonSaid};
+use crate::system::strays::Strays;
 
 /// How long one may take, in seconds. A healthy one needs a twentieth of one.
 const LIMIT: u64 = 10;
@@ -297,47 +297,6 @@ fn said(out: &[u8]) -> Option<PythonSaid> {
         groups,
         missing: listed(missing),
     })
-}
-
-/// Processes that left the session of the python that started them: as orphans they become golden's children, and are
-/// ended there. Where golden has children of somebody else's, it cannot tell theirs, and lets all of them be.
-struct Strays {
-    are_ours: bool,
-}
-
-impl Strays {
-    fn expect() -> Self {
-        let are_ours = children().is_empty() && set_child_subreaper(Some(rustix::process::getpid())).is_ok();
-        Self { are_ours }
-    }
-
-    /// Ends them; what they started in turn comes in the next round.
-    fn end(self) {
-        if !self.are_ours {
-            return;
-        }
-        let deadline = Instant::now() + GRACE;
-        loop {
-            let left = children();
-            if left.is_empty() || Instant::now() > deadline {
-                break;
-            }
-            for pid in left.into_iter().filter_map(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let _ = set_child_subreaper(None);
-    }
-}
-
-/// The children of this process (proc(5), `children`).
-fn children() -> BTreeSet<i32> {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return BTreeSet::new() };
-    let of_thread = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
-    let texts: Vec<String> = threads.flatten().filter_map(of_thread).collect();
-    texts.iter().flat_map(|text| text.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
 }
 
 #[cfg(test)]

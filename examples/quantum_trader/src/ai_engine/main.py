@@ -6,6 +6,7 @@ import json
 import time
 
 from src.ai_engine import ensemble, market
+from src.ai_engine.patchtst import Patchtst
 from src.common import database, service, settings
 
 STREAM_LENGTH = 20_000
@@ -18,6 +19,7 @@ class Engine:
     def __init__(self) -> None:
         self.redis = service.connect_redis()
         self.database = database.connect()
+        self.patchtst = Patchtst.load()
         self.tick: int | None = None
         self.beaten = 0.0
 
@@ -28,7 +30,12 @@ class Engine:
         symbol = market.SYMBOLS[self.tick % len(market.SYMBOLS)]
         prices = market.window(symbol, self.tick, ensemble.WINDOW)
         predictions = ensemble.breakdown(prices)
+        trained = self.patchtst
+        if trained and not trained.shadow_only:
+            predictions["patchtst"] = trained.predict(prices)
         action, confidence = ensemble.vote(predictions)
+        if trained and trained.shadow_only:
+            predictions["patchtst"] = trained.predict(prices)
         event = {
             "event_type": "trade.intent",
             "source": settings.text("SERVICE_NAME"),
@@ -40,6 +47,8 @@ class Engine:
             "confidence": f"{confidence:.4f}",
             "model_breakdown": json.dumps(predictions, separators=(",", ":")),
         }
+        if trained:
+            event["patchtst_digest"] = trained.digest
         self.redis.xadd(service.STREAM, event, maxlen=STREAM_LENGTH, approximate=True)
         self.tick += 1
         self.redis.set("quantum:market:tick", self.tick)
@@ -54,6 +63,9 @@ def main() -> None:
     log = service.configure_logging()
     engine = Engine()
     log.info("publishing to %s", service.STREAM)
+    if engine.patchtst:
+        shadow = "in shadow" if engine.patchtst.shadow_only else "obeyed"
+        log.info("patchtst %s is %s", engine.patchtst.digest[:12], shadow)
     service.run(engine.step, settings.number("TICK_SECONDS", 0.2), stop, log)
 
 

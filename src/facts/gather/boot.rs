@@ -1,0 +1,139 @@
+//! What leads from the boot to the contract's units: links first, and the text of every unit only where links do not
+//! say it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Pad, Worker, units};
+use crate::facts::UnitFacts;
+use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
+use crate::model::{Location, Observed};
+use crate::syntax::effective::{EffectiveUnit, LoadState, TRIGGERS};
+
+/// Settings by which a unit starts others (systemd.unit(5)).
+const STARTS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
+
+/// The graph below the units that a boot has to come to.
+pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
+    let subjects: Vec<String> = worker.ground.contract.services.iter().filter_map(started).collect();
+    let mut graph = Graph { worker, pad, boot: BootFacts::default(), done: BTreeSet::new(), texts: None };
+    graph.boot.default = worker.index().own_name("default.target");
+    subjects.iter().for_each(|name| graph.add(name));
+    let is_open = |graph: &Graph<'_, '_>, name: &str| graph.boot.reaches(name) != Reached::Yes;
+    if subjects.iter().any(|name| is_open(&graph, name)) {
+        graph.read_texts();
+        subjects.iter().for_each(|name| graph.add(name));
+    }
+    graph.boot
+}
+
+struct Graph<'w, 'a> {
+    worker: &'w Worker<'a>,
+    pad: &'w Pad,
+    boot: BootFacts,
+    /// Names that are in it, with what leads to them.
+    done: BTreeSet<Arc<str>>,
+    /// What every unit's text starts; read when links do not lead to the boot.
+    texts: Option<BTreeMap<Arc<str>, Vec<Pull>>>,
+}
+
+impl Graph<'_, '_> {
+    /// Adds a unit and everything that leads to it.
+    fn add(&mut self, name: &str) {
+        let mut waiting: Vec<Arc<str>> = vec![name.into()];
+        while let Some(asked) = waiting.pop() {
+            if !self.done.insert(asked.clone()) {
+                continue;
+            }
+            let (name, effective) = self.look(&asked);
+            if *name != *asked {
+                self.boot.names.insert(asked, name.clone());
+                waiting.push(name);
+                continue;
+            }
+            let node = self.node(&name, &effective);
+            waiting.extend(node.pulled_by.iter().map(|pull| pull.by.clone()));
+            self.boot.nodes.insert(name, node);
+        }
+    }
+
+    /// The unit's own name, and what it is.
+    fn look(&self, name: &str) -> (Arc<str>, Observed<Arc<EffectiveUnit>>) {
+        let effective = match self.pad.units.get(name) {
+            Some(UnitFacts { effective, .. }) => effective.clone(),
+            None => units::effective(self.worker, name).map(Arc::new),
+        };
+        let own = match &effective {
+            Observed::Found(unit) => unit.name.as_str().into(),
+            _ => name.into(),
+        };
+        (own, effective)
+    }
+
+    fn node(&self, name: &Arc<str>, effective: &Observed<Arc<EffectiveUnit>>) -> BootNode {
+        let (state, names) = match effective {
+            Observed::Found(unit) => {
+                let state = match unit.load {
+                    LoadState::Loaded => NodeState::Loaded,
+                    LoadState::NotFound => NodeState::Absent,
+                    LoadState::Masked => NodeState::Masked,
+                    LoadState::BadSetting(..) | LoadState::Error(..) => NodeState::Refused,
+                };
+                (state, unit.names().map(str::to_owned).collect())
+            }
+            Observed::Absent => (NodeState::Absent, vec![name.to_string()]),
+            Observed::Unreadable(why) => (NodeState::Unread(why.clone()), vec![name.to_string()]),
+        };
+        let mut pulled_by: Vec<Pull> = names.iter().flat_map(|name| self.links(name)).collect();
+        for name in &names {
+            pulled_by
+                .extend(self.texts.iter().filter_map(|texts| texts.get(name.as_str())).flatten().cloned());
+        }
+        pulled_by.extend(names.iter().flat_map(|name| self.triggers(name)));
+        BootNode { state, pulled_by }
+    }
+
+    /// The links that stand for `Wants=` and kin of other units. What was linked for this boot alone is gone at the next.
+    fn links(&self, name: &str) -> Vec<Pull> {
+        let links = self.worker.index().links_to(name);
+        let lasting = links
+            .iter()
+            .filter(|link| !link.starts_with("/run/") || link.starts_with("/run/systemd/generator"));
+        let pull = |link: &Arc<str>| {
+            let (by, _) = link.rsplit('/').nth(1)?.rsplit_once('.')?;
+            Some(Pull { by: by.into(), at: Location::file(link.clone()) })
+        };
+        lasting.filter_map(pull).collect()
+    }
+
+    /// The timer, socket and path of the same name.
+    fn triggers(&self, name: &str) -> Vec<Pull> {
+        let Some(stem) = name.strip_suffix(".service") else { return Vec::new() };
+        let pull = |kind: &str| {
+            let by = format!("{stem}.{kind}");
+            let Observed::Found(unit) = self.look(&by).1 else { return None };
+            let is_it =
+                unit.load == LoadState::Loaded && unit.started().is_some_and(|(started, _)| started == name);
+            is_it.then(|| Pull { by: by.into(), at: unit.location() })
+        };
+        TRIGGERS.iter().filter_map(|trigger| pull(trigger.kind)).collect()
+    }
+
+    /// Reads what every unit of the host starts.
+    fn read_texts(&mut self) {
+        let mut texts: BTreeMap<Arc<str>, Vec<Pull>> = BTreeMap::new();
+        for by in self.worker.index().names() {
+            let Observed::Found(unit) = self.look(&by).1 else { continue };
+            let words = STARTS.iter().flat_map(|key| unit.words("Unit", key));
+            let named = words.map(|(word, setting)| (word, setting.at.clone()));
+            let started = unit.started().map(|(name, setting)| {
+                (name, setting.map_or_else(|| unit.location(), |setting| setting.at.clone()))
+            });
+            for (name, at) in named.chain(started) {
+                texts.entry(name.into()).or_default().push(Pull { by: by.clone(), at });
+            }
+        }
+        self.texts = Some(texts);
+        self.done.clear();
+    }
+}

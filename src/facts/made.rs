@@ -1,0 +1,123 @@
+//! What is there when a unit starts although nobody has put it there: the directories that systemd makes for it
+//! (systemd.exec(5), `RuntimeDirectory=` and its kin), and what systemd-tmpfiles makes at boot.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::start::simplified;
+use crate::model::Location;
+use crate::syntax::effective::{EffectiveUnit, Setting};
+
+/// What makes things on a disk before any service of it starts. Nothing of it is looked at on a running host, where what
+/// will be made is there already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFacts {
+    /// What systemd-tmpfiles makes at boot.
+    pub at_boot: Vec<AtBoot>,
+    /// Why not all lines of tmpfiles.d are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+    /// Where other file systems are mounted at boot: what lies on them is not on this disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<(Arc<str>, Location)>,
+    /// The lines that mount something on which nothing may be executed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noexec: Vec<Location>,
+}
+
+/// One thing that is made at boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtBoot {
+    /// Its path.
+    pub path: Arc<str>,
+    /// What it is.
+    pub kind: MadeKind,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// The line that makes it.
+    pub at: Location,
+}
+
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MadeKind {
+    /// A directory.
+    Directory,
+    /// A file.
+    File,
+    /// A link, a FIFO, a device, or a copy of something.
+    Other,
+}
+
+/// A directory that systemd makes for a unit each time it starts.
+#[derive(Clone, Debug)]
+pub struct OwnDirectory<'a> {
+    /// Its path.
+    pub path: String,
+    /// A link to it that systemd makes, too.
+    pub link: Option<String>,
+    /// It belongs to root, not to the user of the unit: a `ConfigurationDirectory=`.
+    pub is_roots: bool,
+    /// Permission bits.
+    pub mode: u32,
+    /// The line that says so.
+    pub setting: &'a Setting,
+}
+
+/// The settings with the directory in which each makes its own, and the setting of their mode.
+const DIRECTORIES: [(&str, &str, &str); 5] = [
+    ("RuntimeDirectory", "/run", "RuntimeDirectoryMode"),
+    ("StateDirectory", "/var/lib", "StateDirectoryMode"),
+    ("CacheDirectory", "/var/cache", "CacheDirectoryMode"),
+    ("LogsDirectory", "/var/log", "LogsDirectoryMode"),
+    ("ConfigurationDirectory", "/etc", "ConfigurationDirectoryMode"),
+];
+
+/// The directories that systemd makes for a unit.
+pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {
+    let mut all = Vec::new();
+    for (key, below, mode) in DIRECTORIES {
+        let stated = unit.scalar("Service", mode).and_then(|mode| u32::from_str_radix(mode.value(), 8).ok());
+        for (word, setting) in unit.words("Service", key) {
+            let mut parts = word.split(':');
+            let path = |part: &str| simplified(&format!("{below}/{part}"));
+            let Some(name) = parts.next().filter(|name| !name.is_empty()) else { continue };
+            all.push(OwnDirectory {
+                path: path(name),
+                link: parts.next().filter(|link| !link.is_empty()).map(path),
+                is_roots: key == "ConfigurationDirectory",
+                mode: stated.unwrap_or(0o755),
+                setting,
+            });
+        }
+    }
+    all
+}
+
+/// Whether what a unit makes below /run is gone again when it has run (systemd.exec(5), `RuntimeDirectoryPreserve=`).
+pub fn leaves_nothing(unit: &EffectiveUnit) -> bool {
+    let is =
+        |key: &str, value: &str| unit.scalar("Service", key).is_some_and(|setting| setting.value() == value);
+    is("Type", "oneshot") && !is("RemainAfterExit", "yes") && !is("RuntimeDirectoryPreserve", "yes")
+}
+
+/// Settings that name units without which a unit does not start (systemd.unit(5)).
+pub const REQUIREMENTS: &[&str] = &["Requires", "BindsTo", "Requisite"];
+
+/// The units that a unit pulls in and waits for, so that what they make is there before it starts.
+pub fn before(unit: &EffectiveUnit) -> Vec<String> {
+    let words =
+        |key: &str| -> Vec<String> { unit.words("Unit", key).into_iter().map(|(word, _)| word).collect() };
+    let after = words("After");
+    let pulled = ["Requires", "BindsTo", "Wants", "Requisite"].into_iter().flat_map(words);
+    let mut all: Vec<String> = pulled.filter(|name| after.contains(name)).collect();
+    all.sort();
+    all.dedup();
+    all
+}

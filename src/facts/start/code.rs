@@ -1,0 +1,210 @@
+//! The code that an interpreter is given by its command line.
+
+mod arguments;
+
+use super::{base_name, from_directory};
+
+/// The code that an interpreter is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A file.
+    File(String),
+    /// A Python module by its dotted name; `runs` with `-m`, else it is imported.
+    Module {
+        /// Its name.
+        name: String,
+        /// Started with `-m`.
+        runs: bool,
+    },
+    /// A package that Node looks for in the `node_modules` of the working directory and of those above it.
+    Package(String),
+}
+
+/// The code that a command gives to its interpreter, as written: `python x.py`, `python -m a.b`,
+/// `uvicorn a.b:app`, `sh x.sh`, `node x.js`, `php x.php`, `java -jar x.jar`, the same behind `env`. More than one for `python -m uvicorn
+/// a.b:app`.
+pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
+    let name = base_name(program);
+    if name == "env" {
+        let at = words.iter().position(|word| !word.starts_with('-') && !word.contains('='));
+        return at.map_or(Vec::new(), |at| given_code(&words[at], &words[at + 1..]));
+    }
+    if is_python(name) {
+        return python_code(words);
+    }
+    match name {
+        "uvicorn" | "gunicorn" | "hypercorn" | "daphne" | "granian" => {
+            application(words).into_iter().collect()
+        }
+        // Options of a shell that take a word (`-o`), and those that bring the code themselves.
+        "sh" | "bash" | "dash" | "zsh" | "ksh" => script(words, "cso").into_iter().collect(),
+        "perl" | "ruby" => script(words, "eErpIMC").into_iter().collect(),
+        "node" | "nodejs" => arguments::node(words),
+        "java" => arguments::java(words),
+        _ if is_php(name) => arguments::php(words),
+        _ => Vec::new(),
+    }
+}
+
+/// The name of the interpreter that a command starts, behind `env`.
+pub fn interpreter<'a>(program: &'a str, words: &'a [String]) -> &'a str {
+    let name = base_name(program);
+    let started = || words.iter().find(|word| !word.starts_with('-') && !word.contains('='));
+    match name {
+        "env" => started().map_or(name, |word| base_name(word)),
+        _ => name,
+    }
+}
+
+/// The files of which one runs where an interpreter is given a path that is no file: Python runs the `__main__.py` of a
+/// directory, Node the `main` of its package.json, or its index, and adds what a name lacks
+/// (<https://nodejs.org/api/modules.html#all-together>).
+pub fn entry_files(interpreter: &str, path: &str, main: Option<&str>) -> Vec<String> {
+    if is_python(interpreter) {
+        return vec![format!("{path}/__main__.py")];
+    }
+    if !matches!(interpreter, "node" | "nodejs") {
+        return Vec::new();
+    }
+    let extended = |path: &str| ["js", "json", "node"].map(|ending| format!("{path}.{ending}"));
+    let index = |path: &str| extended(&format!("{path}/index"));
+    let mut all = extended(path).to_vec();
+    if let Some(main) = main {
+        let main = from_directory(path, main);
+        all.extend(extended(&main).into_iter().chain(index(&main)).chain([main]));
+    }
+    all.extend(index(path));
+    all
+}
+
+/// `php`, `php8.2`.
+fn is_php(name: &str) -> bool {
+    name.strip_prefix("php").is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
+/// Where Debian's Node and a built one look for packages of all users.
+const PACKAGES_OF_ALL: &[&str] =
+    &["/usr/share/nodejs", "/usr/lib/nodejs", "/usr/lib/node", "/usr/local/lib/node"];
+
+/// The directories in one of which a package lies that Node finds from `directory`
+/// (<https://nodejs.org/api/modules.html#loading-from-node_modules-folders>).
+pub fn package_directories(directory: &str, name: &str) -> Vec<String> {
+    let parts = if name.starts_with('@') { 2 } else { 1 };
+    let package = name.split('/').take(parts).collect::<Vec<_>>().join("/");
+    let above = std::path::Path::new(directory).ancestors().filter_map(|path| path.to_str());
+    let near = above.map(|path| format!("{}/node_modules/{package}", path.trim_end_matches('/')));
+    near.chain(PACKAGES_OF_ALL.iter().map(|place| format!("{place}/{package}"))).collect()
+}
+
+/// `python`, `python3`, `python3.11`, `pypy3`.
+pub fn is_python(name: &str) -> bool {
+    let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
+fn python_code(words: &[String]) -> Vec<Code> {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        match word.as_str() {
+            "-W" | "-X" | "--check-hash-based-pycs" => at += 2,
+            "-m" => return words.get(at + 1).map_or(Vec::new(), |name| module(name, &words[at + 2..])),
+            "-" => return Vec::new(),
+            option if option.starts_with("--") => at += 1,
+            option if option.starts_with('-') => {
+                // Options may be run together; `-c` and `-m` take the rest.
+                if option.contains('c') {
+                    return Vec::new();
+                }
+                if let Some((_, name)) = option.split_once('m') {
+                    return match name.is_empty() {
+                        true => words.get(at + 1).map_or(Vec::new(), |name| module(name, &words[at + 2..])),
+                        false => module(name, &words[at + 1..]),
+                    };
+                }
+                at += 1;
+            }
+            file => return vec![Code::File(file.to_owned())],
+        }
+    }
+    Vec::new()
+}
+
+fn module(name: &str, rest: &[String]) -> Vec<Code> {
+    let mut all = vec![Code::Module { name: name.to_owned(), runs: true }];
+    all.extend(
+        given_code(name, rest).into_iter().filter(|code| matches!(code, Code::Module { runs: false, .. })),
+    );
+    all
+}
+
+/// `package.module:attribute` among the words of an application server.
+fn application(words: &[String]) -> Option<Code> {
+    let is_module = |name: &str| {
+        !name.is_empty()
+            && name.split('.').all(|part| {
+                part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            })
+    };
+    let mut after_option = false;
+    for word in words {
+        let option = word.starts_with('-');
+        if let Some((name, attribute)) = word.split_once(':')
+            && !option
+            && is_module(name)
+            && is_module(attribute.trim_end_matches("()"))
+            && !(after_option && attribute.chars().all(|c| c.is_ascii_digit()))
+        {
+            return Some(Code::Module { name: name.to_owned(), runs: false });
+        }
+        after_option = option && !word.contains('=');
+    }
+    None
+}
+
+/// The first word that is no option, unless an option of `ends` makes that uncertain.
+fn script(words: &[String], ends: &str) -> Option<Code> {
+    for word in words {
+        match word.strip_prefix('-') {
+            None => return Some(Code::File(word.clone())),
+            Some("") => return None,
+            Some(long) if long.starts_with('-') => {}
+            Some(options) if options.contains(|option| ends.contains(option)) => return None,
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(line: &str) -> Vec<Code> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        given_code(&words[0], &words[1..])
+    }
+
+    fn module(name: &str, runs: bool) -> Code {
+        Code::Module { name: name.to_owned(), runs }
+    }
+
+    #[test]
+    fn interpreters_are_given_files_and_modules() {
+        assert_eq!(code("/v/bin/python -u -W error x.py a"), [Code::File("x.py".into())]);
+        assert_eq!(code("/v/bin/python3.11 -um a.b c"), [module("a.b", true)]);
+        assert_eq!(code("/v/bin/python -m uvicorn a.b:app"), [module("uvicorn", true), module("a.b", false)]);
+        assert_eq!(code("/v/bin/uvicorn --host 0.0.0.0 a.b:app"), [module("a.b", false)]);
+        assert_eq!(code("/v/bin/gunicorn -b localhost:80 a:app"), [module("a", false)]);
+        assert_eq!(code("/usr/bin/env A=1 bash -e x.sh"), [Code::File("x.sh".into())]);
+        assert_eq!(code("/usr/bin/node --trace x.js"), [Code::File("x.js".into())]);
+    }
+
+    #[test]
+    fn code_that_is_no_file_is_none() {
+        assert_eq!(code("/bin/sh -c x"), []);
+        assert_eq!(code("/v/bin/python -c pass"), []);
+        assert_eq!(code("/v/bin/python -"), []);
+        assert_eq!(code("/usr/bin/nginx -g x"), []);
+    }
+}

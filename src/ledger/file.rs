@@ -1,0 +1,520 @@
+//! The ledger's file: adding to it, and bringing it back in order.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::anchor::{self, Anchor};
+use super::chain::{self, Chain};
+use super::entry::{By, Entry, Event};
+use super::{LEDGER, MOST, read};
+use crate::system::act::Act;
+use crate::system::state::{self, Folder, PRIVATE, STATE};
+
+/// Its name in its directory.
+const NAME: &str = "ledger.jsonl";
+
+/// How long a call waits for another one that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As many parts are kept aside at most; more of them is not a host that repairs itself any further.
+const MOST_PARTS: u32 = 1000;
+
+/// Whether a broken chain is a reason to refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing is added to a broken chain: for whatever begins something new.
+    Strict,
+    /// The entry is added all the same: for what ends, an undo or a rollback.
+    EvenIfBroken,
+}
+
+/// An entry that is on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its place, from 1.
+    pub number: u64,
+    /// Its digest.
+    pub digest: String,
+    /// The file in which a torn last line was kept aside before.
+    pub kept_aside: Option<String>,
+}
+
+/// The ledger as a change finds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The file in which a torn last line was kept aside just now.
+    pub kept_aside: Option<String>,
+    /// Why the chain does not hold, in a sentence.
+    pub broken: Option<String>,
+    /// The greatest number of a plan that the ledger knows of.
+    pub last_plan: u64,
+}
+
+/// What a repair would take out of the ledger. It is shown to a person and must still be the same when it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The number of the last good entry; 0 where there is none.
+    pub good: u64,
+    /// Its digest.
+    pub head: String,
+    /// The first line that is wrong.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+    /// How many lines are taken out.
+    pub lines: u64,
+    /// The digest of what is taken out.
+    pub digest: String,
+}
+
+/// What a repair has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// The file in which the part is kept; none where there was nothing to keep.
+    pub kept_aside: Option<String>,
+    /// The digest of the new last entry.
+    pub digest: String,
+}
+
+/// The ledger, open and held by this process alone.
+struct Held {
+    folder: Folder,
+    file: File,
+    text: Vec<u8>,
+    chain: Chain,
+}
+
+impl Held {
+    /// Opens it; `None` where there is none and none is to be made.
+    fn open(act: &Act, make: bool) -> io::Result<Option<Self>> {
+        let folder = match make {
+            true => Some(Folder::make(act, STATE, PRIVATE)?),
+            false => Folder::find(act, STATE)?,
+        };
+        let Some(folder) = folder else { return Ok(None) };
+        let file = if make { Some(folder.file(NAME)?) } else { folder.find_file(NAME)? };
+        let Some(file) = file else { return Ok(None) };
+        // Two that write at once would follow the same entry.
+        hold(&file)?;
+        if file.metadata()?.len() > MOST {
+            let why = format!(
+                "{LEDGER} holds more than {} MiB; move it away, and golden begins a new one",
+                MOST >> 20
+            );
+            return Err(io::Error::other(why));
+        }
+        let text = state::read_whole(&file, MOST).map_err(|error| about(&error))?;
+        let chain = read(&text);
+        Ok(Some(Self { folder, file, text, chain }))
+    }
+
+    /// Writes at this place what comes to be the end of the file.
+    fn write_at(&mut self, place: usize, line: &str) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(place as u64))?;
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_all()?;
+        let end = place + line.len();
+        if end < self.text.len() {
+            self.file.set_len(end as u64)?;
+            self.file.sync_all()?;
+        }
+        // The file's name is on the disk since the first entries; the second one makes up for a first that was killed here.
+        match self.chain.count < 2 {
+            true => self.folder.sync(),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds to the end. What a full disk lets through of a line is taken back at once.
+    fn add(&mut self, line: &str) -> io::Result<()> {
+        let place = self.text.len();
+        let written = self.write_at(place, line);
+        if written.is_err() {
+            let _ = self.file.set_len(place as u64);
+        }
+        written
+    }
+
+    /// Keeps the bytes behind the good entries in a file beside the ledger; its name.
+    fn keep_aside(&self, what: &str) -> io::Result<String> {
+        for number in 1..=MOST_PARTS {
+            let name = format!("{NAME}.{what}-{number}");
+            let mut file = match self.folder.new_file(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                other => other?,
+            };
+            file.write_all(&self.text[self.chain.good..])?;
+            file.sync_all()?;
+            self.folder.sync()?;
+            return Ok(format!("{STATE}/{name}"));
+        }
+        Err(io::Error::other(format!("{LEDGER}: {MOST_PARTS} broken parts are kept already")))
+    }
+
+    /// Keeps a torn last line aside and cuts it; the file in which it is kept.
+    fn cut_torn(&mut self) -> io::Result<Option<String>> {
+        if self.chain.torn.take().is_none() {
+            return Ok(None);
+        }
+        let kept = self.keep_aside("torn")?;
+        self.file.set_len(self.chain.good as u64)?;
+        self.file.sync_all()?;
+        self.text.truncate(self.chain.good);
+        self.chain.count -= 1;
+        Ok(Some(kept))
+    }
+}
+
+/// Takes the file's lock, and does not wait for ever.
+fn hold(file: &File) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(io::Error::other(format!("{LEDGER}: another process holds it")));
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn about(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{LEDGER}: {error}"))
+}
+
+/// Adds an entry; when this returns, it is on the disk. A torn last line is kept aside before, and the entry says so.
+pub fn append(act: &Act, entry: &Entry, mode: Mode) -> io::Result<Appended> {
+    let added = append_all(act, std::slice::from_ref(entry), mode)?;
+    added.into_iter().next_back().ok_or_else(|| io::Error::other("nothing was added"))
+}
+
+/// Adds entries that belong together by one look at the chain and one write: after a crash, the first of them may be there
+/// without the rest.
+pub fn append_all(act: &Act, entries: &[Entry], mode: Mode) -> io::Result<Vec<Appended>> {
+    let mut held = Held::open(act, true)?.ok_or_else(|| io::Error::other(format!("{LEDGER} is gone")))?;
+    let kept_aside = held.cut_torn()?;
+    let behind = held.chain.broken.as_ref().map(|broken| broken.line.to_string());
+    let mut previous = match &held.chain.broken {
+        None => held.chain.head().to_owned(),
+        Some(_) if mode == Mode::Strict => return Err(io::Error::other(in_words(&held.chain))),
+        Some(_) => chain::claimed_head(&held.text),
+    };
+    // A whole last line that lacks its newline alone.
+    let mut lines = match held.text.last() {
+        Some(last) if *last != b'\n' => "\n".to_owned(),
+        _ => String::new(),
+    };
+    let mut added = Vec::with_capacity(entries.len());
+    for (number, entry) in (held.chain.count + 1..).zip(entries) {
+        let mut entry = entry.clone();
+        if let Some(kept) = kept_aside.as_ref().filter(|_| added.is_empty()) {
+            entry.facts.insert("torn-line-kept".to_owned(), kept.clone());
+        }
+        if let Some(line) = &behind {
+            entry.facts.insert("behind-broken-line".to_owned(), line.clone());
+        }
+        let (line, digest) = chain::line(number, &previous, &entry)?;
+        lines.push_str(&line);
+        previous.clone_from(&digest);
+        added.push(Appended { number, digest, kept_aside: kept_aside.clone() });
+    }
+    held.add(&lines)?;
+    if let Some(Appended { number, digest, .. }) = added.last() {
+        // The ledger is the record; a head that could not be left elsewhere is missed by the next audit.
+        let _ = anchor::leave(act, &Anchor { number: *number, digest: digest.clone() });
+    }
+    Ok(added)
+}
+
+/// Prepares the ledger for a change: a torn last line is kept aside and cut. Whether the chain holds is for the caller to
+/// weigh. A ledger that is not there yet is not made.
+pub fn settle(act: &Act) -> io::Result<Settled> {
+    let Some(mut held) = Held::open(act, false)? else { return Ok(Settled::default()) };
+    let kept_aside = held.cut_torn()?;
+    let broken = held.chain.broken.is_some().then(|| in_words(&held.chain));
+    Ok(Settled { kept_aside, broken, last_plan: held.chain.last_plan() })
+}
+
+fn in_words(chain: &Chain) -> String {
+    let (line, why) = chain.broken.as_ref().map_or((0, ""), |broken| (broken.line, broken.why.as_str()));
+    format!(
+        "the ledger is broken at line {line} ({why}). See: golden ledger verify. Then: golden ledger repair"
+    )
+}
+
+/// The bytes of a ledger, bounded; nothing that lies in its place can block.
+pub fn load(path: &Path) -> io::Result<Vec<u8>> {
+    state::read_regular(path, MOST)
+}
+
+/// What a repair of this ledger, which was read as this chain, would take out; `None` where it is whole.
+pub fn damage(text: &[u8], chain: &Chain) -> Option<Damage> {
+    if chain.is_whole() {
+        return None;
+    }
+    let good = chain.lines.len() as u64;
+    let (line, why) = match (&chain.broken, chain.torn) {
+        (Some(broken), _) => (broken.line, broken.why.clone()),
+        (None, Some(line)) => (line, "it was not written to its end".to_owned()),
+        (None, None) => (1, "the ledger is empty".to_owned()),
+    };
+    let digest = chain::sha256(&text[chain.good..]);
+    Some(Damage { good, head: chain.head().to_owned(), line, why, lines: chain.count - good, digest })
+}
+
+/// Takes out what a person has agreed to take out, keeps it in a file beside the ledger, and writes down that it did.
+pub fn repair(act: &Act, by: By, at: &str, agreed: &Damage) -> io::Result<Repaired> {
+    let changed = || io::Error::other(format!("{LEDGER} has changed meanwhile; look at it again"));
+    let mut held = Held::open(act, false)?.ok_or_else(changed)?;
+    if damage(&held.text, &held.chain).as_ref() != Some(agreed) {
+        return Err(changed());
+    }
+    let kept_aside = match held.text.len() > held.chain.good {
+        true => Some(held.keep_aside(if held.chain.torn.is_some() { "torn" } else { "broken" })?),
+        false => None,
+    };
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let mut facts = std::collections::BTreeMap::from([
+        fact("good-number", agreed.good.to_string()),
+        fact("good-digest", agreed.head.clone()),
+        fact("kept-digest", agreed.digest.clone()),
+        fact("kept-lines", agreed.lines.to_string()),
+    ]);
+    facts.extend(kept_aside.clone().map(|path| fact("kept-in", path)));
+    let entry = Entry {
+        at: at.to_owned(),
+        by,
+        event: Event::Repaired,
+        verb: "ledger repair".to_owned(),
+        plan: String::new(),
+        plan_number: 0,
+        contract: String::new(),
+        steps: Vec::new(),
+        result: format!("line {}: {}", agreed.line, agreed.why),
+        left: Vec::new(),
+        facts,
+    };
+    let (line, digest) = chain::line(agreed.good + 1, &agreed.head, &entry)?;
+    let place = held.chain.good;
+    held.write_at(place, &line)?;
+    let _ = anchor::leave(act, &Anchor { number: agreed.good + 1, digest: digest.clone() });
+    Ok(Repaired { kept_aside, digest })
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { good, head, line, why, lines, digest } = self;
+        writeln!(f, "The ledger does not hold at line {line}: {why}.")?;
+        match good {
+            0 => writeln!(f, "No entry before it is good.")?,
+            1 => writeln!(f, "The entry before it is good; its digest is {head}.")?,
+            _ => writeln!(f, "The {good} entries before it are good; the digest of the last is {head}.")?,
+        }
+        let count = match lines {
+            0 => return writeln!(f, "A repair begins the ledger anew with an entry that says so."),
+            1 => "1 line".to_owned(),
+            many => format!("{many} lines"),
+        };
+        writeln!(
+            f,
+            "A repair moves {count} from there to the end into a file beside the ledger (sha256 {digest})."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "ledgers are broken by hand")]
+
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::chain::tests::{entry, old_line};
+    use super::*;
+
+    struct Host {
+        _home: tempfile::TempDir,
+        act: Act,
+    }
+
+    impl Host {
+        fn new(text: &str) -> Self {
+            let home = tempfile::tempdir().unwrap();
+            let act = Act::below(home.path());
+            let host = Self { _home: home, act };
+            Folder::make(&host.act, STATE, PRIVATE).unwrap();
+            host.write(text);
+            host
+        }
+
+        fn write(&self, text: &str) {
+            fs::write(self.act.place(LEDGER), text).unwrap();
+            fs::set_permissions(self.act.place(LEDGER), PermissionsExt::from_mode(0o600)).unwrap();
+        }
+
+        fn text(&self) -> String {
+            fs::read_to_string(self.act.place(LEDGER)).unwrap()
+        }
+
+        fn chain(&self) -> Chain {
+            read(self.text().as_bytes())
+        }
+
+        fn append(&self, verb: &str) -> io::Result<Appended> {
+            append(&self.act, &entry(verb), Mode::Strict)
+        }
+    }
+
+    #[test]
+    fn entries_follow_each_other_and_old_ones() {
+        let host = Host::new(&old_line(1, chain::FIRST, "apply").0);
+        for number in 2..5 {
+            assert_eq!(host.append("apply").unwrap().number, number);
+        }
+        assert!(host.chain().is_whole());
+        assert_eq!(settle(&host.act).unwrap().last_plan, 7);
+        // Without the newline of its last line it is whole, and goes on.
+        host.write(host.text().trim_end());
+        host.append("fix").unwrap();
+        assert!(host.chain().is_whole());
+        assert_eq!(host.chain().lines.len(), 5);
+        let mode = fs::metadata(host.act.place(LEDGER)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn entries_that_belong_together_follow_each_other() {
+        let host = Host::new("");
+        host.append("one").unwrap();
+        // The last line lacks its newline alone.
+        host.write(host.text().trim_end());
+        let added = append_all(&host.act, &[entry("two"), entry("three")], Mode::Strict).unwrap();
+        assert_eq!(added.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 3]);
+        assert!(host.chain().is_whole());
+        assert_eq!(host.chain().head(), added[1].digest);
+        assert_eq!(append_all(&host.act, &[], Mode::Strict).unwrap(), Vec::new());
+        assert_eq!(host.chain().lines.len(), 3);
+        // Only the first says what was kept aside.
+        host.write(&format!("{}{{", host.text()));
+        append_all(&host.act, &[entry("four"), entry("five")], Mode::Strict).unwrap();
+        let says = |at: usize| host.chain().lines[at].entry.facts.contains_key("torn-line-kept");
+        assert!(says(3) && !says(4));
+    }
+
+    #[test]
+    fn the_first_entry_makes_the_ledger() {
+        let home = tempfile::tempdir().unwrap();
+        let act = Act::below(home.path());
+        assert_eq!(settle(&act).unwrap(), Settled::default());
+        assert!(!act.place(STATE).exists());
+        assert_eq!(append(&act, &entry("apply"), Mode::Strict).unwrap().number, 1);
+        assert!(read(&load(&act.place(LEDGER)).unwrap()).is_whole());
+    }
+
+    #[test]
+    fn a_torn_line_is_kept_aside_and_said() {
+        let host = Host::new("");
+        host.append("one").unwrap();
+        let whole = host.text();
+        for number in 1..3 {
+            host.write(&format!("{whole}{{\"schema\":2,\"num"));
+            let kept = format!("{LEDGER}.torn-{number}");
+            match number {
+                1 => {
+                    let appended = host.append("two").unwrap();
+                    assert_eq!(appended.kept_aside.as_deref(), Some(kept.as_str()));
+                    assert_eq!(host.chain().lines[1].entry.facts["torn-line-kept"], kept);
+                }
+                _ => {
+                    let settled = settle(&host.act).unwrap();
+                    assert_eq!(settled.kept_aside.as_deref(), Some(kept.as_str()));
+                    assert_eq!(host.text(), whole);
+                }
+            }
+            assert!(host.chain().is_whole());
+            assert_eq!(fs::read_to_string(host.act.place(&kept)).unwrap(), "{\"schema\":2,\"num");
+        }
+    }
+
+    #[test]
+    fn a_broken_chain_stops_what_is_new_and_nothing_else() {
+        let host = Host::new("");
+        for verb in ["one", "two", "three"] {
+            host.append(verb).unwrap();
+        }
+        host.write(&host.text().replace("two", "TWO"));
+        let said = host.append("four").unwrap_err().to_string();
+        assert!(said.contains("line 2") && said.contains("golden ledger repair"), "{said}");
+        assert!(settle(&host.act).unwrap().broken.is_some());
+        let appended = append(&host.act, &entry("undo"), Mode::EvenIfBroken).unwrap();
+        assert_eq!(appended.number, 4);
+        assert!(host.text().contains("\"behind-broken-line\":\"2\""));
+
+        let broken = host.text();
+        let found = damage(broken.as_bytes(), &host.chain()).unwrap();
+        assert_eq!((found.good, found.line, found.lines), (1, 2, 3));
+        host.write(&broken.replace("three", "THREE"));
+        assert!(repair(&host.act, By::Name("x".into()), "now", &found).is_err(), "it has changed meanwhile");
+        host.write(&broken);
+        let repaired = repair(&host.act, By::Name("x".into()), "now", &found).unwrap();
+        let kept = repaired.kept_aside.unwrap();
+        assert_eq!(kept, format!("{LEDGER}.broken-1"));
+        let chain = host.chain();
+        assert!(chain.is_whole());
+        assert_eq!(chain.lines.len(), 2);
+        assert_eq!(chain.head(), repaired.digest);
+        let last = &chain.lines[1].entry;
+        assert_eq!(last.event, Event::Repaired);
+        let part = fs::read(host.act.place(&kept)).unwrap();
+        assert_eq!(last.facts["kept-digest"], chain::sha256(&part));
+        assert_eq!(last.facts["good-digest"], chain.lines[0].digest);
+        assert_eq!(last.facts["good-number"], "1");
+        assert!(broken.ends_with(std::str::from_utf8(&part).unwrap()));
+        assert!(damage(host.text().as_bytes(), &chain).is_none());
+        host.append("five").unwrap();
+        assert!(host.chain().is_whole());
+    }
+
+    #[test]
+    fn an_empty_ledger_can_be_repaired() {
+        let host = Host::new("");
+        let found = damage(b"", &read(b"")).unwrap();
+        let repaired = repair(&host.act, By::Name("x".into()), "now", &found).unwrap();
+        assert_eq!(repaired.kept_aside, None);
+        assert!(host.chain().is_whole());
+    }
+
+    #[test]
+    fn what_lies_in_its_place_is_refused_and_blocks_nothing() {
+        let host = Host::new("");
+        let place = host.act.place(LEDGER);
+        fs::remove_file(&place).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &place,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        assert!(host.append("one").is_err());
+        assert!(settle(&host.act).is_err());
+        assert!(load(&place).is_err());
+        fs::remove_file(&place).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", &place).unwrap();
+        assert!(host.append("one").is_err());
+        fs::remove_file(&place).unwrap();
+        let giant = fs::File::create(&place).unwrap();
+        giant.set_len(MOST + 1).unwrap();
+        fs::set_permissions(&place, PermissionsExt::from_mode(0o600)).unwrap();
+        let said = host.append("one").unwrap_err().to_string();
+        assert!(said.contains("more than 64 MiB"), "{said}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether Redis will listen on the port at which the contract looks for it.
+
+use crate::rules::dependencies::{directive, no_redis, place_of, redis, restart};
+use crate::rules::prelude::*;
+
+rule! {
+    /// Redis will listen on another port than the contract's address, or on none.
+    ///
+    /// What its unit starts with counts: the file that its command line names, with its includes, and the options behind
+    /// it. Without `port` it listens where every Redis does, which is not judged; "If port 0 is specified Redis will not listen on a TCP socket" (redis.conf), and
+    /// `tls-port` is one more. A server that answers or listens there now was asked for itself, so this is judged where
+    /// none was: on a disk alone.
+    ///
+    /// golden writes the port of the contract where the file sets another, and restarts the server.
+    ///
+    /// ```bad
+    /// offline
+    /// replace /etc/redis/redis.conf
+    /// + port 6380
+    /// ```
+    /// ```bad
+    /// offline
+    /// replace /etc/redis/redis.conf
+    /// + port 0
+    /// ```
+    /// ```good
+    /// offline
+    /// replace /etc/redis/redis.conf
+    /// + port 6379
+    /// ```
+    id: "redis-port-wrong",
+    section: E,
+    severity: Must,
+    needs: [ServerFiles, Units],
+    cause: Host,
+    why: "after the next start of the server no service finds it",
+    check: Dependency(check),
+}
+
+fn check(view: &DependencyView) -> Ruling {
+    let Some(redis) = redis(view, Need::ServerFiles)? else { return Ok(no_redis()) };
+    let wanted = redis.address.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let Some(wanted) = wanted else { return Ok(Outcome::not_applicable("its address has no port")) };
+    // Without a unit of this host the server may run anywhere.
+    if view.dependency.unit.is_none() {
+        return Ok(Outcome::not_applicable("the contract names no unit for it"));
+    }
+    let is_live = matches!(redis.answer, Observed::Found(_))
+        || matches!(redis.listeners, Observed::Found(listeners) if !listeners.is_empty());
+    if is_live {
+        return Ok(Outcome::not_applicable("a server is there now (redis-not-answering asks it)"));
+    }
+    let Some(conf) = redis.written.known()? else {
+        return Err(Undecided::new(format!("{} does not exist", redis.config_file)));
+    };
+    let port = match (conf.last("port"), conf.port()) {
+        (None, _) => return Ok(Outcome::not_applicable("its configuration states no port")),
+        (Some(_), Some(port)) => port,
+        (Some(_), None) => return Err(Undecided::new("its port is no number")),
+    };
+    let tls = conf.last("tls-port").and_then(|directive| directive.arguments.first());
+    if port == wanted || tls.is_some_and(|tls| *tls == wanted.to_string()) {
+        return Ok(Outcome::Pass);
+    }
+    let message = match port {
+        0 => format!("will not listen on port {wanted}, nor on any other"),
+        _ => format!("will listen on port {port}, not on {wanted}"),
+    };
+    let mend = directive(view, &redis, "port", &wanted.to_string())
+        .and_then(|change| Ok(Remedy::changes([change, restart(view, &redis)?])));
+    Ok(Finding::new(message, place_of(&redis, "port"), redis.address.at.clone())
+        .expected(format!("port {wanted}"))
+        .observed(format!("port {port}"))
+        .mend(mend.unwrap_or_else(|remedy| remedy))
+        .into())
+}

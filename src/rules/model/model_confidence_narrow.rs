@@ -1,0 +1,38 @@
+//! A confidence without sure and unsure.
+
+use crate::rules::models::{finding, judged, keep_in_shadow, nothing_said};
+use crate::rules::prelude::*;
+
+rule! {
+    /// The confidence of a model lies in a narrow band.
+    ///
+    /// The distance of its 90th percentile from its 10th (`numpy.percentile`, linear interpolation) must not lie below
+    /// `safety.gate.narrow_below`.
+    ///
+    /// ```bad
+    /// stream quantum:stream:trade.intent 400 momentum=BUY,SELL,HOLD@0.50..0.62
+    /// ```
+    /// ```good
+    /// stream quantum:stream:trade.intent 400 momentum=BUY,SELL,HOLD@0.40..0.60
+    /// ```
+    id: "model-confidence-narrow",
+    section: F,
+    severity: Must,
+    needs: [Telemetry],
+    cause: Host,
+    why: "a model that is never sure and never unsure cannot be told apart from one that guesses",
+    check: Model(check),
+}
+
+fn check(view: &ModelView) -> Ruling {
+    let Some((gate, said)) = judged(view)? else { return Ok(nothing_said()) };
+    let limit = &gate.narrow_below;
+    if said.spread() >= limit.value {
+        return Ok(Outcome::Pass);
+    }
+    Ok(finding(view, "has a confidence in a narrow band", limit)?
+        .expected(format!("p90 - p10 of at least {}", limit.value))
+        .observed(format!("{:.4} (p10 {:.4}, p90 {:.4})", said.spread(), said.p10, said.p90))
+        .mend(keep_in_shadow())
+        .into())
+}

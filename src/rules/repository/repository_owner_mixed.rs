@@ -1,0 +1,75 @@
+//! Whose the repository's files are.
+
+use crate::rules::files::owners;
+use crate::rules::governed::no_repository;
+use crate::rules::prelude::*;
+
+rule! {
+    /// Git's files, or files that git tracks, belong to somebody else than the repository.
+    ///
+    /// One `sudo git pull` leaves objects, references and files that belong to root. The owner of the work tree can then
+    /// neither fetch nor check out: "insufficient permission for adding an object to repository database". Everything
+    /// below `.git` is looked at, and of the work tree what git tracks and the directories in which that lies, since git
+    /// replaces files. What git does not track may be anybody's, and so may an index that the owner can read: `git status` as
+    /// root writes it, and git replaces it. A repository with `core.sharedRepository` is meant for
+    /// several users (git-config(1)).
+    ///
+    /// A person gives the files back: the directories belong to a user, who can exchange a file at any moment.
+    ///
+    /// ```bad
+    /// owner /home/qt/quantum_trader/.git/refs root:root
+    /// ```
+    /// ```bad
+    /// dir /home/qt/quantum_trader/.git/objects/ab root:root 0755
+    /// ```
+    /// ```good
+    /// file /home/qt/quantum_trader/notes.txt root:root 0644
+    /// ```
+    id: "repository-owner-mixed",
+    section: A,
+    severity: Must,
+    needs: [Repository, Sources, Accounts],
+    cause: Host,
+    why: "the next pull fails half-way",
+    check: Host(check),
+}
+
+fn check(view: &View) -> Ruling {
+    let Some(policy) = &view.contract.repository else { return Ok(no_repository()) };
+    let path = policy.path.value.as_str();
+    let facts = view.sources()?;
+    let Some(git) = facts.git.known()? else {
+        return Ok(Outcome::not_applicable("it is no work tree, which another rule reports"));
+    };
+    if git.config.known()?.is_some_and(|config| config.shared) {
+        return Ok(Outcome::not_applicable("core.sharedRepository lets several users own its files"));
+    }
+    let Some(search) = facts.foreign.known()? else {
+        return Err(Undecided::new("nobody has looked at the owners of the repository's files"));
+    };
+    let Some(first) = search.found.first() else {
+        return match search.unread.first() {
+            Some((at, why)) => Err(Undecided::new(format!("{at}: {why}"))),
+            None => Ok(Outcome::Pass),
+        };
+    };
+    let accounts = view.accounts()?;
+    let more = match search.found.len() {
+        1 => String::new(),
+        count => format!(" and {} more belong", count - 1),
+    };
+    let verb = if more.is_empty() { " belongs" } else { "" };
+    let owner = view.path(Need::Repository, path)?.node()?.map(|step| step.meta);
+    let whose = owner.map_or_else(String::new, |meta| owners(accounts, meta.uid, meta.gid));
+    let below = if first.path.starts_with(&*git.directory) { &*git.directory } else { path };
+    let give = format!("chown -R --no-dereference {} -- {}", quoted(&whose), quoted(below));
+    Ok(Finding::new(
+        format!("{}{more}{verb} to somebody else than the repository", first.path),
+        Location::file(first.path.clone()),
+        policy.path.at.clone(),
+    )
+    .expected(format!("owner {whose}"))
+    .observed(owners(accounts, first.uid, first.gid))
+    .mend(Remedy::decide(format!("look at what is there, and give it to the owner of {path}")).candidate("", give))
+    .into())
+}

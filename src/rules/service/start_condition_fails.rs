@@ -1,0 +1,177 @@
+//! Conditions and assertions that the disk does not meet.
+
+use crate::facts::condition::{self, Condition, directories_of};
+use crate::facts::start::lies_under;
+use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+use crate::syntax::glob;
+
+rule! {
+    /// A condition or an assertion of the unit is not met, so it does not start.
+    ///
+    /// A failed `Condition…=` ends the start in silence: systemd calls it a success and runs nothing. A failed `Assert…=`
+    /// fails the job (systemd.unit(5), "CONDITIONS AND ASSERTS"). All of them must hold, and one of those with a `|`;
+    /// an empty assignment takes all of them back. Judged is what files and accounts decide; what depends on the running
+    /// host (`ConditionVirtualization=`, `ConditionMemory=`, a path below /run) is left alone.
+    ///
+    /// Bring about what is asked for, or take the line out.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
+    /// | [Unit]
+    /// | ConditionPathExists=/opt/quantum/enabled
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
+    /// | [Unit]
+    /// | AssertPathIsDirectory=!/opt/quantum/data
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
+    /// | [Unit]
+    /// | ConditionPathExists=|/opt/quantum/one
+    /// | ConditionDirectoryNotEmpty=|/opt/quantum/two
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
+    /// | [Unit]
+    /// | ConditionPathExists=/nowhere
+    /// | ConditionUser=
+    /// | ConditionPathExists=|/opt/quantum/one
+    /// | ConditionPathExists=|/opt/quantum/data
+    /// | ConditionPathExists=!/opt/quantum/disabled
+    /// | ConditionVirtualization=no
+    /// | ConditionPathExists=/run/somewhere
+    /// ```
+    id: "start-condition-fails",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    cause: Unit,
+    why: "the service does not start, and for a condition systemd says that all is well",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let all = condition::all(unit);
+    let mut findings = Vec::new();
+    let mut unknown = None;
+    for is_assert in [false, true] {
+        let of_kind = all.iter().filter(|condition| condition.is_assert == is_assert);
+        let mut triggers = Vec::new();
+        for condition in of_kind {
+            let answer = match met(view, unit, condition) {
+                Ok(answer) => answer,
+                Err(undecided) => {
+                    unknown.get_or_insert(undecided);
+                    Answer::OfTheHost
+                }
+            };
+            match (condition.is_trigger, answer) {
+                (true, answer) => triggers.push((condition, answer)),
+                (false, Answer::No) => findings.push(finding(view, condition)),
+                (false, _) => {}
+            }
+        }
+        if let Some((first, _)) = triggers.first()
+            && triggers.iter().all(|(_, answer)| *answer == Answer::No)
+        {
+            findings.push(finding(view, first));
+        }
+    }
+    match unknown.filter(|_| findings.is_empty()) {
+        Some(undecided) => Err(undecided),
+        None => Ok(Outcome::from_findings(findings)),
+    }
+}
+
+fn finding(view: &ServiceView, condition: &Condition<'_>) -> Finding {
+    let setting = condition.setting;
+    let what = match condition.is_assert {
+        true => "cannot start: its assertion",
+        false => "does not start, and systemd calls that a success: its condition",
+    };
+    Finding::new(
+        format!("{what} {} is not met", written(setting)),
+        setting.at.clone(),
+        view.service.unit.at.clone(),
+    )
+    .key(written(setting))
+    .expected("conditions that this host meets")
+    .observed(written(setting))
+    .mend(
+        Remedy::decide(format!("bring about what {} asks for, or take it out", setting.at))
+            .candidate("", by_hand(&setting.at)),
+    )
+}
+
+/// What the disk says of a condition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    /// The running host decides.
+    OfTheHost,
+}
+
+/// Whether a condition holds.
+fn met(view: &ServiceView, unit: &EffectiveUnit, condition: &Condition<'_>) -> Result<Answer, Undecided> {
+    let is_volatile = |path: &str| {
+        ["/run", "/var/run", "/dev", "/proc", "/sys", "/tmp", "/var/tmp"].iter().any(|place| lies_under(path, place))
+    };
+    let is_judged = condition.is_of_disk() && !condition.path().is_some_and(is_volatile);
+    if !is_judged {
+        return Ok(Answer::OfTheHost);
+    }
+    let Some(holds) = holds(view, unit, condition)? else { return Ok(Answer::OfTheHost) };
+    Ok(if holds != condition.is_negated { Answer::Yes } else { Answer::No })
+}
+
+/// The answer before a `!`; `None` where only the running host has one.
+fn holds(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    condition: &Condition<'_>,
+) -> Result<Option<bool>, Undecided> {
+    let argument = condition.argument;
+    let Some(path) = condition.path() else { return account(view, condition.test, argument) };
+    if condition.test == "PathExistsGlob" {
+        let Some(directory) = directories_of(path) else { return Ok(None) };
+        let names = view.listing(Need::Start, &directory)?;
+        let pattern = path.rsplit('/').next().unwrap_or(path);
+        return Ok(Some(names.into_iter().flatten().any(|name| glob::matches_name(pattern, name))));
+    }
+    if condition.test == "DirectoryNotEmpty" {
+        return Ok(Some(view.listing(Need::Start, path)?.is_some_and(|names| !names.is_empty())));
+    }
+    let lookup = view.before_start(unit, path)?;
+    if condition.test == "PathIsSymbolicLink" {
+        let last = lookup.links().find(|link| *link.path == *path);
+        return Ok(if last.is_some() || lookup.links().next().is_none() { Some(last.is_some()) } else { None });
+    }
+    let Some(node) = lookup.node()? else { return Ok(Some(false)) };
+    Ok(match condition.test {
+        "PathExists" => Some(true),
+        "PathIsDirectory" => Some(node.meta.kind == NodeKind::Directory),
+        "FileNotEmpty" => Some(node.meta.kind == NodeKind::File && node.meta.size > 0),
+        "FileIsExecutable" => Some(node.meta.kind == NodeKind::File && node.meta.mode & 0o111 != 0),
+        _ => None,
+    })
+}
+
+/// The manager of the system is root, whoever the service runs as.
+fn account(view: &ServiceView, test: &str, name: &str) -> Result<Option<bool>, Undecided> {
+    if matches!(name, "root" | "0" | "@system") {
+        return Ok(Some(true));
+    }
+    if test == "User" {
+        return Ok(Some(false));
+    }
+    let root = view.credentials("root")?;
+    let gid = match name.parse() {
+        Ok(gid) => Some(gid),
+        Err(_) => view.group(name)?.map(|group| group.gid),
+    };
+    Ok(Some(root.is_some_and(|root| gid.is_some_and(|gid| root.gids.contains(&gid)))))
+}

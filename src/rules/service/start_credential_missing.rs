@@ -1,0 +1,78 @@
+//! Credentials that a unit is given from files.
+
+use crate::facts::start::{Credential, credentials};
+use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+
+rule! {
+    /// A credential of a unit is loaded from a file that does not exist.
+    ///
+    /// `LoadCredential=ID:PATH` and `LoadCredentialEncrypted=` with an absolute path need the file (or the directory, or the
+    /// socket) when the service starts; without it the start ends with 243/CREDENTIALS (systemd.exec(5)). A relative name is
+    /// looked for in the stores of credentials and may be absent, and `SetCredential=` with the same name is the value where
+    /// nothing is found. Measured on 252 and 257.
+    ///
+    /// Put the file there, or give the credential a value with `SetCredential=`.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/cred.conf root:root 0644
+    /// | [Service]
+    /// | LoadCredential=token:/etc/quantum/token
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/cred.conf root:root 0644
+    /// | [Service]
+    /// | LoadCredentialEncrypted=token:/etc/quantum/token
+    /// | SetCredential=other:x
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/cred.conf root:root 0644
+    /// | [Service]
+    /// | LoadCredential=token:/etc/quantum/token
+    /// | LoadCredential=name:quantum.token
+    /// | SetCredential=token:x
+    /// ```
+    id: "start-credential-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Accounts, Start],
+    cause: Unit,
+    why: "the next start fails with 243/CREDENTIALS",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let mut findings = Vec::new();
+    for Credential { id, path, setting } in credentials(unit) {
+        if view.at_start(unit, &path)?.node()?.is_some() || is_set(unit, "SetCredential", &id) {
+            continue;
+        }
+        view.is_on_disk_alone(&path)?;
+        if is_set(unit, "SetCredentialEncrypted", &id) {
+            return Err(Undecided::new(format!(
+                "{path} does not exist, and whether this host can decrypt SetCredentialEncrypted={id} is not known"
+            )));
+        }
+        let question =
+            format!("write {path}, or give the credential {id} a value: SetCredential={id}:VALUE");
+        findings.push(
+            Finding::new(
+                format!("cannot start: {path}, from which the credential {id} is loaded, does not exist"),
+                setting.at.clone(),
+                view.service.unit.at.clone(),
+            )
+            .key(id)
+            .expected(format!("{path} exists"))
+            .observed(written(setting))
+            .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
+        );
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// Whether another setting gives the credential a value.
+fn is_set(unit: &EffectiveUnit, key: &str, id: &str) -> bool {
+    let of_setting = |setting: &Setting| setting.raw().split(':').next() == Some(id);
+    unit.assignments("Service", key).any(of_setting)
+}

@@ -1,0 +1,97 @@
+//! Shared libraries of a program that nobody would find.
+
+use std::collections::BTreeSet;
+
+use crate::facts::start::{NAMESPACE_SETTINGS, START_SETTINGS, behind_binds, commands, library_key, namespace_paths, program_paths};
+use crate::rules::prelude::*;
+use crate::rules::reach::has_own_root;
+
+rule! {
+    /// A program needs a shared library that is in no directory where it is looked for.
+    ///
+    /// The program starts and ends at once with 127: "error while loading shared libraries". Reads what the program and its
+    /// libraries ask for (`DT_NEEDED`) and looks as ld.so(8) does: `DT_RPATH`, `LD_LIBRARY_PATH` of the unit, `DT_RUNPATH` with
+    /// `$ORIGIN`, the directories of ld.so.conf(5), and those of the system; a library of another machine does not count. Nothing
+    /// is loaded or run. What a program loads by itself later (dlopen(3)) is not seen.
+    ///
+    /// Install the package that has the library, or name its directory in /etc/ld.so.conf.d and run ldconfig(8).
+    ///
+    /// ```bad
+    /// elf /usr/bin/true root:root 0755 needs=libgone.so.1
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/usr/bin/true
+    /// ```
+    /// ```good
+    /// elf /usr/bin/true root:root 0755 needs=libthere.so.1
+    /// elf /opt/lib/libthere.so.1 root:root 0644
+    /// file /etc/ld.so.conf root:root 0644
+    /// | include /etc/ld.so.conf.d/*.conf
+    /// file /etc/ld.so.conf.d/opt.conf root:root 0644
+    /// | /opt/lib
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/usr/bin/true
+    /// ```
+    id: "start-library-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Start, EnvFiles],
+    cause: Unit,
+    why: "the program ends with 127 before its first line of code",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
+    let stated = view.layers(unit, "LD_LIBRARY_PATH")?.pop().map(|layer| layer.value);
+    let (mut findings, mut seen) = (Vec::<Finding>::new(), BTreeSet::new());
+    for started in commands(unit, START_SETTINGS) {
+        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+            continue;
+        }
+        if !seen.insert(started.command.program.clone()) {
+            continue;
+        }
+        for path in program_paths(unit, &started.command.program) {
+            let path = behind_binds(unit, &path);
+            if view.path(Need::Start, &path)?.node()?.is_none() {
+                continue;
+            }
+            for library in view.missing_libraries(&library_key(&path, stated.as_deref()))?.into_iter().flatten() {
+                is_plain(unit, &library.name)?;
+                findings.push(
+                    Finding::new(
+                        format!("cannot start: {} needs {}, which is not found", library.wanted_by, library.name),
+                        Location::file(library.wanted_by.as_str()),
+                        view.service.unit.at.clone(),
+                    )
+                    .key(format!("{path} {}", library.name))
+                    .expected(format!("{} where ld.so looks", library.name))
+                    .observed("no such library of this machine")
+                    .mend(Remedy::decide(format!(
+                        "install what brings {}, or name its directory in /etc/ld.so.conf.d",
+                        library.name
+                    ))),
+                );
+            }
+            break;
+        }
+    }
+    findings.dedup_by(|a, b| a.key == b.key);
+    Ok(Outcome::from_findings(findings))
+}
+
+/// Whether the service sees the same libraries as the host.
+fn is_plain(unit: &EffectiveUnit, library: &str) -> Result<(), Undecided> {
+    let binds = namespace_paths(unit, NAMESPACE_SETTINGS).into_iter().find(|path| path.key.starts_with("Bind"));
+    match binds {
+        Some(bind) => Err(Undecided::new(format!(
+            "{library} is not found on the host, and {} may bring it ({})",
+            written(bind.setting),
+            bind.setting.at
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,185 @@
+//! Units without which a service does not start.
+
+use crate::facts::boot::OF_SYSTEMD;
+use crate::facts::condition;
+use crate::facts::made::REQUIREMENTS;
+use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+use crate::syntax::unit_name::{self, UnitName};
+
+rule! {
+    /// A unit requires another one that does not exist or is masked.
+    ///
+    /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start: where the other unit cannot be loaded, systemd refuses
+    /// to start this one, "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=` never keeps a unit from
+    /// starting. Slices are made where they are named, devices by the kernel, mounts by fstab(5) and other generators.
+    ///
+    /// Install what is missing, name the unit by its right name, or write `Wants=`.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/needs.conf root:root 0644
+    /// | [Unit]
+    /// | Requires=postgresql-17.service
+    /// ```
+    /// ```bad
+    /// link /etc/systemd/system/other.service -> /dev/null
+    /// file /etc/systemd/system/quantum-backend.service.d/needs.conf root:root 0644
+    /// | [Unit]
+    /// | BindsTo=other.service
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/other@.service root:root 0644
+    /// | [Service]
+    /// | ExecStart=/usr/bin/true
+    /// file /etc/systemd/system/quantum-backend.service.d/needs.conf root:root 0644
+    /// | [Unit]
+    /// | Requires=other@a.service quantum.slice -.mount
+    /// | Wants=nowhere.service
+    /// ```
+    id: "start-requirement-missing",
+    section: D,
+    severity: Must,
+    needs: [Units, Start],
+    cause: Unit,
+    why: "systemd refuses to start it: there is nothing to start with it",
+    check: Service(check),
+}
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let mut findings = Vec::new();
+    for key in REQUIREMENTS {
+        for (name, setting) in unit.words("Unit", key) {
+            let what = match lack(view, &name)? {
+                Some(what) => what,
+                None if ends_before(view, unit, key, &name)? => "has ended when it starts (Type=oneshot)",
+                None => continue,
+            };
+            let question = format!(
+                "install what brings {name}, correct its name, or write Wants= where the service can do without"
+            );
+            findings.push(
+                Finding::new(
+                    format!("cannot start: {name}, which it requires, {what}"),
+                    setting.at.clone(),
+                    view.service.unit.at.clone(),
+                )
+                .key(format!("{key}={name}"))
+                .expected(format!("a unit {name}"))
+                .observed(written(setting))
+                .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
+            );
+        }
+    }
+    Ok(Outcome::from_findings(findings))
+}
+
+/// Whether a unit is bound to one that has ended when it starts: "the unit bound to strictly has to be in active state for
+/// this unit to also be in active state" when `After=` stands beside `BindsTo=` (systemd.unit(5)), and a oneshot service is
+/// inactive when it has run, unless `RemainAfterExit=yes` (systemd.service(5)).
+fn ends_before(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> Result<bool, Undecided> {
+    let is_after = || unit.words("Unit", "After").iter().any(|(after, _)| after == name);
+    if key != "BindsTo" || !name.ends_with(".service") || !is_after() {
+        return Ok(false);
+    }
+    let other = view.effective(name)?;
+    let is = |key: &str, value: &str| other.scalar("Service", key).is_some_and(|setting| setting.value() == value);
+    // Where it has conditions, they say whether it runs at all.
+    let runs = matches!(other.load, LoadState::Loaded) && condition::all(other).is_empty();
+    Ok(runs && is("Type", "oneshot") && !is("RemainAfterExit", "yes"))
+}
+
+/// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.
+fn lack(view: &ServiceView, name: &str) -> Result<Option<&'static str>, Undecided> {
+    let Ok(parsed) = UnitName::parse(name) else { return Ok(None) };
+    let is_made = matches!(parsed.kind(), "slice" | "device") || name == "-.mount" || name == "init.scope";
+    if is_made || is_mounted_at_boot(view, name) {
+        return Ok(None);
+    }
+    match view.effective(name)?.load {
+        LoadState::Loaded => return Ok(None),
+        LoadState::Masked => return Ok(Some("is masked")),
+        LoadState::BadSetting(..) | LoadState::Error(..) => return Ok(Some("is refused by systemd")),
+        LoadState::NotFound if is_special(name) => return Ok(None),
+        LoadState::NotFound => {}
+    }
+    let by_generator = match parsed.kind() {
+        // On a running host what generators make is there.
+        _ if view.made().is_none() => false,
+        "mount" | "automount" | "swap" => true,
+        "service" => is_of_generator(view, name)?,
+        _ => false,
+    };
+    match by_generator {
+        true => Err(Undecided::new(format!(
+            "{name} has no file here; a generator may make it when the host boots"
+        ))),
+        false => Ok(Some("does not exist")),
+    }
+}
+
+/// Whether a unit is of systemd's own package: a disk without its file shows a part of a host.
+fn is_special(name: &str) -> bool {
+    SPECIAL.contains(&name) || OF_SYSTEMD.iter().any(|(unit, by)| *unit == name || *by == name)
+}
+
+/// Beside those that a boot goes through, [`OF_SYSTEMD`] (systemd.special(7)).
+const SPECIAL: &[&str] = &[
+    "bluetooth.target",
+    "boot-complete.target",
+    "cryptsetup-pre.target",
+    "ctrl-alt-del.target",
+    "default.target",
+    "emergency.target",
+    "exit.target",
+    "final.target",
+    "first-boot-complete.target",
+    "getty-pre.target",
+    "halt.target",
+    "hibernate.target",
+    "hybrid-sleep.target",
+    "integritysetup.target",
+    "kexec.target",
+    "local-fs-pre.target",
+    "machines.target",
+    "network-online.target",
+    "network-pre.target",
+    "network.target",
+    "nss-lookup.target",
+    "nss-user-lookup.target",
+    "poweroff.target",
+    "printer.target",
+    "reboot.target",
+    "remote-cryptsetup.target",
+    "remote-fs-pre.target",
+    "rescue.target",
+    "rpcbind.target",
+    "shutdown.target",
+    "sigpwr.target",
+    "sleep.target",
+    "smartcard.target",
+    "sound.target",
+    "soft-reboot.target",
+    "suspend-then-hibernate.target",
+    "suspend.target",
+    "system-update.target",
+    "systemd-journald.socket",
+    "time-set.target",
+    "time-sync.target",
+    "umount.target",
+    "usb-gadget.target",
+    "veritysetup.target",
+];
+
+/// Whether fstab(5) mounts what a unit is called after: `srv-data.mount` is /srv/data (systemd.unit(5), "STRING ESCAPING").
+fn is_mounted_at_boot(view: &ServiceView, name: &str) -> bool {
+    let Some((made, escaped)) = view.made().zip(name.strip_suffix(".mount")) else { return false };
+    let path = unit_name::unescape(escaped);
+    made.mounts.iter().any(|(mount, _)| mount.trim_start_matches('/') == path)
+}
+
+/// Services that generators of systemd make: those of its own, and those of scripts in /etc/init.d.
+fn is_of_generator(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
+    let script = format!("/etc/init.d/{}", name.trim_end_matches(".service"));
+    Ok(name.starts_with("systemd-") || view.path(Need::Start, &script)?.node()?.is_some())
+}

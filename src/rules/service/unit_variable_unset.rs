@@ -1,0 +1,129 @@
+//! Variables of a command line that nothing sets.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::facts::environment::files_of;
+use crate::facts::start::{EXEC_SETTINGS, commands};
+use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+use crate::syntax::command_line::expand_arguments;
+
+rule! {
+    /// A command line uses a variable that nothing sets.
+    ///
+    /// systemd puts nothing in the place of `${VAR}` and starts the program all the same: `--config=${CONF_FILE}` becomes
+    /// `--config=` (systemd.service(5), "COMMAND LINES"). Looks at `Environment=`, the env files and `PassEnvironment=`; what
+    /// systemd sets itself (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES") is set. A `$OPTIONS` that is a word
+    /// of its own may stay empty where an env file could set it: that is how distributions write their units.
+    ///
+    /// Set the variable, correct its name, or write `$$` where the program is to see a dollar sign.
+    ///
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | ExecStartPre=/usr/bin/true --config=${CONF_FILE}
+    /// ```
+    /// ```good
+    /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
+    /// | [Service]
+    /// | Environment=CONF_FILE=/etc/quantum/conf
+    /// | ExecStartPre=/usr/bin/true --config=${CONF_FILE} ${HOME} $OPTIONS $$ARGS
+    /// | ExecReload=/usr/bin/true ${MAINPID}
+    /// ```
+    id: "unit-variable-unset",
+    section: D,
+    severity: Should,
+    needs: [Units, EnvFiles],
+    cause: Unit,
+    why: "the program gets an empty word where its author meant a value",
+    check: Service(check),
+}
+
+/// What systemd sets for every service, for some, and what the host's own settings may.
+const OF_SYSTEMD: &[&str] = &[
+    "CACHE_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "FDSTORE",
+    "HOME",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "LOGS_DIRECTORY",
+    "MAINPID",
+    "MANAGERPID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "NOTIFY_SOCKET",
+    "PATH",
+    "PIDFILE",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "RUNTIME_DIRECTORY",
+    "SERVICE_RESULT",
+    "SHELL",
+    "STATE_DIRECTORY",
+    "SYSTEMD_EXEC_PID",
+    "TERM",
+    "TZ",
+    "USER",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Families of such variables.
+const PREFIXES: &[&str] = &["LC_", "LISTEN_", "MONITOR_", "TRIGGER_", "XDG_"];
+
+fn check(view: &ServiceView) -> Ruling {
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    let mut unset: Vec<(String, &Setting)> = Vec::new();
+    let commands = commands(unit, EXEC_SETTINGS);
+    if commands.iter().all(|started| started.command.words.iter().all(|word| !word.contains('$'))) {
+        return Ok(Outcome::Pass);
+    }
+    let environment = view.environment(unit)?;
+    let passed: BTreeSet<String> =
+        unit.words("Service", "PassEnvironment").into_iter().map(|(word, _)| word).collect();
+    let is_set = |name: &str| {
+        OF_SYSTEMD.contains(&name)
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || passed.contains(name)
+            || environment.get(name).is_some_and(|layers| !layers.is_empty())
+    };
+    let has_env_file = !files_of(unit).is_empty();
+    for started in &commands {
+        let asked = RefCell::new(Vec::new());
+        expand_arguments(&started.command, &|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        });
+        for name in asked.into_inner() {
+            let word = format!("${name}");
+            let may_be_empty = has_env_file && started.command.words.contains(&word);
+            if !is_set(&name) && !may_be_empty && !unset.iter().any(|(other, _)| *other == name) {
+                unset.push((name, started.setting));
+            }
+        }
+    }
+    let findings = unset.into_iter().map(|(name, setting)| {
+        Finding::new(
+            format!("nothing sets {name}, which {}= uses", setting.key),
+            setting.at.clone(),
+            view.service.unit.at.clone(),
+        )
+        .key(name.clone())
+        .expected(format!("a value of {name}"))
+        .observed(setting.raw().to_owned())
+        .mend(
+            Remedy::decide(format!("set {name}, correct its name, or write $$ for a dollar sign"))
+                .candidate("", by_hand(&setting.at)),
+        )
+    });
+    Ok(Outcome::from_findings(findings.collect()))
+}

@@ -1,0 +1,67 @@
+//! What a process was started with: unknown where it cannot be seen, never shown where it is secret.
+
+use super::{judge, stage};
+use crate::audit::{Selection, audit};
+use crate::facts::HostFacts;
+use crate::facts::gather::gather;
+use crate::model::{Remedy, RuleResult, Said};
+
+const RULE: &str = "process-variable-wrong";
+
+fn said(block: &str) -> Vec<RuleResult> {
+    let (host, contract) = stage(block).unwrap();
+    judge(&host, &contract, &[RULE])
+}
+
+#[test]
+fn what_cannot_be_seen_of_a_process_is_undecided() {
+    let results = said("environ-silent 1001 /proc/1001/environ: Permission denied");
+    let undecided: Vec<_> =
+        results.iter().filter(|result| matches!(result.said, Said::Undecided(_))).collect();
+    assert_eq!(undecided.len(), 12, "each variable of the one service");
+    assert!(undecided.iter().all(|result| result.subject.to_string() == "service:backend"));
+    assert!(results.iter().all(|result| !matches!(result.said, Said::Fail(_))));
+}
+
+#[test]
+fn a_restart_does_not_help_where_the_command_sets_the_variable() {
+    let remedy = |block: &str| {
+        let failed = said(block).into_iter().find_map(|result| match result.said {
+            Said::Fail(failure) => failure.finding.remedy,
+            _ => None,
+        });
+        failed.unwrap()
+    };
+    let old = "environ 1001\n| SHADOW_MODE=disabled\n";
+    let shell = remedy(old).shell();
+    assert!(shell.contains("restart -- quantum-backend.service"), "{shell}");
+    let set = format!(
+        "{old}file /etc/systemd/system/quantum-backend.service.d/x.conf root:root 0644\n| [Service]\n| ExecStart=\n\
+         | ExecStart=/usr/bin/env SHADOW_MODE=disabled /opt/quantum/venvs/backend/bin/uvicorn x\n"
+    );
+    assert!(matches!(remedy(&set), Remedy::Decide(_)), "{set}");
+}
+
+#[test]
+fn a_secret_of_a_process_is_neither_shown_nor_recorded() {
+    let block = "contract [services.backend.variables]\ncontract TRADE_TOKEN = \"s3cret-right\"\n\
+        contract AWS = { absent = true }\n\
+        replace /etc/quantum/backend.env\n+ TRADE_TOKEN=s3cret-right\n\
+        environ 1001\n| TRADE_TOKEN=s3cret-wrong\n| AWS=s3cret-other\n| HOME=/home/qt\n";
+    let (host, contract) = stage(block).unwrap();
+    let results = judge(&host, &contract, &[RULE]);
+    let failed = results.iter().filter(|result| matches!(result.said, Said::Fail(_))).count();
+    assert!(failed == 2 && !format!("{results:?}").contains("s3cret-wrong"), "{results:#?}");
+
+    let selection = Selection { rules: vec![RULE.to_owned()], ..Selection::default() };
+    let mut facts = gather(&host, &contract, selection.needs(&contract));
+    facts.hide_secrets(&contract);
+    let text = serde_json::to_string(&facts).unwrap();
+    assert!(!text.contains("s3cret") && text.contains("\"LOG_LEVEL\":\"INFO\""), "{text}");
+    assert!(!text.contains("/home/qt\",\"LOG"), "only what is demanded is recorded");
+    let facts: HostFacts = serde_json::from_str(&text).unwrap();
+    let report = audit(&contract, &facts, &selection, true);
+    let token = report.results.iter().filter(|result| result.key.as_deref() == Some("TRADE_TOKEN"));
+    let words: Vec<_> = token.filter(|result| result.subject.to_string() == "service:backend").collect();
+    assert!(words.iter().all(|result| !matches!(result.said, Said::Fail(_) | Said::Pass)), "{words:#?}");
+}

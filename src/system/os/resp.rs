@@ -1,0 +1,166 @@
+//! The replies of Redis (RESP2) as a stream of pieces, read through a buffer of a fixed size: a reply is never held, so a
+//! value of any size can be passed over.
+
+use std::io::{Error, ErrorKind, Read, Result};
+
+/// What a reply, or a part of one, begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// An array of so many parts.
+    Array(u64),
+    /// A text of so many bytes, which follow.
+    Bulk(u64),
+    /// Nothing.
+    Nil,
+    /// A word of the server.
+    Simple(String),
+    /// An error of the server.
+    Error(String),
+}
+
+/// Nothing but an error of the server has a longer line.
+const LONGEST_LINE: usize = 512;
+
+/// Reads replies.
+pub(super) struct Replies<R> {
+    from: R,
+    buffer: Box<[u8]>,
+    at: usize,
+    end: usize,
+}
+
+impl<R: Read> Replies<R> {
+    /// Reads from here on, through a buffer of so many bytes.
+    pub fn new(from: R, room: usize) -> Self {
+        Self { from, buffer: vec![0; room].into(), at: 0, end: 0 }
+    }
+
+    /// What is asked next goes out here.
+    pub fn line(&mut self) -> &mut R {
+        &mut self.from
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        (self.at, self.end) = (0, 0);
+        self.end = loop {
+            match self.from.read(&mut self.buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        if self.end == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    /// What comes next.
+    pub fn head(&mut self) -> Result<Head> {
+        let mut short = [0; LONGEST_LINE];
+        let length = self.text_of_line(&mut short)?;
+        let Some((kind, text)) = short[..length].split_first() else { return Err(wrong("an empty line")) };
+        let words = || String::from_utf8_lossy(text).into_owned();
+        match kind {
+            b'*' | b'$' if text == b"-1" => Ok(Head::Nil),
+            b'*' => Ok(Head::Array(number(text)?)),
+            b'$' => Ok(Head::Bulk(number(text)?)),
+            b'+' => Ok(Head::Simple(words())),
+            b'-' => Ok(Head::Error(words())),
+            b':' => Ok(Head::Simple(words())),
+            _ => Err(wrong("an unknown kind of reply")),
+        }
+    }
+
+    /// A line without its end; what an error has beyond the room is dropped.
+    fn text_of_line(&mut self, short: &mut [u8; LONGEST_LINE]) -> Result<usize> {
+        let mut length = 0;
+        loop {
+            if self.at == self.end {
+                self.fill()?;
+            }
+            let byte = self.buffer[self.at];
+            self.at += 1;
+            match byte {
+                b'\n' => return Ok(length - usize::from(length > 0 && short[length - 1] == b'\r')),
+                _ if length < LONGEST_LINE => {
+                    short[length] = byte;
+                    length += 1;
+                }
+                _ if short[0] == b'-' => {}
+                _ => return Err(wrong("a line without end")),
+            }
+        }
+    }
+
+    /// Puts the bytes of a text behind those of `into`.
+    pub fn take(&mut self, bytes: u64, into: &mut Vec<u8>) -> Result<()> {
+        self.each_piece(bytes, |piece| into.extend_from_slice(piece))
+    }
+
+    /// Passes over the bytes of a text.
+    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+        self.each_piece(bytes, |_| {})
+    }
+
+    fn each_piece(&mut self, bytes: u64, mut each: impl FnMut(&[u8])) -> Result<()> {
+        let mut left = bytes;
+        while left > 0 {
+            if self.at == self.end {
+                self.fill()?;
+            }
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.end - self.at);
+            each(&self.buffer[self.at..self.at + here]);
+            self.at += here;
+            left -= here as u64;
+        }
+        let mut end = [0; LONGEST_LINE];
+        match self.text_of_line(&mut end)? {
+            0 => Ok(()),
+            _ => Err(wrong("a text that does not end where it says")),
+        }
+    }
+}
+
+fn number(text: &[u8]) -> Result<u64> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let found = digits.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten();
+    found.ok_or_else(|| wrong("a length that is no number"))
+}
+
+/// What comes is not Redis's protocol.
+pub(super) fn wrong(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("the reply holds {what}, which is not Redis's protocol"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replies(text: &str, room: usize) -> Replies<&[u8]> {
+        Replies::new(text.as_bytes(), room)
+    }
+
+    #[test]
+    fn pieces_come_whole_whatever_the_room() {
+        for room in [1, 2, 7, 4096] {
+            let mut replies = replies("*2\r\n$5\r\na\r\nbc\r\n$-1\r\n+OK\r\n-ERR no\r\n", room);
+            assert_eq!(replies.head().unwrap(), Head::Array(2));
+            assert_eq!(replies.head().unwrap(), Head::Bulk(5));
+            let mut text = Vec::new();
+            replies.take(5, &mut text).unwrap();
+            assert_eq!(text, b"a\r\nbc");
+            assert_eq!(replies.head().unwrap(), Head::Nil);
+            assert_eq!(replies.head().unwrap(), Head::Simple("OK".into()));
+            assert_eq!(replies.head().unwrap(), Head::Error("ERR no".into()));
+            assert!(replies.head().is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_an_error() {
+        for text in ["", "\r\n", "*x\r\n", "$99999999999999999999\r\n", "$-2\r\n", "HTTP/1.1 400\r\n"] {
+            assert!(replies(text, 64).head().is_err(), "{text:?}");
+        }
+        assert!(replies(&"+".repeat(9_999), 64).head().is_err());
+        let mut short = replies("$3\r\nabcd\r\n", 64);
+        assert_eq!(short.head().unwrap(), Head::Bulk(3));
+        assert!(short.skip(3).is_err());
+    }
+}
