@@ -9,6 +9,7 @@
 //! loader PATH OWNER:GROUP MODE         a static one, as loaders are
 //! owner PATH OWNER:GROUP               mode PATH MODE                  modified PATH SECONDS
 //! remove PATH                          unreadable PATH WHY             move PATH -> PATH
+//! closed PATH WHY                      its owner and mode are seen, its content or its names are not
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
 //! unit NAME Property=value …           process PID exe=PATH uid=N gid=N cwd=PATH sockets=1,2
 //! environ PID [FILE]                   what it was started with: the variables of this file as it is now, or those that
@@ -83,6 +84,12 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         "unreadable" => {
             let why = rest.split_once(' ').map_or("permission denied", |(_, why)| why);
             insert(host, path, MemoryNode::Unreadable(why.into()), (0, 0), 0);
+            Ok(())
+        }
+        "closed" => {
+            let why = rest.split_once(' ').map_or("permission denied", |(_, why)| why);
+            existing(host, path)?;
+            host.closed.insert(path.into(), why.into());
             Ok(())
         }
         "owner" => {

@@ -52,6 +52,8 @@ pub struct MemorySystem {
     pub answers: Option<Answers>,
     /// File system types by path prefix; everything else is `ext4`.
     pub file_systems: BTreeMap<String, String>,
+    /// Nodes that can be looked at and whose content cannot be read, with the reason, by path.
+    pub closed: BTreeMap<String, String>,
     /// What SQLite says, by path.
     pub sqlite: BTreeMap<String, String>,
     /// Seconds since the epoch.
@@ -115,6 +117,9 @@ impl Look for MemorySystem {
     }
 
     fn head(&self, path: &str, limit: u64) -> Observed<Vec<u8>> {
+        if let Some(why) = self.closed.get(path) {
+            return Observed::Unreadable(why.clone());
+        }
         match self.nodes.get(path).map(|owned| &owned.node) {
             None => Observed::Absent,
             Some(MemoryNode::File(bytes)) => {
@@ -139,6 +144,9 @@ impl Look for MemorySystem {
     }
 
     fn list(&self, path: &str) -> Observed<Vec<String>> {
+        if let Some(why) = self.closed.get(path) {
+            return Observed::Unreadable(why.clone());
+        }
         match self.nodes.get(path).map(|owned| &owned.node) {
             Some(MemoryNode::Directory) => Observed::Found(
                 self.below(path).filter(|name| !name.contains('/')).map(str::to_owned).collect(),

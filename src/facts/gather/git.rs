@@ -194,6 +194,8 @@ pub(super) fn tracked(
 ) -> Observed<Vec<String>> {
     let path = format!("{}/index", git.directory);
     let bytes = match own_file(worker, &git.directory, "index", INDEX_LIMIT) {
+        // One that was never written to its end names no file.
+        Observed::Found(bytes) if bytes.is_empty() => return Observed::Found(Vec::new()),
         Observed::Found(bytes) => bytes,
         Observed::Absent => return Observed::Found(Vec::new()),
         Observed::Unreadable(why) => return Observed::Unreadable(why),

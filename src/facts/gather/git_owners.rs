@@ -86,8 +86,9 @@ impl Owners<'_, '_> {
     fn tracked(&mut self, tree: &str, git: &GitFacts) {
         let paths = match git::tracked(self.worker, git, |_| true) {
             Observed::Found(paths) => paths,
-            // Who reads the index says so.
-            Observed::Absent | Observed::Unreadable(_) => return,
+            Observed::Absent => return,
+            // Whose the files are that it names is not known then.
+            Observed::Unreadable(why) => return self.search.unread.push((self.index.as_str().into(), why)),
         };
         let mut directories: BTreeSet<&str> = BTreeSet::new();
         for path in &paths {

@@ -265,12 +265,10 @@ impl<'a, 'w> Tree<'a, 'w> {
             }
         });
         let mut tracked = HashSet::new();
-        if let Observed::Found(git) = facts {
-            match git::tracked(self.worker, git, matches) {
-                Observed::Found(paths) => tracked.extend(paths),
-                Observed::Absent => {}
-                Observed::Unreadable(why) => unread.push((git.directory.clone(), why)),
-            }
+        match facts.as_ref().and_then(|git| git::tracked(self.worker, git, matches)) {
+            Observed::Found(paths) => tracked.extend(paths),
+            Observed::Absent => {}
+            Observed::Unreadable(why) => unread.push((format!("{top}/.git").into(), why)),
         }
         let mut found: Vec<Unwanted> = there
             .into_iter()
