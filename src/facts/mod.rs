@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, SqliteAnswer};
 use crate::model::{Location, Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
-use crate::syntax::redis_conf::RedisConf;
+use crate::syntax::redis_conf::{RedisConf, Refusal};
 use crate::syntax::sudoers::Sudoers;
 use crate::syntax::version::SystemdVersion;
 
@@ -164,6 +164,9 @@ pub enum DependencyFacts {
         config_file: Arc<str>,
         /// That file as written, includes in their place.
         written: Observed<RedisConf>,
+        /// What the unit's next start of it fails at.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refusals: Vec<Refusal>,
     },
     /// A database file.
     Sqlite(Observed<SqliteAnswer>),

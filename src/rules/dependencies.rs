@@ -7,7 +7,7 @@ use super::prelude::*;
 use crate::facts::DependencyFacts;
 use crate::model::answers::{Listener, RedisAnswer};
 use crate::syntax::command_line;
-use crate::syntax::redis_conf::{Directive, RedisConf};
+use crate::syntax::redis_conf::{Directive, RedisConf, Refusal};
 
 /// A Redis of the contract with what was observed of it.
 pub struct RedisView<'a> {
@@ -27,6 +27,8 @@ pub struct RedisView<'a> {
     pub config_file: &'a Arc<str>,
     /// What stands in that file.
     pub written: &'a Observed<RedisConf>,
+    /// What its next start fails at.
+    pub refusals: &'a [Refusal],
 }
 
 /// The dependency as a Redis; `None` when it is something else.
@@ -35,16 +37,19 @@ pub fn redis<'a>(view: &DependencyView<'a>, need: Need) -> Result<Option<RedisVi
         return Ok(None);
     };
     match view.dependency(need, &view.dependency.name)? {
-        DependencyFacts::Redis { answer, listeners, sockets, config_file, written } => Ok(Some(RedisView {
-            address,
-            append_only: append_only.as_ref(),
-            loopback_only: loopback_only.as_ref(),
-            answer,
-            listeners,
-            sockets,
-            config_file,
-            written,
-        })),
+        DependencyFacts::Redis { answer, listeners, sockets, config_file, written, refusals } => {
+            Ok(Some(RedisView {
+                address,
+                append_only: append_only.as_ref(),
+                loopback_only: loopback_only.as_ref(),
+                answer,
+                listeners,
+                sockets,
+                config_file,
+                written,
+                refusals,
+            }))
+        }
         _ => Err(Undecided::new(format!("the facts about {} are of another kind", view.dependency.name))),
     }
 }

@@ -30,6 +30,17 @@ pub struct Directive {
     pub included_from: Option<Box<str>>,
 }
 
+/// What keeps Redis from starting with its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub why: String,
+    /// The file in which that stands.
+    pub file: Box<str>,
+    /// Its line there.
+    pub line: u32,
+}
+
 impl RedisConf {
     /// The last directive of this name, the one that counts for everything that is not a list.
     pub fn last(&self, name: &str) -> Option<&Directive> {

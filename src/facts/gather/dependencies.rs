@@ -64,14 +64,18 @@ fn look(
     match &dependency.kind {
         DependencyKind::Redis { address, .. } => {
             let (listeners, sockets) = port(worker, dependency, &address.value, pad);
-            let (config_file, written) = match worker.needs(Need::ServerFiles) {
+            let written = match worker.needs(Need::ServerFiles) {
                 true => redis_start::written(worker, dependency, &answer, pad),
-                false => (
-                    redis_start::said(&answer).unwrap_or(redis_start::USUAL_CONFIG).to_owned(),
-                    Observed::Absent,
-                ),
+                false => redis_start::not_read(&answer),
             };
-            DependencyFacts::Redis { answer, listeners, sockets, config_file: config_file.into(), written }
+            DependencyFacts::Redis {
+                answer,
+                listeners,
+                sockets,
+                config_file: written.file.into(),
+                written: written.conf,
+                refusals: written.refusals,
+            }
         }
         DependencyKind::Sqlite { path, check_up_to, .. } => {
             let real = pad.look(worker, &path.value).real().unwrap_or(&path.value).to_owned();

@@ -8,7 +8,7 @@ use crate::model::answers::RedisAnswer;
 use crate::model::{Location, Observed};
 use crate::syntax::command_line::{self, expand_arguments};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::redis_conf::{self, RedisConf};
+use crate::syntax::redis_conf::{self, RedisConf, Refusal};
 use crate::syntax::{env_file, glob};
 
 /// Where Debian and most others keep it, when neither the server nor its unit says.
@@ -37,45 +37,80 @@ struct Start {
     at: Location,
 }
 
+/// What a server starts with.
+pub(super) struct Written {
+    /// Its configuration file.
+    pub(super) file: String,
+    /// What counts of its configuration.
+    pub(super) conf: Observed<RedisConf>,
+    /// What it does not start with; only of a file that its unit names.
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// Where nobody asks for its files.
+pub(super) fn not_read(answer: &Observed<RedisAnswer>) -> Written {
+    let file = said(answer).unwrap_or(USUAL_CONFIG).to_owned();
+    Written { file, conf: Observed::Absent, refusals: Vec::new() }
+}
+
 /// The file of a dependency's server, and what counts of its configuration.
 pub(super) fn written(
     worker: &Worker<'_>,
     dependency: &Dependency,
     answer: &Observed<RedisAnswer>,
     pad: &Pad,
-) -> (String, Observed<RedisConf>) {
+) -> Written {
     let start = start(worker, dependency, pad);
-    let (file, options) = match (said(answer), start) {
+    let (file, start) = match (said(answer), start) {
         (Some(said), Ok(Some(start))) if start.file.as_deref() == Some(said) => {
             (Some(said.to_owned()), Some(start))
         }
         (Some(said), _) => (Some(said.to_owned()), None),
-        (None, Err(why)) => return (USUAL_CONFIG.to_owned(), Observed::Unreadable(why)),
+        (None, Err(why)) => {
+            let (file, conf) = (USUAL_CONFIG.to_owned(), Observed::Unreadable(why));
+            return Written { file, conf, refusals: Vec::new() };
+        }
         (None, Ok(None)) => (Some(USUAL_CONFIG.to_owned()), None),
         (None, Ok(Some(start))) => (start.file.clone(), Some(start)),
     };
+    let mut reading = Reading { worker, files: 0, refusals: Vec::new() };
     let mut conf = match &file {
-        Some(file) => read_config(worker, file, 0, &mut 0),
+        Some(file) => reading.config(file, 0),
         // It starts with what it has by itself.
         None => Observed::Found(RedisConf::default()),
     };
-    let place = options.as_ref().map(|start| start.at.path().to_string());
-    if let (Observed::Found(conf), Some(start)) = (&mut conf, options) {
-        let line = start.at.line_number().unwrap_or(0);
-        conf.directives.extend(start.options.directives.into_iter().map(|mut directive| {
-            directive.line = line;
-            directive.included_from = Some(start.at.path().into());
-            directive
-        }));
+    let place = start.as_ref().map(|start| start.at.path().to_string());
+    let mut refusals = reading.refusals;
+    match start {
+        None => refusals.clear(),
+        Some(start) => {
+            let line = start.at.line_number().unwrap_or(0);
+            if let (Observed::Absent, Some(file)) = (&conf, &file) {
+                let (why, file) = (format!("{file} does not exist"), start.at.path().into());
+                refusals.push(Refusal { why, file, line });
+            }
+            if let Observed::Found(conf) = &mut conf {
+                conf.directives.extend(start.options.directives.into_iter().map(|mut directive| {
+                    directive.line = line;
+                    directive.included_from = Some(start.at.path().into());
+                    directive
+                }));
+            }
+        }
     }
-    (file.or(place).unwrap_or_else(|| USUAL_CONFIG.to_owned()), conf)
+    let file = file.or(place).unwrap_or_else(|| USUAL_CONFIG.to_owned());
+    Written { file, conf, refusals }
 }
 
 /// How the unit of a dependency starts; `None` where there is no unit that loads, which other rules report. An error
 /// says why it is not known.
 fn start(worker: &Worker<'_>, dependency: &Dependency, pad: &Pad) -> Result<Option<Start>, String> {
     let unit = dependency.unit.as_ref().and_then(|name| pad.units.get(name.value.as_str()));
-    let Some(Observed::Found(unit)) = unit.map(|unit| &unit.effective) else { return Ok(None) };
+    let unit = match unit.map(|unit| &unit.effective) {
+        Some(Observed::Found(unit)) => unit,
+        Some(Observed::Unreadable(why)) => return Err(why.clone()),
+        Some(Observed::Absent) | None => return Ok(None),
+    };
     let Some(setting) = unit.scalar("Service", "ExecStart").filter(|_| unit.load == LoadState::Loaded) else {
         return Ok(None);
     };
@@ -121,6 +156,9 @@ fn env_files(worker: &Worker<'_>, unit: &EffectiveUnit) -> EnvFiles {
 /// Redis 7); none is no error then.
 fn matching(worker: &Worker<'_>, include: &str) -> Result<Vec<String>, String> {
     let is_pattern = |text: &str| text.contains(['*', '?', '[']);
+    if !include.starts_with('/') {
+        return Err("what it is relative to is not known".to_owned());
+    }
     if !is_pattern(include) {
         return Ok(vec![include.to_owned()]);
     }
@@ -144,49 +182,77 @@ const DEEPEST: u32 = 16;
 /// More files than any configuration is spread over.
 const MOST_FILES: u32 = 128;
 
-/// Reads a configuration with what it includes. The server itself names the file, so a text that is no configuration
-/// of Redis is not taken over: it could be anybody's file.
-fn read_config(worker: &Worker<'_>, path: &str, depth: u32, files: &mut u32) -> Observed<RedisConf> {
-    if *files == MOST_FILES {
-        return Observed::Unreadable(format!("{path}: more than {MOST_FILES} files are included"));
-    }
-    *files += 1;
-    let mut conf = match worker.read(&worker.walker.lookup(path)) {
-        Observed::Found(bytes) => redis_conf::parse(&bytes),
-        Observed::Absent => return Observed::Absent,
-        Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
-    };
-    let is_name =
-        |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if conf.directives.iter().any(|directive| !is_name(&directive.name)) {
-        return Observed::Unreadable(format!("{path} is not a configuration of Redis"));
-    }
-    let includes: Vec<(usize, String)> = conf
-        .includes()
-        .filter_map(|(at, directive)| Some((at, directive.arguments.first()?.clone())))
-        .collect();
-    // From the last to the first, so that positions before it stay true.
-    for (at, include) in includes.into_iter().rev() {
-        if depth == DEEPEST {
-            return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
+/// A configuration on its way in.
+struct Reading<'w, 'a> {
+    worker: &'w Worker<'a>,
+    files: u32,
+    refusals: Vec<Refusal>,
+}
+
+impl Reading<'_, '_> {
+    /// Reads a configuration with what it includes. The server itself names the file, so a text that is no configuration
+    /// of Redis is not taken over: it could be anybody's file.
+    fn config(&mut self, path: &str, depth: u32) -> Observed<RedisConf> {
+        if self.files == MOST_FILES {
+            return Observed::Unreadable(format!("{path}: more than {MOST_FILES} files are included"));
         }
-        let mut all = RedisConf::default();
-        for path in match matching(worker, &include) {
-            Ok(paths) => paths,
-            Err(why) => return Observed::Unreadable(format!("{path}: include {include}: {why}")),
-        } {
-            match read_config(worker, &path, depth + 1, files) {
-                Observed::Found(mut included) => {
-                    for directive in &mut included.directives {
-                        directive.included_from.get_or_insert_with(|| path.as_str().into());
-                    }
-                    all.directives.extend(included.directives);
-                }
+        self.files += 1;
+        let mut conf = match self.worker.read(&self.worker.walker.lookup(path)) {
+            Observed::Found(bytes) => redis_conf::parse(&bytes),
+            Observed::Absent => return Observed::Absent,
+            Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
+        };
+        let is_name =
+            |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if conf.directives.iter().any(|directive| !is_name(&directive.name)) {
+            return Observed::Unreadable(format!("{path} is not a configuration of Redis"));
+        }
+        let unbalanced = |line: &u32| Refusal {
+            why: "its quotes are not balanced".to_owned(),
+            file: path.into(),
+            line: *line,
+        };
+        self.refusals.extend(conf.unbalanced.iter().map(unbalanced));
+        let includes: Vec<(usize, u32, String)> = conf
+            .includes()
+            .filter_map(|(at, directive)| Some((at, directive.line, directive.arguments.first()?.clone())))
+            .collect();
+        // From the last to the first, so that positions before it stay true.
+        for (at, line, include) in includes.into_iter().rev() {
+            match self.included((path, line), &include, depth) {
+                Observed::Found(all) => conf.splice(at, &include, all),
                 Observed::Absent => {}
                 Observed::Unreadable(why) => return Observed::Unreadable(why),
             }
         }
-        conf.splice(at, &include, all);
+        Observed::Found(conf)
     }
-    Observed::Found(conf)
+
+    /// What an `include` brings. A file that it names must be there: "Fatal error, can't open config file" (Redis).
+    fn included(&mut self, (path, line): (&str, u32), include: &str, depth: u32) -> Observed<RedisConf> {
+        if depth == DEEPEST {
+            return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
+        }
+        let mut all = RedisConf::default();
+        let named = match matching(self.worker, include) {
+            Ok(paths) => paths,
+            Err(why) => return Observed::Unreadable(format!("{path}: include {include}: {why}")),
+        };
+        for named in named {
+            match self.config(&named, depth + 1) {
+                Observed::Found(mut included) => {
+                    for directive in &mut included.directives {
+                        directive.included_from.get_or_insert_with(|| named.as_str().into());
+                    }
+                    all.directives.extend(included.directives);
+                }
+                Observed::Absent => {
+                    let why = format!("{named}, which is included, does not exist");
+                    self.refusals.push(Refusal { why, file: path.into(), line });
+                }
+                Observed::Unreadable(why) => return Observed::Unreadable(why),
+            }
+        }
+        Observed::Found(all)
+    }
 }

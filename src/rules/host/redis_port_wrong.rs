@@ -1,17 +1,23 @@
 //! Whether Redis will listen on the port at which the contract looks for it.
 
-use crate::rules::dependencies::{directive, no_redis, place_of, redis, restart};
+use crate::rules::dependencies::{RedisView, directive, no_redis, place_of, redis, restart};
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
+use crate::syntax::redis_conf::Refusal;
 
 rule! {
     /// Redis will listen on another port than the contract's address, or on none.
     ///
     /// What its unit starts with counts: the file that its command line names, with its includes, and the options behind
-    /// it. Without `port` it listens where every Redis does, which is not judged; "If port 0 is specified Redis will not listen on a TCP socket" (redis.conf), and
-    /// `tls-port` is one more. A server that answers or listens there now was asked for itself, so this is judged where
-    /// none was: on a disk alone.
+    /// it. Without `port` it listens on 6379; "If port 0 is specified Redis will not listen on a TCP socket" (redis.conf), and
+    /// `tls-port` is one more. The port of a server that answers or listens there now is known, so the file's is only
+    /// judged where none does: on a disk alone.
     ///
-    /// golden writes the port of the contract where the file sets another, and restarts the server.
+    /// With a file that does not exist, its own or one that it includes by name, and with quotes that are not balanced, Redis
+    /// does not start at all. That is judged of a running server, too.
+    ///
+    /// golden writes the port of the contract where the file sets another, and restarts the server. A file that is missing
+    /// is for a person.
     ///
     /// ```bad
     /// offline
@@ -23,10 +29,19 @@ rule! {
     /// replace /etc/redis/redis.conf
     /// + port 0
     /// ```
+    /// ```bad
+    /// replace /etc/redis/redis.conf
+    /// + include /etc/redis/gone.conf
+    /// ```
     /// ```good
     /// offline
     /// replace /etc/redis/redis.conf
     /// + port 6379
+    /// ```
+    /// ```good
+    /// offline
+    /// replace /etc/redis/redis.conf
+    /// + include /etc/redis/conf.d/*.conf
     /// ```
     id: "redis-port-wrong",
     section: E,
@@ -37,6 +52,9 @@ rule! {
     check: Dependency(check),
 }
 
+/// Where Redis listens when nothing is said (redis.conf).
+const USUAL: u16 = 6379;
+
 fn check(view: &DependencyView) -> Ruling {
     let Some(redis) = redis(view, Need::ServerFiles)? else { return Ok(no_redis()) };
     let wanted = redis.address.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
@@ -44,6 +62,9 @@ fn check(view: &DependencyView) -> Ruling {
     // Without a unit of this host the server may run anywhere.
     if view.dependency.unit.is_none() {
         return Ok(Outcome::not_applicable("the contract names no unit for it"));
+    }
+    if let Some(refusal) = redis.refusals.first() {
+        return Ok(refused(&redis, refusal).into());
     }
     let is_live = matches!(redis.answer, Observed::Found(_))
         || matches!(redis.listeners, Observed::Found(listeners) if !listeners.is_empty());
@@ -53,9 +74,9 @@ fn check(view: &DependencyView) -> Ruling {
     let Some(conf) = redis.written.known()? else {
         return Err(Undecided::new(format!("{} does not exist", redis.config_file)));
     };
-    let port = match (conf.last("port"), conf.port()) {
-        (None, _) => return Ok(Outcome::not_applicable("its configuration states no port")),
-        (Some(_), Some(port)) => port,
+    let (port, observed) = match (conf.last("port"), conf.port()) {
+        (None, _) => (USUAL, format!("no port, which is {USUAL}")),
+        (Some(_), Some(port)) => (port, format!("port {port}")),
         (Some(_), None) => return Err(Undecided::new("its port is no number")),
     };
     let tls = conf.last("tls-port").and_then(|directive| directive.arguments.first());
@@ -70,7 +91,17 @@ fn check(view: &DependencyView) -> Ruling {
         .and_then(|change| Ok(Remedy::changes([change, restart(view, &redis)?])));
     Ok(Finding::new(message, place_of(&redis, "port"), redis.address.at.clone())
         .expected(format!("port {wanted}"))
-        .observed(format!("port {port}"))
+        .observed(observed)
         .mend(mend.unwrap_or_else(|remedy| remedy))
         .into())
+}
+
+/// What keeps it from starting.
+fn refused(redis: &RedisView, refusal: &Refusal) -> Finding {
+    let at = Location::line(&*refusal.file, refusal.line);
+    let question = format!("write what is missing, or correct {at}");
+    Finding::new(format!("will not start: {}", refusal.why), at.clone(), redis.address.at.clone())
+        .expected("a configuration with which Redis starts")
+        .observed(refusal.why.clone())
+        .mend(Remedy::decide(question).candidate("", by_hand(&at)))
 }
