@@ -29,6 +29,9 @@ pub struct BootFacts {
     /// Other names of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<Arc<str>, Arc<str>>,
+    /// A unit whose text could not be read, and why: it may start any other one. Set where texts were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// A unit on the way.
@@ -103,7 +106,12 @@ const LONGEST: usize = 64;
 impl BootFacts {
     /// Whether a boot comes to a unit.
     pub fn reaches(&self, name: &str) -> Reached {
-        self.walk(self.own(name), &mut BTreeSet::new(), LONGEST)
+        match (self.walk(self.own(name), &mut BTreeSet::new(), LONGEST), &self.unread) {
+            (Reached::Unpulled | Reached::No(..), Some(unread)) => {
+                Reached::Unknown(format!("what else starts {name} is not known: {unread}"))
+            }
+            (known, _) => known,
+        }
     }
 
     fn own<'a>(&'a self, name: &'a str) -> &'a str {
@@ -119,9 +127,17 @@ impl BootFacts {
             return Reached::Unpulled;
         }
         let mut no = Reached::Unpulled;
-        let mut of_systemd = OF_SYSTEMD.iter().filter(|(target, _)| *target == name).map(|(_, by)| *by);
-        if of_systemd.any(|by| self.stands(by).is_ok() && self.walk(by, seen, left - 1) == Reached::Yes) {
-            return Reached::Yes;
+        for (_, by) in OF_SYSTEMD.iter().filter(|(target, _)| *target == name) {
+            let way = match self.stands(by) {
+                Ok(()) => self.walk(by, seen, left - 1),
+                Err(Some(why)) => Reached::Unknown(why),
+                Err(None) => continue,
+            };
+            match way {
+                Reached::Yes => return Reached::Yes,
+                unknown @ Reached::Unknown(_) => no = unknown,
+                Reached::Unpulled | Reached::No(..) => {}
+            }
         }
         for pull in self.nodes.get(name).into_iter().flat_map(|node| &node.pulled_by) {
             let (by, at) = (self.own(&pull.by), || pull.at.clone());

@@ -9,6 +9,7 @@ use crate::facts::UnitFacts;
 use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
 use crate::model::{Location, Observed};
 use crate::syntax::effective::{EffectiveUnit, LoadState, TRIGGERS};
+use crate::syntax::unit_name::UnitName;
 
 /// Settings by which a unit starts others (systemd.unit(5)).
 const STARTS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
@@ -111,6 +112,7 @@ impl Graph<'_, '_> {
         let Some(stem) = name.strip_suffix(".service") else { return Vec::new() };
         let pull = |kind: &str| {
             let by = format!("{stem}.{kind}");
+            // Whether one that cannot be read starts it is said where the texts of all units are read.
             let Observed::Found(unit) = self.look(&by).1 else { return None };
             let is_it =
                 unit.load == LoadState::Loaded && unit.started().is_some_and(|(started, _)| started == name);
@@ -119,21 +121,39 @@ impl Graph<'_, '_> {
         TRIGGERS.iter().filter_map(|trigger| pull(trigger.kind)).collect()
     }
 
-    /// Reads what every unit of the host starts.
+    /// Reads what every unit of the host starts; instances are the ones that something starts by name.
     fn read_texts(&mut self) {
         let mut texts: BTreeMap<Arc<str>, Vec<Pull>> = BTreeMap::new();
-        for by in self.worker.index().names() {
-            let Observed::Found(unit) = self.look(&by).1 else { continue };
+        let mut waiting = self.worker.index().names();
+        waiting.reverse();
+        let mut seen: BTreeSet<Arc<str>> = waiting.iter().cloned().collect();
+        while let Some(by) = waiting.pop() {
+            let unit = match self.look(&by).1 {
+                Observed::Found(unit) => unit,
+                Observed::Absent => continue,
+                Observed::Unreadable(why) => {
+                    self.boot.unread.get_or_insert_with(|| format!("{by} could not be read: {why}"));
+                    continue;
+                }
+            };
             let words = STARTS.iter().flat_map(|key| unit.words("Unit", key));
             let named = words.map(|(word, setting)| (word, setting.at.clone()));
             let started = unit.started().map(|(name, setting)| {
                 (name, setting.map_or_else(|| unit.location(), |setting| setting.at.clone()))
             });
             for (name, at) in named.chain(started) {
-                texts.entry(name.into()).or_default().push(Pull { by: by.clone(), at });
+                let name: Arc<str> = name.into();
+                if is_instance(&name) && seen.insert(name.clone()) {
+                    waiting.push(name.clone());
+                }
+                texts.entry(name).or_default().push(Pull { by: by.clone(), at });
             }
         }
         self.texts = Some(texts);
         self.done.clear();
     }
+}
+
+fn is_instance(name: &str) -> bool {
+    UnitName::parse(name).is_ok_and(|name| name.instance().is_some_and(|instance| !instance.is_empty()))
 }

@@ -203,11 +203,13 @@ impl Index {
         self.enabled_by.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The names of all unit files, sorted; of templates nothing is started.
+    /// The names of all unit files and of what links enable, sorted; of templates nothing is started.
     pub(super) fn names(&self) -> Vec<Arc<str>> {
         let is_unit = |name: &&Arc<str>| UnitName::parse(name).is_ok_and(|name| name.instance() != Some(""));
-        let mut names: Vec<Arc<str>> = self.files.keys().filter(is_unit).cloned().collect();
+        let all = self.files.keys().chain(self.enabled_by.keys());
+        let mut names: Vec<Arc<str>> = all.filter(is_unit).cloned().collect();
         names.sort();
+        names.dedup();
         names
     }
 
@@ -534,35 +536,29 @@ fn look_at_zones(worker: &Worker<'_>, pad: &mut Pad) {
     }
 }
 
-/// Names in the order lines of services that may be other names of what they should follow. Only of
-/// services that do not name all of it by its own name.
+/// Names that may be other names of what a service should follow or be started by: in its order lines, unless those name
+/// all of it by its own name, and in what starts it.
 fn possible_aliases(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
-    let contract = worker.ground.contract;
     let mut names = BTreeSet::new();
-    for service in &contract.services {
-        let Some(UnitFacts { effective: Observed::Found(unit), .. }) =
-            pad.units.get(service.unit.value.as_str())
-        else {
-            continue;
-        };
-        let mut words: Vec<String> = unit.words("Unit", "After").into_iter().map(|(word, _)| word).collect();
-        let bound: Vec<String> = unit.words("Unit", "BindsTo").into_iter().map(|(word, _)| word).collect();
-        let all_named = service.after_units.iter().all(|unit| words.contains(&unit.value))
+    let read = |name: &str| match &pad.units.get(name)?.effective {
+        Observed::Found(unit) => Some(unit),
+        _ => None,
+    };
+    for service in &worker.ground.contract.services {
+        let Some(unit) = read(&service.unit.value) else { continue };
+        let words = |key: &str| unit.words("Unit", key).into_iter().map(|(word, _)| word);
+        let (after, bound): (Vec<String>, Vec<String>) =
+            (words("After").collect(), words("BindsTo").collect());
+        let all_named = service.after_units.iter().all(|unit| after.contains(&unit.value))
             && service.binds_to.iter().all(|unit| bound.contains(&unit.value));
-        words.extend(bound);
-        if let Some(timer) = &service.timer
-            && let Some(UnitFacts { effective: Observed::Found(timer), .. }) =
-                pad.units.get(timer.value.as_str())
-        {
-            names.extend(timer.scalar("Timer", "Unit").map(|setting| setting.value().to_owned()));
-        }
-        let unnamed = words
-            .into_iter()
-            .filter(|word| word.ends_with(".service") && !pad.units.contains_key(word.as_str()));
         if !all_named {
-            names.extend(unnamed);
+            names.extend(after.into_iter().chain(bound));
         }
+        let timer = service.timer.as_ref().map(|timer| timer.value.clone());
+        let triggers = timer.into_iter().chain(service.activated_by());
+        names.extend(triggers.filter_map(|name| Some(read(&name)?.started()?.0)));
     }
+    names.retain(|name| !pad.units.contains_key(name.as_str()));
     names
 }
 

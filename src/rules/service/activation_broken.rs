@@ -87,12 +87,13 @@ fn starts_another(
         let message = format!("{name} starts an instance of {stem}@.service for each connection, never {service}");
         return Ok(Some((message, setting.at.clone(), written(setting))));
     }
-    let Some((_, Some(setting))) = unit.started() else { return Ok(None) };
-    if view.names_unit(&[setting.value()], service)? {
+    let Some((started, setting)) = unit.started() else { return Ok(None) };
+    if view.names_unit(&[&started], service)? {
         return Ok(None);
     }
-    let message = format!("{name}, which should start it, starts {}", setting.value());
-    Ok(Some((message, setting.at.clone(), written(setting))))
+    let message = format!("{name}, which should start it, starts {started}");
+    let at = setting.map_or_else(|| unit.location(), |setting| setting.at.clone());
+    Ok(Some((message, at, setting.map_or_else(|| format!("{} of that name", unit.name), written))))
 }
 
 /// A line of what it waits for that systemd cannot read.
