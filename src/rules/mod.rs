@@ -14,6 +14,7 @@ pub mod dependencies;
 pub mod env_files;
 pub mod files;
 pub mod governed;
+pub mod looks;
 pub mod models;
 pub mod prelude;
 pub mod reach;

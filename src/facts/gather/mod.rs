@@ -270,9 +270,7 @@ struct Pad {
     libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
     /// What was read to know the libraries.
     objects: libraries::Objects,
-    library_directories: Option<(Vec<String>, Option<String>)>,
-    /// Why an object could not be read that may be the library that is looked for.
-    unread_object: Option<String>,
+    system_libraries: Option<libraries::System>,
     venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
 }
 

@@ -189,27 +189,32 @@ fn libraries_of(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
     for program in programs {
         for path in program_paths(unit, &program) {
             let path = behind_binds(unit, &path);
-            let Some(binary) = binary_of(&path, pad) else { continue };
             let key = library_key(&path, stated.as_deref());
             if !pad.libraries.contains_key(key.as_str()) {
-                let missing = libraries::missing(worker, &binary, &directories, pad);
-                pad.libraries.insert(key.into(), missing);
+                let binary = binary_of(&path, pad);
+                let missing = binary.and_then(|path| libraries::missing(worker, &path, &directories, pad));
+                if !matches!(missing, Observed::Absent) {
+                    pad.libraries.insert(key.into(), missing);
+                }
             }
         }
     }
 }
 
-/// The binary that runs where a program is started: itself, or the interpreter of the script.
-fn binary_of(program: &str, pad: &Pad) -> Option<String> {
+/// The binary that runs where a program is started: itself, or the interpreter of the script. Absent where it is none.
+fn binary_of(program: &str, pad: &Pad) -> Observed<String> {
     let mut path = program;
     for _ in 0..=INTERPRETERS {
-        match pad.programs.get(path)? {
-            Observed::Found(ProgramFacts::Elf(_)) => return Some(path.to_owned()),
-            Observed::Found(ProgramFacts::Script(shebang)) => path = &shebang.interpreter,
-            _ => return None,
+        match pad.programs.get(path) {
+            Some(Observed::Found(ProgramFacts::Elf(_))) => return Observed::Found(path.to_owned()),
+            Some(Observed::Found(ProgramFacts::Script(shebang))) => path = &shebang.interpreter,
+            Some(Observed::Unreadable(why)) => {
+                return Observed::Unreadable(format!("{path} could not be read: {why}"));
+            }
+            _ => break,
         }
     }
-    None
+    Observed::Absent
 }
 
 /// The script or module that an interpreter is given.

@@ -2,6 +2,7 @@
 
 use crate::facts::start::{START_SETTINGS, behind_binds, commands, paths_of_child, program_paths};
 use crate::facts::unit::OF_THIS_MACHINE;
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Runner, has_own_root, no_user, obstacle};
 use crate::syntax::elf::{Loader, Machine};
@@ -62,30 +63,35 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
-    let mut findings = Vec::new();
+    let mut looks = Looks::default();
     for started in commands(unit, START_SETTINGS) {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
         let runner = user.clone().of(&started.command);
-        let Some(program) = existing(view, unit, &started.command.program)? else { continue };
-        let Some(fault) = fault(view, unit, &runner, &program)? else { continue };
+        let program = existing(view, unit, &started.command.program);
+        let fault = program.and_then(|program| match program {
+            Some(program) => fault(view, unit, &runner, &program),
+            None => Ok(None),
+        });
+        looks.add(fault.map(|fault| fault.map(|fault| finding(view, &started.command.program, fault))));
+    }
+    looks.ruling()
+}
+
+fn finding(view: &ServiceView, program: &str, fault: Fault) -> Finding {
         let remedy = fault.mend.unwrap_or_else(|| {
             Remedy::decide(format!("decide how {} is to run; a venv is made anew where it stands", fault.of))
         });
-        findings.push(
-            Finding::new(
-                format!("cannot start: {}", fault.why),
-                Location::file(fault.of.as_str()),
-                view.service.unit.at.clone(),
-            )
-            .key(started.command.program.clone())
-            .expected("a program that this machine can execute")
-            .observed(fault.observed)
-            .mend(remedy),
-        );
-    }
-    Ok(Outcome::from_findings(findings))
+    Finding::new(
+        format!("cannot start: {}", fault.why),
+        Location::file(fault.of.as_str()),
+        view.service.unit.at.clone(),
+    )
+    .key(program)
+    .expected("a program that this machine can execute")
+    .observed(fault.observed)
+    .mend(remedy)
 }
 
 /// The path of a program that is there; one that is not is another rule's word.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::facts::MissingLibrary;
 use crate::facts::start::{NAMESPACE_SETTINGS, START_SETTINGS, behind_binds, commands, library_key, namespace_paths, program_paths};
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 
@@ -46,41 +48,53 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
     let stated = view.layers(unit, "LD_LIBRARY_PATH")?.pop().map(|layer| layer.value);
-    let (mut findings, mut seen) = (Vec::<Finding>::new(), BTreeSet::new());
+    let (mut looks, mut seen) = (Looks::default(), BTreeSet::new());
     for started in commands(unit, START_SETTINGS) {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
-        if !seen.insert(started.command.program.clone()) {
-            continue;
-        }
-        for path in program_paths(unit, &started.command.program) {
-            let path = behind_binds(unit, &path);
-            if view.path(Need::Start, &path)?.node()?.is_none() {
-                continue;
-            }
-            for library in view.missing_libraries(&library_key(&path, stated.as_deref()))?.into_iter().flatten() {
-                is_plain(unit, &library.name)?;
-                findings.push(
-                    Finding::new(
-                        format!("cannot start: {} needs {}, which is not found", library.wanted_by, library.name),
-                        Location::file(library.wanted_by.as_str()),
-                        view.service.unit.at.clone(),
-                    )
-                    .key(format!("{path} {}", library.name))
-                    .expected(format!("{} where ld.so looks", library.name))
-                    .observed("no such library of this machine")
-                    .mend(Remedy::decide(format!(
-                        "install what brings {}, or name its directory in /etc/ld.so.conf.d",
-                        library.name
-                    ))),
-                );
-            }
-            break;
+        if seen.insert(started.command.program.clone()) {
+            looks.add(lacking(view, unit, &started.command.program, stated.as_deref()));
         }
     }
-    findings.dedup_by(|a, b| a.key == b.key);
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
+}
+
+/// What a program lacks; nothing where it is not there.
+fn lacking(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    program: &str,
+    stated: Option<&str>,
+) -> Result<Vec<Finding>, Undecided> {
+    for path in program_paths(unit, program) {
+        let path = behind_binds(unit, &path);
+        if view.path(Need::Start, &path)?.node()?.is_none() {
+            continue;
+        }
+        let missing = view.missing_libraries(&library_key(&path, stated))?.into_iter().flatten();
+        let found = missing.map(|library| {
+            is_plain(unit, &library.name)?;
+            Ok(finding(view, &path, library))
+        });
+        return found.collect();
+    }
+    Ok(Vec::new())
+}
+
+fn finding(view: &ServiceView, path: &str, library: &MissingLibrary) -> Finding {
+    Finding::new(
+        format!("cannot start: {} needs {}, which is not found", library.wanted_by, library.name),
+        Location::file(library.wanted_by.as_str()),
+        view.service.unit.at.clone(),
+    )
+    .key(format!("{path} {}", library.name))
+    .expected(format!("{} where ld.so looks", library.name))
+    .observed("no such library of this machine")
+    .mend(Remedy::decide(format!(
+        "install what brings {}, or name its directory in /etc/ld.so.conf.d",
+        library.name
+    )))
 }
 
 /// Whether the service sees the same libraries as the host.

@@ -1,6 +1,7 @@
 //! The programs that a start executes, as the user that executes them.
 
 use crate::facts::start::{START_SETTINGS, Started, behind_binds, commands, program_paths};
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
 use crate::rules::remedy::by_hand;
@@ -47,17 +48,16 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
-    let mut findings = Vec::new();
+    let mut looks = Looks::default();
     for started in commands(unit, START_SETTINGS) {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
         let runner = user.clone().of(&started.command);
-        if let Some(obstacle) = program_obstacle(view, unit, &started, &runner)? {
-            findings.push(finding(view, &started, &runner, obstacle));
-        }
+        let obstacle = program_obstacle(view, unit, &started, &runner);
+        looks.add(obstacle.map(|obstacle| obstacle.map(|found| finding(view, &started, &runner, found))));
     }
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
 }
 
 /// What keeps every one of the paths that a program may have from being executed.
@@ -72,8 +72,12 @@ fn program_obstacle(
         let path = behind_binds(unit, &path);
         let lookup = view.path(Need::Start, &path)?;
         let mut found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])?;
-        if found.is_none() && matches!(view.program(&path)?, Some(ProgramFacts::Script(_))) {
-            found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])?;
+        // Whether it is a script only matters where the user cannot read it.
+        if found.is_none()
+            && let Some(unread) = obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])?
+            && matches!(view.program(&path)?, Some(ProgramFacts::Script(_)))
+        {
+            found = Some(unread);
         }
         let Some(found) = found else { return Ok(None) };
         // Of a bare name, the file that is there and cannot be executed says more than those that are not.
