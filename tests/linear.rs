@@ -45,6 +45,12 @@ fn drop_ins(line: &str, count: usize) -> String {
         .collect()
 }
 
+/// A drop-in and a tmpfiles.d with so many lines each, whose parts stand on both sides of a `|`.
+fn made(lines: &str, count: usize) -> String {
+    let (of_unit, of_boot) = lines.split_once(" | ").unwrap();
+    unit(of_unit, count) + &file("/etc/tmpfiles.d/x.conf", &[], of_boot, count)
+}
+
 /// Makes a change with so many lines.
 type Make = fn(&str, usize) -> String;
 
@@ -65,7 +71,7 @@ fn time(change: &str) -> Duration {
 #[test]
 #[ignore = "it measures time: `make bench` runs it"]
 fn eight_times_the_lines_take_no_more_than_their_share() {
-    let kinds: [(&str, Make, &str); 11] = [
+    let kinds: [(&str, Make, &str); 15] = [
         ("variables of a unit", unit, "Environment=A#=1"),
         ("one variable of a unit, again and again", unit, "Environment=A=#"),
         ("secrets of a unit", unit, "Environment=A#_TOKEN=abcdefgh#"),
@@ -76,6 +82,10 @@ fn eight_times_the_lines_take_no_more_than_their_share() {
         ("one variable of an env file, again and again", env_file, "A=# x$y # #"),
         ("lines that systemd drops", env_file, "export A#=1"),
         ("secrets of an env file", env_file, "A#_TOKEN=abcdefgh#"),
+        ("paths that tmpfiles.d makes", made, "ReadWritePaths=/run/a# | d /run/a# 0755 app app -"),
+        ("paths below what tmpfiles.d makes", made, "ReadOnlyPaths=/srv/x/a# | d /srv/x/a#/b 0755 app app -"),
+        ("names that tmpfiles.d makes", made, "ReadOnlyPaths=-/srv/a# | f /srv/x/a# 0644 app app - text"),
+        ("own directories", unit, "StateDirectory=a#\nReadWritePaths=/var/lib/a#/in"),
         ("drop-ins", drop_ins, "Environment=A#=1"),
     ];
     let mut slow = String::new();

@@ -1,12 +1,14 @@
 //! What is there when a unit starts although nobody has put it there: the directories that systemd makes for it
 //! (systemd.exec(5), `RuntimeDirectory=` and its kin), and what systemd-tmpfiles makes at boot.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::start::simplified;
-use crate::model::Location;
+use super::start::{lies_under, simplified};
+use crate::model::{Location, Undecided};
 use crate::syntax::effective::{EffectiveUnit, Setting};
 
 /// What makes things on a disk before any service of it starts. Nothing of it is looked at on a running host, where what
@@ -14,16 +16,57 @@ use crate::syntax::effective::{EffectiveUnit, Setting};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeFacts {
     /// What systemd-tmpfiles makes at boot.
-    pub at_boot: Vec<AtBoot>,
+    pub at_boot: Making,
     /// Why not all lines of tmpfiles.d are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
-    /// Where other file systems are mounted at boot: what lies on them is not on this disk.
+    /// Lines of tmpfiles.d that may make what begins with a path: where they stand, and what they depend on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<(Arc<str>, Location, String)>,
+    /// What fstab(5) says of other file systems.
+    #[serde(flatten)]
+    pub mounts: MountFacts,
+}
+
+/// Where other file systems are mounted beside the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountFacts {
+    /// At boot, with the line that does it: what lies on them is not on this disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<(Arc<str>, Location)>,
+    /// The same of those that wait for a unit that asks for them (`noauto`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_demand: Vec<(Arc<str>, Location)>,
     /// The lines that mount something on which nothing may be executed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noexec: Vec<Location>,
+    /// The lines whose file system is mounted now, below the root that was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub present: Vec<Location>,
+    /// Why none of this is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mounts_unread: Option<String>,
+}
+
+impl MountFacts {
+    /// The nearest file system that a boot mounts at or above a path.
+    pub fn over(&self, path: &str) -> Option<(&str, &Location)> {
+        let above = self.mounts.iter().filter(|(place, _)| lies_under(path, place));
+        above.max_by_key(|(place, _)| place.len()).map(|(place, at)| (&**place, at))
+    }
+
+    /// The same where it is not mounted now, so that what lies there is not known.
+    pub fn hides(&self, path: &str) -> Option<(&str, &Location)> {
+        self.over(path).filter(|(_, at)| !self.present.contains(at))
+    }
+
+    /// What is known of it at all.
+    pub fn known(&self) -> Result<&Self, Undecided> {
+        match &self.mounts_unread {
+            Some(why) => Err(Undecided::new(format!("what a boot mounts is not known: {why}"))),
+            None => Ok(self),
+        }
+    }
 }
 
 /// One thing that is made at boot.
@@ -39,8 +82,68 @@ pub struct AtBoot {
     pub gid: u32,
     /// Permission bits.
     pub mode: u32,
+    /// What is written into it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub size: u64,
+    /// That is written even where there is a file already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
     /// The line that makes it.
     pub at: Location,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(size: &u64) -> bool {
+    *size == 0
+}
+
+/// Things that are made, by their paths; of two with one path the first counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<AtBoot>", into = "Vec<AtBoot>")]
+pub struct Making(BTreeMap<Arc<str>, AtBoot>);
+
+impl Making {
+    /// Adds one more.
+    pub fn add(&mut self, made: AtBoot) {
+        self.0.entry(made.path.clone()).or_insert(made);
+    }
+
+    /// What is made at a path.
+    pub fn at(&self, path: &str) -> Option<&AtBoot> {
+        self.0.get(path)
+    }
+
+    /// What is made below a directory.
+    pub fn below(&self, directory: &str) -> impl Iterator<Item = &AtBoot> {
+        let from = format!("{}/", directory.trim_end_matches('/'));
+        let all = self.0.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
+        all.map(|(_, made)| made).take_while(move |made| made.path.starts_with(&from))
+    }
+
+    /// Whether a path is there when all is made: itself, or as a directory above something.
+    pub fn makes(&self, path: &str) -> bool {
+        self.0.contains_key(path) || self.below(path).next().is_some()
+    }
+}
+
+impl From<Vec<AtBoot>> for Making {
+    fn from(all: Vec<AtBoot>) -> Self {
+        let mut making = Self::default();
+        all.into_iter().for_each(|made| making.add(made));
+        making
+    }
+}
+
+impl From<Making> for Vec<AtBoot> {
+    fn from(making: Making) -> Self {
+        making.0.into_values().collect()
+    }
+}
+
+impl FromIterator<AtBoot> for Making {
+    fn from_iter<I: IntoIterator<Item = AtBoot>>(all: I) -> Self {
+        all.into_iter().collect::<Vec<AtBoot>>().into()
+    }
 }
 
 /// What is made.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
-use crate::model::{Credentials, Location, Lookup, Observed, Undecided};
+use crate::model::{Credentials, Location, Lookup, Observed, Scope, Undecided};
 use crate::syntax::accounts::{Accounts, Group, User};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::search::UNIT_DIRECTORIES;
@@ -165,6 +165,11 @@ impl<'a> View<'a> {
     /// The walk to a path of the family `need`.
     pub fn path(&self, need: Need, path: &str) -> Result<&'a Lookup, Undecided> {
         self.facts(need)?.paths.get(path).ok_or_else(|| not_looked_at(path))
+    }
+
+    /// Whether a disk was looked at, and no host that runs.
+    pub fn is_disk(&self) -> bool {
+        self.facts.scope == Scope::Root
     }
 
     /// What is made before services start; `None` on a running host, where it is made already.

@@ -123,6 +123,29 @@ impl Lookup {
         self.steps.iter().map(Arc::as_ref).filter(|step| step.meta.kind == NodeKind::Link)
     }
 
+    /// What the last component of the path itself is, before a link there is followed; `None` where the walk did not come
+    /// to it.
+    pub fn last_component(&self) -> Option<&Step> {
+        let parts = |path: &str, is_asked: bool| -> Vec<(String, bool)> {
+            let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+            parts.rev().map(|part| (part.to_owned(), is_asked)).collect()
+        };
+        let mut rest = parts(&self.asked, true);
+        // The first step is the root; `..` is none.
+        let mut steps = self.steps.iter().skip(1);
+        while let Some((name, is_asked)) = rest.pop() {
+            if name == ".." {
+                continue;
+            }
+            let step = steps.next()?;
+            if is_asked && !rest.iter().any(|(_, is_asked)| *is_asked) {
+                return Some(step);
+            }
+            rest.extend(step.target.iter().flat_map(|target| parts(target, false)));
+        }
+        None
+    }
+
     /// The directories that must be passed on the way; not the node itself.
     pub fn directories(&self) -> impl Iterator<Item = &Step> {
         let last = match self.end {

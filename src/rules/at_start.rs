@@ -5,14 +5,17 @@
 //! them has the same steps that the kernel will find, so that who may do what there is judged in one place.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
-use crate::facts::made::{AtBoot, MadeKind, OwnDirectory, before, leaves_nothing, own_directories};
+use crate::facts::made::{AtBoot, MadeKind, Making, OwnDirectory, before, leaves_nothing, own_directories};
 use crate::facts::start::{lies_under, simplified};
 use crate::model::End;
 use crate::rules::prelude::*;
 use crate::rules::reach::Runner;
 use crate::rules::remedy::gap;
+use crate::syntax::unit_name;
 
 /// Directories that systemd itself mounts or makes, with their permission bits.
 const OF_THE_SYSTEM: &[(&str, u32)] = &[
@@ -48,22 +51,45 @@ const DEVICES: &[&str] = &[
 /// Directories whose content is made anew at every boot, by whoever runs there.
 const VOLATILE: &[&str] = &["/run", "/dev", "/proc", "/sys", "/tmp"];
 
+/// What systemd makes and mounts itself.
+static SYSTEM: LazyLock<Making> = LazyLock::new(|| {
+    let made = |path: &str, kind, mode| AtBoot {
+        path: path.into(),
+        kind,
+        uid: 0,
+        gid: 0,
+        mode,
+        size: 0,
+        replaces: false,
+        at: Location::file(path),
+    };
+    let directories = OF_THE_SYSTEM.iter().map(|(path, mode)| made(path, MadeKind::Directory, *mode));
+    directories.chain(DEVICES.iter().map(|path| made(path, MadeKind::Other, 0o666))).collect()
+});
+
+/// What a unit finds when it starts. Made once for all the paths that a rule asks about.
+pub struct AtStart<'v, 'a> {
+    view: ServiceView<'a>,
+    unit: &'v EffectiveUnit,
+    own: Vec<OwnDirectory<'v>>,
+    /// The paths of `own` and of links to it, with the positions there.
+    places: BTreeMap<String, usize>,
+    /// What other units leave that start before.
+    others: OnceCell<Result<Making, Undecided>>,
+    runner: OnceCell<Result<Option<Runner>, Undecided>>,
+}
+
 impl<'a> ServiceView<'a> {
-    /// The walk to a path that the service will make when it starts.
-    pub fn at_start(&self, unit: &EffectiveUnit, path: &str) -> Result<Cow<'a, Lookup>, Undecided> {
-        let asked = path.strip_prefix("/var").filter(|rest| lies_under(rest, "/run")).unwrap_or(path);
-        let runner = self.runner(unit)?;
-        for own in own_directories(unit) {
-            if let Some(below) = own_part(&own, asked) {
-                return self.own(unit, &own, below, asked, runner.as_ref());
+    /// What a unit of this service finds when it starts.
+    pub fn start_of<'v>(&self, unit: &'v EffectiveUnit) -> AtStart<'v, 'a> {
+        let own = own_directories(unit);
+        let mut places = BTreeMap::new();
+        for (at, directory) in own.iter().enumerate() {
+            for path in [Some(&directory.path), directory.link.as_ref()].into_iter().flatten() {
+                places.entry(path.clone()).or_insert(at);
             }
         }
-        self.looked(unit, path, of_unit(self, unit))
-    }
-
-    /// The same before systemd makes the directories of the unit itself.
-    pub fn before_start(&self, unit: &EffectiveUnit, path: &str) -> Result<Cow<'a, Lookup>, Undecided> {
-        self.looked(unit, path, Vec::new())
+        AtStart { view: *self, unit, own, places, others: OnceCell::new(), runner: OnceCell::new() }
     }
 
     /// Whether a file that is absent below /run on a disk would be there on the host: whoever writes files there does so
@@ -74,41 +100,94 @@ impl<'a> ServiceView<'a> {
             false => Ok(()),
         }
     }
+}
 
-    fn looked(
-        &self,
-        unit: &EffectiveUnit,
-        path: &str,
-        own: Vec<AtBoot>,
-    ) -> Result<Cow<'a, Lookup>, Undecided> {
-        let lookup = self.path(Need::Start, path)?;
-        if !matches!(lookup.end, End::Absent(_)) {
-            return Ok(Cow::Borrowed(lookup));
+impl<'a> AtStart<'_, 'a> {
+    /// The walk to a path that the service will make when it starts.
+    pub fn path(&self, path: &str) -> Result<Cow<'a, Lookup>, Undecided> {
+        let asked = path.strip_prefix("/var").filter(|rest| lies_under(rest, "/run")).unwrap_or(path);
+        let mut above = asked;
+        while !above.is_empty() {
+            if let Some(own) = self.places.get(above).and_then(|at| self.own.get(*at)) {
+                return self.own(own, &asked[above.len()..], asked);
+            }
+            above = above.rsplit_once('/').map_or("", |(above, _)| above);
         }
-        let all: Vec<AtBoot> = own.into_iter().chain(self.made_by_others(unit)?).collect();
-        let lookup = made(self, lookup, &all)?.map_or(Cow::Borrowed(lookup), Cow::Owned);
+        self.looked(path, true)
+    }
+
+    /// The same before systemd makes the directories of the unit itself.
+    pub fn before(&self, path: &str) -> Result<Cow<'a, Lookup>, Undecided> {
+        self.looked(path, false)
+    }
+
+    /// Whether something is at a path by then. A mount point is a directory, whatever is mounted there.
+    pub fn has(&self, path: &str) -> Result<bool, Undecided> {
+        Ok(self.is_mount_point(path)? || self.path(path)?.node()?.is_some())
+    }
+
+    /// Whether a boot mounts something at this very path.
+    pub fn is_mount_point(&self, path: &str) -> Result<bool, Undecided> {
+        Ok(is_mounted_at(&self.view, self.view.path(Need::Start, path)?))
+    }
+
+    /// The names in a directory before systemd makes the directories of the unit itself, as far as they are known; `None`
+    /// where there is no such directory.
+    pub fn names(&self, directory: &str) -> Result<Option<BTreeSet<String>>, Undecided> {
+        let lookup = self.before(directory)?;
+        let Some(node) = lookup.node()?.filter(|node| node.meta.kind == NodeKind::Directory) else {
+            return Ok(None);
+        };
+        let on_disk = self.view.listing(Need::Start, directory)?;
+        let mut names: BTreeSet<String> = on_disk.into_iter().flatten().cloned().collect();
+        let from = if *node.path == *"/" { 1 } else { node.path.len() + 1 };
+        let first = |made: &AtBoot| made.path[from..].split('/').next().map(str::to_owned);
+        let boot = self.view.made().map(|made| &made.at_boot);
+        let all = boot.into_iter().chain([self.others()?]);
+        names.extend(all.flat_map(|making| making.below(&node.path)).filter_map(first));
+        Ok(Some(names))
+    }
+
+    /// Whether a directory will hold nothing that [`AtStart::names`] did not tell.
+    pub fn holds_no_more(&self, directory: &str) -> Result<(), Undecided> {
+        let Some(made) = self.view.made() else { return Ok(()) };
+        let below = format!("{}/", directory.trim_end_matches('/'));
+        let of_it = |path: &str| path.starts_with(&below) || below.starts_with(path);
+        is_told(&self.view, directory, of_it)?;
+        match made.mounts.hides(directory) {
+            Some((mount, at)) => Err(not_there(mount, at)),
+            None => Ok(()),
+        }
+    }
+
+    fn looked(&self, path: &str, with_own: bool) -> Result<Cow<'a, Lookup>, Undecided> {
+        let found = self.view.path(Need::Start, path)?;
+        let seen = as_absent(&self.view, found);
+        if !matches!(seen.end, End::Absent(_)) {
+            return Ok(rewritten(&self.view, found).map_or(Cow::Borrowed(found), Cow::Owned));
+        }
+        let own = if with_own { of_unit(&self.view, self.unit) } else { Making::default() };
+        let lookup = match made(&self.view, &seen, &[&own, self.others()?])? {
+            Some(lookup) => Cow::Owned(lookup),
+            None => seen,
+        };
         if lookup.real().is_none() {
-            self.is_decided(unit, &lookup)?;
+            self.is_decided(&lookup)?;
         }
         Ok(lookup)
     }
 
     /// A directory of the unit's own, or what lies below it.
-    fn own(
-        &self,
-        unit: &EffectiveUnit,
-        own: &OwnDirectory<'_>,
-        below: &str,
-        asked: &str,
-        runner: Option<&Runner>,
-    ) -> Result<Cow<'a, Lookup>, Undecided> {
-        let disk = self.path(Need::Start, &own.path)?;
+    fn own(&self, own: &OwnDirectory<'_>, below: &str, asked: &str) -> Result<Cow<'a, Lookup>, Undecided> {
+        let found = self.view.path(Need::Start, &own.path)?;
+        let disk = as_absent(&self.view, found);
         let node = disk.node()?;
         // systemd makes no directory where a file lies: 238/STATE_DIRECTORY and its kin.
         if node.is_some_and(|node| node.meta.kind != NodeKind::Directory) {
-            return Ok(Cow::Borrowed(disk));
+            return Ok(Cow::Borrowed(found));
         }
-        let (uid, gid) = match runner.filter(|_| !own.is_roots) {
+        let runner = self.runner.get_or_init(|| self.view.runner(self.unit)).as_ref();
+        let (uid, gid) = match runner.map_err(Clone::clone)?.as_ref().filter(|_| !own.is_roots) {
             Some(Runner { credentials, .. }) => {
                 (credentials.uid, credentials.gids.first().copied().unwrap_or(0))
             }
@@ -125,9 +204,9 @@ impl<'a> ServiceView<'a> {
             return Ok(Cow::Owned(lookup));
         }
         let real = disk.real();
-        let walk = self.path(Need::Start, &format!("{}{below}", own.path))?;
+        let walk = self.view.path(Need::Start, &format!("{}{below}", own.path))?;
         // The files of a dynamic user are given to it anew each time.
-        let of_runner = |step: &Arc<Step>| match unit.is_dynamic() && step.meta.kind != NodeKind::Link {
+        let of_runner = |step: &Arc<Step>| match self.unit.is_dynamic() && step.meta.kind != NodeKind::Link {
             true => Arc::new(Step { meta: Meta { uid, gid, ..step.meta }, ..Step::clone(step) }),
             false => step.clone(),
         };
@@ -138,83 +217,137 @@ impl<'a> ServiceView<'a> {
         Ok(Cow::Owned(lookup))
     }
 
-    /// What is made before the service starts, by others.
-    fn made_by_others(&self, unit: &EffectiveUnit) -> Result<Vec<AtBoot>, Undecided> {
-        let mut all = at_boot(self);
-        for name in before(unit) {
-            let Ok(other) = self.unit(&name) else { continue };
-            let Some(other) = other.effective.known()? else { continue };
-            all.extend(of_unit(self, other));
-        }
-        Ok(all)
+    /// What units leave that start before.
+    fn others(&self) -> Result<&Making, Undecided> {
+        let look = || {
+            let mut all = Making::default();
+            for name in before(self.unit) {
+                let Ok(other) = self.view.unit(&name) else { continue };
+                let Some(other) = other.effective.known()? else { continue };
+                Vec::from(of_unit(&self.view, other)).into_iter().for_each(|made| all.add(made));
+            }
+            Ok(all)
+        };
+        self.others.get_or_init(look).as_ref().map_err(Clone::clone)
     }
 
     /// Whether what is absent on a disk will be absent when the service starts.
-    fn is_decided(&self, unit: &EffectiveUnit, lookup: &Lookup) -> Result<(), Undecided> {
-        is_on_disk(self, lookup)?;
+    fn is_decided(&self, lookup: &Lookup) -> Result<(), Undecided> {
+        is_on_disk(&self.view, lookup)?;
         let path = missing_path(lookup);
-        if self.made().is_none() {
-            return Ok(());
+        let Some(facts) = self.view.made() else { return Ok(()) };
+        let on_demand = |(place, at): &&(Arc<str>, Location)| {
+            lies_under(&path, place) && !facts.mounts.present.contains(at) && self.asks_for(place)
+        };
+        if let Some((mount, at)) = facts.mounts.on_demand.iter().find(on_demand) {
+            return Err(not_there(mount, at));
         }
         if ["/dev", "/proc", "/sys"].iter().any(|volatile| lies_under(&path, volatile)) {
             return Err(Undecided::new(format!("{path} is made by the kernel of a running host")));
         }
+        if !VOLATILE.iter().any(|volatile| lies_under(&path, volatile)) {
+            return Ok(());
+        }
         // Who starts before may make it; those that the contract knows say so in their units.
         let is_other =
             |word: &String| [".service", ".socket", ".mount"].iter().any(|kind| word.ends_with(kind));
-        let others = before(unit).into_iter().find(is_other);
-        match others.filter(|_| VOLATILE.iter().any(|volatile| lies_under(&path, volatile))) {
+        match before(self.unit).into_iter().find(is_other) {
             Some(other) => Err(Undecided::new(format!("{other}, which starts before, may make {path}"))),
             None => Ok(()),
         }
     }
+
+    /// Whether the start of the unit mounts what waits to be asked for: by a unit of its name, or because the unit needs what
+    /// lies there (systemd.unit(5), `RequiresMountsFor=`; systemd.exec(5), "IMPLICIT DEPENDENCIES").
+    fn asks_for(&self, place: &str) -> bool {
+        let unit = self.unit;
+        let words = |keys: &[&str]| -> Vec<String> {
+            keys.iter().flat_map(|key| unit.words("Unit", key)).map(|(word, _)| word).collect()
+        };
+        let is_it = |name: &String| {
+            let escaped = name.strip_suffix(".mount");
+            escaped.is_some_and(|escaped| unit_name::unescape(escaped) == place.trim_start_matches('/'))
+        };
+        let needed = words(&["RequiresMountsFor", "WantsMountsFor"]);
+        let settings = ["WorkingDirectory", "RootDirectory"].iter();
+        let settings = settings.filter_map(|key| unit.scalar("Service", key));
+        let settings = settings.map(|setting| setting.value().trim_start_matches('-').to_owned());
+        let own = self.own.iter().map(|own| own.path.clone());
+        words(&["Requires", "Requisite", "BindsTo", "Wants"]).iter().any(is_it)
+            || needed.into_iter().chain(settings).chain(own).any(|path| lies_under(&path, place))
+    }
+}
+
+/// The walk, where another file system keeps it from going on, as one that ends there: what is made there is known.
+fn as_absent<'l>(view: &View, lookup: &'l Lookup) -> Cow<'l, Lookup> {
+    match &lookup.end {
+        End::Unreadable(first, _) if view.made().is_some_and(|made| made.mounts.hides(first).is_some()) => {
+            Cow::Owned(Lookup { end: End::Absent(first.clone()), ..lookup.clone() })
+        }
+        _ => Cow::Borrowed(lookup),
+    }
+}
+
+/// Whether a boot mounts something where a walk ends: there is a directory, of which nothing else is known.
+pub fn is_mounted_at(view: &View, lookup: &Lookup) -> bool {
+    let seen = as_absent(view, lookup);
+    let is_hidden = matches!((&lookup.end, &seen.end), (End::Unreadable(..), End::Absent(_)));
+    let path = missing_path(&seen);
+    let over = view.made().filter(|_| is_hidden).and_then(|made| made.mounts.hides(&path));
+    over.is_some_and(|(place, _)| place == path)
+}
+
+/// The walk to a file that systemd-tmpfiles writes anew.
+fn rewritten(view: &View, lookup: &Lookup) -> Option<Lookup> {
+    let made = view.made()?.at_boot.at(lookup.real()?)?;
+    let node = lookup.steps.last().filter(|node| made.replaces && node.meta.kind == NodeKind::File)?;
+    let node = Arc::new(Step { meta: Meta { size: made.size, ..node.meta }, ..Step::clone(node) });
+    let steps = lookup.steps.iter().take(lookup.steps.len() - 1).cloned().chain([node]).collect();
+    Some(Lookup { steps, ..lookup.clone() })
 }
 
 /// Whether what a walk does not find can be known from the disk at all.
 pub fn is_on_disk(view: &View, lookup: &Lookup) -> Result<(), Undecided> {
     let Some(made) = view.made() else { return Ok(()) };
-    let path = missing_path(lookup);
-    if let Some(why) = &made.unread {
-        return Err(Undecided::new(format!("whether {path} is made at boot is not known: {why}")));
-    }
-    match made.mounts.iter().find(|(mount, _)| lies_under(&path, mount)) {
-        Some((mount, at)) => {
-            Err(Undecided::new(format!("what lies below {mount} is not on this disk: {at} mounts it")))
-        }
+    let lookup = as_absent(view, lookup);
+    let path = missing_path(&lookup);
+    is_told(view, &path, |begins: &str| path.starts_with(begins))?;
+    match made.mounts.hides(&path) {
+        Some((mount, at)) => Err(not_there(mount, at)),
         None => Ok(()),
     }
 }
 
-/// What is made at boot; nothing on a running host, where it is made already.
-fn at_boot(view: &View) -> Vec<AtBoot> {
-    let Some(made) = view.made() else { return Vec::new() };
-    let of_system = |(path, mode): &(&str, u32)| AtBoot {
-        path: (*path).into(),
-        kind: MadeKind::Directory,
-        uid: 0,
-        gid: 0,
-        mode: *mode,
-        at: Location::file(*path),
-    };
-    let devices = DEVICES.iter().map(|path| AtBoot { kind: MadeKind::Other, ..of_system(&(path, 0o666)) });
-    let system = OF_THE_SYSTEM.iter().map(of_system);
-    made.at_boot.iter().cloned().chain(system).chain(devices).collect()
+/// Whether all lines of tmpfiles.d are known that may be about a path.
+fn is_told(view: &View, path: &str, is_about: impl Fn(&str) -> bool) -> Result<(), Undecided> {
+    let Some(made) = view.made() else { return Ok(()) };
+    if let Some(why) = &made.unread {
+        return Err(Undecided::new(format!("whether {path} is made at boot is not known: {why}")));
+    }
+    match made.unsure.iter().find(|(begins, ..)| is_about(begins)) {
+        Some((_, at, why)) => Err(Undecided::new(format!("{at} may make {path}: {why}"))),
+        None => Ok(()),
+    }
 }
 
-/// What is made at boot, and what systemd makes for the services of the contract.
-pub fn makers(view: &View) -> Result<Vec<AtBoot>, Undecided> {
-    let mut all = at_boot(view);
+fn not_there(mount: &str, at: &Location) -> Undecided {
+    Undecided::new(format!("what lies below {mount} is not on this disk: {at} mounts it"))
+}
+
+/// What systemd makes for the services of the contract.
+pub fn makers(view: &View) -> Result<Making, Undecided> {
+    let mut all = Making::default();
     for service in &view.contract.services {
         let unit = view.effective(&service.unit.value)?;
         if unit.load == LoadState::Loaded {
-            all.extend(of_unit(view, unit));
+            Vec::from(of_unit(view, unit)).into_iter().for_each(|made| all.add(made));
         }
     }
     Ok(all)
 }
 
 /// The directories that another unit leaves for those that start after it.
-fn of_unit(view: &View, unit: &EffectiveUnit) -> Vec<AtBoot> {
+fn of_unit(view: &View, unit: &EffectiveUnit) -> Making {
     let user = unit.user_name().and_then(|name| view.accounts().ok()?.user(name));
     let (uid, gid) = user.map_or((0, 0), |user| (user.uid, user.gid));
     let own = own_directories(unit).into_iter();
@@ -225,32 +358,30 @@ fn of_unit(view: &View, unit: &EffectiveUnit) -> Vec<AtBoot> {
         uid: if own.is_roots { 0 } else { uid },
         gid: if own.is_roots { 0 } else { gid },
         mode: own.mode,
+        size: 0,
+        replaces: false,
         at: own.setting.at.clone(),
     });
     made.collect()
 }
 
-/// What of a path lies below a directory of the unit's own: empty for the directory itself.
-fn own_part<'p>(own: &OwnDirectory<'_>, path: &'p str) -> Option<&'p str> {
-    let places = [Some(&own.path), own.link.as_ref()];
-    let place = places.into_iter().flatten().find(|place| lies_under(path, place))?;
-    Some(&path[place.len()..])
-}
-
-/// The walk as far as things are made that it does not find on the disk; `None` where nobody makes any of it.
-pub fn made(view: &View, lookup: &Lookup, all: &[AtBoot]) -> Result<Option<Lookup>, Undecided> {
+/// The walk as far as things are made that it does not find on the disk: at boot, which is done already on a host that
+/// runs, and what else is named. `None` where nobody makes any of it.
+pub fn made(view: &View, lookup: &Lookup, more: &[&Making]) -> Result<Option<Lookup>, Undecided> {
+    let lookup = as_absent(view, lookup);
     let End::Absent(first) = &lookup.end else { return Ok(None) };
-    let path = missing_path(lookup);
+    let path = missing_path(&lookup);
     let missing: Vec<&str> =
         parents(&path).chain([path.as_str()]).filter(|part| lies_under(part, first)).collect();
-    let is_made = |part: &str| all.iter().any(|made| lies_under(&made.path, part));
-    let there = missing.iter().take_while(|part| is_made(part)).count();
+    let boot = view.made().into_iter().flat_map(|made| [&made.at_boot, &*SYSTEM]);
+    let all: Vec<&Making> = boot.chain(more.iter().copied()).collect();
+    let there = missing.iter().take_while(|part| all.iter().any(|making| making.makes(part))).count();
     if there == 0 {
         return Ok(None);
     }
     let mut steps = lookup.steps.clone();
     for part in &missing[..there] {
-        let Some(made) = all.iter().find(|made| *made.path == **part) else {
+        let Some(made) = all.iter().find_map(|making| making.at(part)) else {
             steps.push(directory(part, 0, 0, 0o755));
             continue;
         };
@@ -263,7 +394,16 @@ pub fn made(view: &View, lookup: &Lookup, all: &[AtBoot]) -> Result<Option<Looku
             MadeKind::File => NodeKind::File,
             MadeKind::Other => NodeKind::Special,
         };
-        steps.push(step(part, kind, made.uid, made.gid, made.mode));
+        let meta = Meta {
+            kind,
+            uid: made.uid,
+            gid: made.gid,
+            mode: made.mode,
+            size: made.size,
+            modified: 0,
+            links: 1,
+        };
+        steps.push(Arc::new(Step { path: (*part).into(), meta, target: None }));
     }
     let end = missing.get(there).map_or(End::Found, |next| End::Absent((*next).into()));
     Ok(Some(Lookup { asked: lookup.asked.clone(), steps, end }))
@@ -280,10 +420,7 @@ fn parents(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn directory(path: &str, uid: u32, gid: u32, mode: u32) -> Arc<Step> {
-    step(path, NodeKind::Directory, uid, gid, mode)
-}
-
-fn step(path: &str, kind: NodeKind, uid: u32, gid: u32, mode: u32) -> Arc<Step> {
+    let kind = NodeKind::Directory;
     let meta = Meta { kind, uid, gid, mode, size: 0, modified: 0, links: 1 };
     Arc::new(Step { path: path.into(), meta, target: None })
 }

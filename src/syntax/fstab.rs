@@ -14,6 +14,20 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// Whether a boot mounts it: `noauto` leaves it to somebody who asks for it, and an automount unit asks at the first look
+    /// (systemd.mount(5), "FSTAB").
+    pub fn is_at_boot(&self) -> bool {
+        let automount = ["x-systemd.automount", "comment=systemd.automount"];
+        let mut options = self.options.split(',');
+        options.clone().any(|option| automount.contains(&option))
+            || options.rfind(|option| matches!(*option, "auto" | "noauto")) != Some("noauto")
+    }
+
+    /// Whether it is made anew at each boot, of memory or by the kernel.
+    pub fn is_of_memory(&self) -> bool {
+        OF_MEMORY.contains(&self.kind.as_str())
+    }
+
     /// Whether mount(8) forbids to execute anything with its options, of which the last word counts.
     pub fn is_noexec(&self) -> bool {
         self.options.split(',').fold(false, |noexec, option| match option {
@@ -23,6 +37,29 @@ impl Mount {
         })
     }
 }
+
+/// Types of file systems of which nothing lies on a disk.
+const OF_MEMORY: &[&str] = &[
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "proc",
+    "pstore",
+    "ramfs",
+    "securityfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+];
 
 /// Reads it; what is no line of it is passed over, and so is what is mounted nowhere (swap) or at the root.
 pub fn parse(text: &str) -> Vec<Mount> {
@@ -59,5 +96,23 @@ mod tests {
         let places: Vec<(&str, u32, bool)> =
             read.iter().map(|mount| (mount.place.as_str(), mount.line, mount.is_noexec())).collect();
         assert_eq!(places, [("/srv/my data", 4, true), ("/tmp", 5, false)]);
+        assert_eq!(read.iter().map(Mount::is_of_memory).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn noauto_waits_for_somebody_who_asks() {
+        for (options, is_at_boot) in [
+            ("defaults", true),
+            ("nofail,_netdev", true),
+            ("noauto", false),
+            ("user,noauto", false),
+            ("noauto,auto", true),
+            ("auto,noauto", false),
+            ("noauto,x-systemd.automount", true),
+            ("", true),
+        ] {
+            let read = parse(&format!("LABEL=d /data ext4 {options}"));
+            assert_eq!(read[0].is_at_boot(), is_at_boot, "{options}");
+        }
     }
 }

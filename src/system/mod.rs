@@ -10,6 +10,7 @@ pub mod journald;
 pub mod manifest;
 pub mod memory;
 pub mod os;
+pub mod partial;
 pub mod state;
 mod strays;
 pub mod walk;

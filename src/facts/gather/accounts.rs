@@ -92,7 +92,8 @@ fn made_at_boot<'a>(
     for path in files.into_values() {
         let lookup = walker.lookup(&path);
         // A link to /dev/null takes the file of the weaker directory away.
-        let real = lookup.real().filter(|real| *real != "/dev/null");
+        let node = lookup.node().map_err(|undecided| undecided.why)?;
+        let real = node.map(|node| &*node.path).filter(|real| *real != "/dev/null");
         if let Some(why) = real.and_then(|_| untrusted(&lookup)) {
             return Err(why);
         }
@@ -115,7 +116,7 @@ fn listed<'a>(
     if let Some(why) = untrusted(&lookup) {
         return Err(why);
     }
-    match lookup.real().map(|real| system.list(real)) {
+    match lookup.node().map_err(|undecided| undecided.why)?.map(|node| system.list(&node.path)) {
         Some(Observed::Found(names)) => Ok(names),
         Some(Observed::Unreadable(why)) => Err(format!("{directory}: {why}")),
         Some(Observed::Absent) | None => Ok(Vec::new()),

@@ -2,29 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::Worker;
-use crate::facts::made::{AtBoot, MadeFacts, MadeKind};
+use super::{Worker, content};
+use crate::facts::made::{AtBoot, MadeFacts, MadeKind, MountFacts};
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::fstab;
 use crate::syntax::tmpfiles::{self, Makes};
+use crate::system::partial::Partial;
+use crate::system::{System, TEXT_LIMIT, Walker};
 
 /// Reads what makes something at boot.
-pub(super) fn gather(worker: &Worker<'_>) -> MadeFacts {
-    let mut made = MadeFacts::default();
-    let accounts = worker.ground.accounts.known().ok().flatten();
+pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
+    let mut made = MadeFacts { mounts, ..MadeFacts::default() };
     for path in files(worker, &mut made.unread) {
         let lookup = worker.walker.lookup(&path);
         match worker.read(&lookup) {
             Observed::Found(bytes) => {
-                let lines = tmpfiles::parse(&String::from_utf8_lossy(&bytes));
-                made.at_boot.extend(lines.iter().filter_map(|line| at_boot(&path, line, accounts)));
+                for line in tmpfiles::parse(&String::from_utf8_lossy(&bytes)) {
+                    take(&mut made, &path, &line, worker.ground.accounts);
+                }
             }
             Observed::Absent => {}
             Observed::Unreadable(why) => made.unread = Some(format!("{path}: {why}")),
         }
     }
-    mounts(worker, &mut made);
     made
 }
 
@@ -46,40 +47,90 @@ fn files(worker: &Worker<'_>, unread: &mut Option<String>) -> Vec<String> {
     files.into_values().collect()
 }
 
-/// A line with numbers for names. An owner that nobody knows refuses the line.
-fn at_boot(path: &str, line: &tmpfiles::Line, accounts: Option<&Accounts>) -> Option<AtBoot> {
-    let uid = match line.user.as_deref() {
-        None | Some("root") => 0,
-        Some(name) => name.parse().ok().or_else(|| Some(accounts?.user(name)?.uid))?,
+/// Takes a line over. An owner that nobody knows refuses it.
+fn take(made: &mut MadeFacts, path: &str, line: &tmpfiles::Line, accounts: &Observed<Accounts>) {
+    let at = Location::line(path, line.line);
+    if line.is_prefix {
+        let why = "its path depends on the host".to_owned();
+        return made.unsure.push((line.path.as_str().into(), at, why));
+    }
+    match owners(line, accounts) {
+        Ok(Some((uid, gid))) => made.at_boot.add(at_boot(line, uid, gid, at)),
+        Ok(None) => {}
+        Err(why) => made.unsure.push((line.path.as_str().into(), at, why)),
+    }
+}
+
+/// Numbers for the names of a line; `None` where the host does not know one of them, an error where that is not known.
+fn owners(line: &tmpfiles::Line, accounts: &Observed<Accounts>) -> Result<Option<(u32, u32)>, String> {
+    let number = |name: Option<&str>, find: &dyn Fn(&Accounts, &str) -> Option<u32>| {
+        let Some(name) = name.filter(|name| *name != "root") else { return Ok(Some(0)) };
+        if let Ok(number) = name.parse() {
+            return Ok(Some(number));
+        }
+        match accounts {
+            Observed::Found(accounts) => match find(accounts, name) {
+                None if !accounts.elsewhere.is_empty() => Err(format!("who {name} is is not known")),
+                found => Ok(found),
+            },
+            Observed::Absent => Ok(None),
+            Observed::Unreadable(why) => Err(format!("who {name} is is not known: {why}")),
+        }
     };
-    let gid = match line.group.as_deref() {
-        None | Some("root") => 0,
-        Some(name) => name.parse().ok().or_else(|| Some(accounts?.group(name)?.gid))?,
-    };
+    let uid = number(line.user.as_deref(), &|accounts, name| Some(accounts.user(name)?.uid))?;
+    let gid = number(line.group.as_deref(), &|accounts, name| Some(accounts.group(name)?.gid))?;
+    Ok(uid.zip(gid))
+}
+
+fn at_boot(line: &tmpfiles::Line, uid: u32, gid: u32, at: Location) -> AtBoot {
     let (kind, usual) = match line.makes {
         Makes::Directory => (MadeKind::Directory, 0o755),
         Makes::File => (MadeKind::File, 0o644),
         Makes::Other => (MadeKind::Other, 0o777),
     };
-    Some(AtBoot {
-        path: line.path.as_str().into(),
-        kind,
-        uid,
-        gid,
-        mode: line.mode.unwrap_or(usual),
-        at: Location::line(path, line.line),
-    })
+    let mode = line.mode.unwrap_or(usual);
+    let (path, size) = (line.path.as_str().into(), if kind == MadeKind::File { line.size } else { 0 });
+    AtBoot { path, kind, uid, gid, mode, size, replaces: line.replaces, at }
 }
 
-/// Where fstab(5) mounts something beside the root.
-fn mounts(worker: &Worker<'_>, made: &mut MadeFacts) {
-    const FSTAB: &str = "/etc/fstab";
-    let Observed::Found(bytes) = worker.read(&worker.walker.lookup(FSTAB)) else { return };
-    for mount in fstab::parse(&String::from_utf8_lossy(&bytes)) {
-        let at = Location::line(FSTAB, mount.line);
-        if mount.is_noexec() {
-            made.noexec.push(at.clone());
+/// The table of file systems.
+const FSTAB: &str = "/etc/fstab";
+
+/// Where fstab(5) mounts something beside the root, and the disk as what is not mounted now leaves it.
+pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<Partial<'a>>) {
+    let walker = Walker::new(system);
+    let lookup = walker.lookup(FSTAB);
+    let mut facts = MountFacts::default();
+    let mut hidden = Vec::new();
+    match content(&lookup).and_then(|real| system.read(real, TEXT_LIMIT)) {
+        Observed::Absent => {}
+        Observed::Unreadable(why) => facts.mounts_unread = Some(format!("{FSTAB}: {why}")),
+        Observed::Found(bytes) => {
+            for mount in fstab::parse(&String::from_utf8_lossy(&bytes)) {
+                let at = Location::line(FSTAB, mount.line);
+                let lookup = walker.lookup(&mount.place);
+                let place = lookup.real().unwrap_or(&mount.place).to_owned();
+                let is_present = matches!(
+                    lookup.real().map(|real| system.is_mount_point(real)),
+                    Some(Observed::Found(true))
+                );
+                if is_present {
+                    facts.present.push(at.clone());
+                }
+                if mount.is_at_boot() && !is_present && !mount.is_of_memory() {
+                    let why = format!("{at} mounts a file system there, which is not mounted now");
+                    hidden.push((place.clone(), why));
+                }
+                if mount.is_noexec() {
+                    facts.noexec.push(at.clone());
+                }
+                let all = if mount.is_at_boot() { &mut facts.mounts } else { &mut facts.on_demand };
+                all.push((place.into(), at));
+            }
         }
-        made.mounts.push((mount.place.into(), at));
     }
+    let is_whole = hidden.is_empty() && facts.mounts_unread.is_none();
+    let unread = facts.mounts_unread.as_ref().map(|why| format!("what a boot mounts is not known: {why}"));
+    let partial = (!is_whole).then(|| Partial::new(system, hidden, unread));
+    (facts, partial)
 }

@@ -35,6 +35,7 @@ pub use telemetry::{Asked, recorded, telemetry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use super::made::MountFacts;
 use super::unit::OWN_PROGRAMS;
 use super::{
     EnvFileFacts, FileFacts, HostFacts, LogFacts, MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts,
@@ -48,6 +49,16 @@ use crate::system::{System, TEXT_LIMIT, Walker};
 
 /// Looks at a host for what `needs` names.
 pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {
+    if system.ask().is_some() {
+        return gathered(system, contract, needs, None);
+    }
+    let (mounts, partial) = made::mounts(system);
+    let disk = partial.as_ref().map_or(system, |partial| partial as &dyn System);
+    gathered(disk, contract, needs, Some(mounts))
+}
+
+/// The facts of a host that runs, or of a disk with what a boot mounts there.
+fn gathered(system: &dyn System, contract: &Contract, needs: Needs, mounts: Option<MountFacts>) -> HostFacts {
     let walker = Walker::new(system);
     let mut facts = nothing_seen(system, needs);
     facts.systemd = version::version(system, &walker);
@@ -91,9 +102,8 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
 
-    let is_disk = system.ask().is_none();
-    let is_made = is_disk && (needs.has(Need::Start) || needs.has(Need::Places));
-    facts.made = is_made.then(|| made::gather(&worker));
+    let mounts = mounts.filter(|_| needs.has(Need::Start) || needs.has(Need::Places));
+    facts.made = mounts.map(|mounts| made::gather(&worker, mounts));
 
     facts.accounts = accounts;
     facts.paths = pad.paths;

@@ -18,12 +18,12 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
             let facts = content(worker, path);
             pad.files.insert(path.as_str().into(), facts);
         }
-        if let Some(real) = pad.paths.get(path.as_str()).and_then(|lookup| lookup.real()) {
-            let file_system = worker.ground.system.file_system(real);
-            pad.file_systems.insert(path.as_str().into(), file_system);
-        } else {
-            pad.file_systems.insert(path.as_str().into(), Observed::Absent);
-        }
+        let file_system = match pad.look(worker, path).node() {
+            Ok(Some(node)) => worker.ground.system.file_system(&node.path),
+            Ok(None) => Observed::Absent,
+            Err(undecided) => Observed::Unreadable(undecided.why),
+        };
+        pad.file_systems.insert(path.as_str().into(), file_system);
     }
     if let Some(place) = contract.model_place() {
         for held in &place.holds {

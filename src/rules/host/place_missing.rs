@@ -1,6 +1,8 @@
 //! The directories of the layout exist.
 
-use crate::rules::at_start::{is_on_disk, made, makers};
+use std::borrow::Cow;
+
+use crate::rules::at_start::{is_mounted_at, is_on_disk, made, makers};
 use crate::rules::files::is_under;
 use crate::rules::prelude::*;
 use crate::rules::remedy::{gap, spot};
@@ -57,13 +59,11 @@ fn check(view: &PlaceView) -> Ruling {
     let place = view.place;
     let mut findings = Vec::new();
     let lookup = view.path(Need::Places, &place.path.value)?;
-    if lookup.node()?.is_none() && place.holds.is_empty() && place.required {
-        if made(view, lookup, &makers(view)?)?.is_some_and(|walk| walk.real().is_some()) {
-            return Ok(Outcome::Pass);
-        }
-        is_on_disk(view, lookup)?;
-    }
-    match lookup.node()? {
+    // A mount point is a directory; what is on it is not known.
+    let is_certain = is_mounted_at(view, lookup) && !place.is_file();
+    let walk = at_boot(view, lookup)?;
+    let node = if is_certain { Ok(walk.steps.first().map(AsRef::as_ref)) } else { walk.node() };
+    match node? {
         None if !place.required => {
             return Ok(Outcome::not_applicable("the contract does not demand that it exists"));
         }
@@ -80,7 +80,7 @@ fn check(view: &PlaceView) -> Ruling {
     for held in &place.holds {
         let lookup = view.path(Need::Places, &format!("{}/{}", place.path.value, held.value))?;
         let key = format!("{}/{}", place.name, held.value);
-        match lookup.node()? {
+        match at_boot(view, lookup)?.node()? {
             None => findings.push(missing(view, lookup, held, &key)),
             Some(step) if step.meta.kind != NodeKind::Directory => {
                 findings.push(no_directory(view, step, held, &key));
@@ -89,6 +89,20 @@ fn check(view: &PlaceView) -> Ruling {
         }
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// The walk as a boot leaves it: with what is made then, where that is needed and known.
+fn at_boot<'l>(view: &PlaceView, lookup: &'l Lookup) -> Result<Cow<'l, Lookup>, Undecided> {
+    if lookup.real().is_some() || is_mounted_at(view, lookup) {
+        return Ok(Cow::Borrowed(lookup));
+    }
+    match made(view, lookup, &[&makers(view)?])? {
+        Some(walk) if walk.real().is_some() => Ok(Cow::Owned(walk)),
+        _ => {
+            is_on_disk(view, lookup)?;
+            Ok(Cow::Borrowed(lookup))
+        }
+    }
 }
 
 /// A place may be a file; one that holds something, or below which another place lies, may not.

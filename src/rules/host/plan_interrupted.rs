@@ -86,7 +86,7 @@ fn check(view: &View) -> Ruling {
 
 /// Only root may look into golden's directory.
 pub(super) fn by_root(undecided: Undecided) -> Undecided {
-    Undecided::new(format!("only root can read {STATE}: {}", undecided.why)).or_run("sudo golden audit")
+    Undecided::new(format!("{STATE} could not be read: {}", undecided.why)).or_run("sudo golden audit")
 }
 
 /// No line of a contract speaks of golden's own record; the contract as a whole is what is carried out.

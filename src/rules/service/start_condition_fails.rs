@@ -2,6 +2,7 @@
 
 use crate::facts::condition::{self, Condition, directories_of};
 use crate::facts::start::lies_under;
+use crate::rules::at_start::AtStart;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
 use crate::syntax::glob;
@@ -54,14 +55,14 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let all = condition::all(unit);
+    let (start, all) = (view.start_of(unit), condition::all(unit));
     let mut findings = Vec::new();
     let mut unknown = None;
     for is_assert in [false, true] {
         let of_kind = all.iter().filter(|condition| condition.is_assert == is_assert);
         let mut triggers = Vec::new();
         for condition in of_kind {
-            let answer = match met(view, unit, condition) {
+            let answer = match met(view, &start, condition) {
                 Ok(answer) => answer,
                 Err(undecided) => {
                     unknown.get_or_insert(undecided);
@@ -116,7 +117,7 @@ enum Answer {
 }
 
 /// Whether a condition holds.
-fn met(view: &ServiceView, unit: &EffectiveUnit, condition: &Condition<'_>) -> Result<Answer, Undecided> {
+fn met(view: &ServiceView, start: &AtStart, condition: &Condition<'_>) -> Result<Answer, Undecided> {
     let is_volatile = |path: &str| {
         ["/run", "/var/run", "/dev", "/proc", "/sys", "/tmp", "/var/tmp"].iter().any(|place| lies_under(path, place))
     };
@@ -124,31 +125,35 @@ fn met(view: &ServiceView, unit: &EffectiveUnit, condition: &Condition<'_>) -> R
     if !is_judged {
         return Ok(Answer::OfTheHost);
     }
-    let Some(holds) = holds(view, unit, condition)? else { return Ok(Answer::OfTheHost) };
+    let Some(holds) = holds(view, start, condition)? else { return Ok(Answer::OfTheHost) };
     Ok(if holds != condition.is_negated { Answer::Yes } else { Answer::No })
 }
 
 /// The answer before a `!`; `None` where only the running host has one.
 fn holds(
     view: &ServiceView,
-    unit: &EffectiveUnit,
+    start: &AtStart,
     condition: &Condition<'_>,
 ) -> Result<Option<bool>, Undecided> {
     let argument = condition.argument;
     let Some(path) = condition.path() else { return account(view, condition.test, argument) };
     if condition.test == "PathExistsGlob" {
         let Some(directory) = directories_of(path) else { return Ok(None) };
-        let names = view.listing(Need::Start, &directory)?;
         let pattern = path.rsplit('/').next().unwrap_or(path);
-        return Ok(Some(names.into_iter().flatten().any(|name| glob::matches_name(pattern, name))));
+        return holds_name(start, &directory, |name| glob::matches_name(pattern, name)).map(Some);
     }
     if condition.test == "DirectoryNotEmpty" {
-        return Ok(Some(view.listing(Need::Start, path)?.is_some_and(|names| !names.is_empty())));
+        return holds_name(start, path, |_| true).map(Some);
     }
-    let lookup = view.before_start(unit, path)?;
+    if matches!(condition.test, "PathExists" | "PathIsDirectory") && start.is_mount_point(path)? {
+        return Ok(Some(true));
+    }
+    let lookup = start.before(path)?;
     if condition.test == "PathIsSymbolicLink" {
-        let last = lookup.links().find(|link| *link.path == *path);
-        return Ok(if last.is_some() || lookup.links().next().is_none() { Some(last.is_some()) } else { None });
+        if let Some(last) = lookup.last_component() {
+            return Ok(Some(last.meta.kind == NodeKind::Link));
+        }
+        return lookup.node().map(|_| Some(false));
     }
     let Some(node) = lookup.node()? else { return Ok(Some(false)) };
     Ok(match condition.test {
@@ -158,6 +163,16 @@ fn holds(
         "FileIsExecutable" => Some(node.meta.kind == NodeKind::File && node.meta.mode & 0o111 != 0),
         _ => None,
     })
+}
+
+/// Whether a directory has a name that is meant.
+fn holds_name(start: &AtStart, directory: &str, is_meant: impl Fn(&str) -> bool) -> Result<bool, Undecided> {
+    let Some(names) = start.names(directory)? else { return Ok(false) };
+    let is_there = names.iter().any(|name| is_meant(name));
+    if !is_there {
+        start.holds_no_more(directory)?;
+    }
+    Ok(is_there)
 }
 
 /// The manager of the system is root, whoever the service runs as.

@@ -44,8 +44,9 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let mut findings = Vec::new();
+    let start = view.start_of(unit);
     for Credential { id, path, setting } in credentials(unit) {
-        if view.at_start(unit, &path)?.node()?.is_some() || is_set(unit, "SetCredential", &id) {
+        if start.path(&path)?.node()?.is_some() || is_set(unit, "SetCredential", &id) {
             continue;
         }
         view.is_on_disk_alone(&path)?;

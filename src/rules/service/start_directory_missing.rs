@@ -50,7 +50,7 @@ fn check(view: &ServiceView) -> Ruling {
     has_own_root(unit)?;
     let Some(runner) = view.runner(unit)? else { return Ok(no_user()) };
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
-    let lookup = view.at_start(unit, &behind_binds(unit, &directory.path))?;
+    let lookup = view.start_of(unit).path(&behind_binds(unit, &directory.path))?;
     let Some(obstacle) = obstacle(view, &runner, &lookup, NodeKind::Directory, &[Access::Execute])? else {
         return Ok(Outcome::Pass);
     };

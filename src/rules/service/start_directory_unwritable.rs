@@ -45,8 +45,9 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(runner) = view.runner(unit)? else { return Ok(no_user()) };
     let (user, group) = (&view.service.user.value, &view.service.group.value);
     let mut findings = Vec::new();
+    let start = view.start_of(unit);
     for directory in &view.service.writes {
-        let lookup = view.at_start(unit, &behind_binds(unit, &directory.value))?;
+        let lookup = start.path(&behind_binds(unit, &directory.value))?;
         let lookup = &*lookup;
         let Some(obstacle) =
             obstacle(view, &runner, lookup, NodeKind::Directory, &[Access::Write, Access::Execute])?

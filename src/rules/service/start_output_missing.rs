@@ -83,7 +83,7 @@ fn fault(
     key: &str,
     path: &str,
 ) -> Result<Option<Fault>, Undecided> {
-    let lookup = view.before_start(unit, path)?;
+    let lookup = view.start_of(unit).before(path)?;
     let is_input = key == "StandardInput";
     if let Some(node) = lookup.node()? {
         let is_directory = node.meta.kind == NodeKind::Directory && !is_input;

@@ -39,6 +39,9 @@ rule! {
     check: Service(check),
 }
 
+/// What puts something of the host into the sandbox, or an empty directory.
+const BRINGS: &[&str] = &["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"];
+
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     if let Some(finding) = root_missing(view, unit)? {
@@ -46,12 +49,14 @@ fn check(view: &ServiceView) -> Ruling {
     }
     has_own_root(unit)?;
     let mut findings = Vec::new();
+    let start = view.start_of(unit);
+    let brought = namespace_paths(unit, BRINGS);
     for path in namespace_paths(unit, NAMESPACE_SETTINGS) {
-        if let Some(private) = hidden_by_private_tmp(unit, &path) {
+        if let Some(private) = hidden_by_private_tmp(unit, &path, &brought) {
             findings.push(in_private_tmp(view, &path, private));
             continue;
         }
-        if path.optional || view.at_start(unit, &path.source)?.node()?.is_some() {
+        if path.optional || start.has(&path.source)? {
             continue;
         }
         let source = &path.source;
@@ -84,7 +89,7 @@ fn check(view: &ServiceView) -> Ruling {
 fn root_missing(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Finding>, Undecided> {
     let Some(setting) = unit.scalar("Service", "RootDirectory") else { return Ok(None) };
     let root = setting.value();
-    if !root.starts_with('/') || view.at_start(unit, root)?.node()?.is_some() {
+    if !root.starts_with('/') || view.start_of(unit).has(root)? {
         return Ok(None);
     }
     let question = format!("make {root} and what the service needs in it, or correct {}", setting.at);
@@ -105,13 +110,15 @@ fn root_missing(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Findi
 
 /// What makes /tmp and /var/tmp private, where a path below them is named: measured with 252 and 257, systemd looks for it
 /// in the new and empty directory. Binds are taken from the host, and what they bring is there.
-fn hidden_by_private_tmp<'a>(unit: &'a EffectiveUnit, path: &NamespacePath<'_>) -> Option<&'a Setting> {
-    let brings = ["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"];
+fn hidden_by_private_tmp<'a>(
+    unit: &'a EffectiveUnit,
+    path: &NamespacePath<'_>,
+    brought: &[NamespacePath<'_>],
+) -> Option<&'a Setting> {
     let is_below = TEMPORARY.iter().any(|tmp| path.source != *tmp && lies_under(&path.source, tmp));
-    if !is_below || path.optional || brings.contains(&path.key) || !unit.words("Unit", "JoinsNamespaceOf").is_empty() {
+    if !is_below || path.optional || BRINGS.contains(&path.key) || !unit.words("Unit", "JoinsNamespaceOf").is_empty() {
         return None;
     }
-    let brought = namespace_paths(unit, &["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"]);
     if brought.iter().any(|bind| lies_under(&path.source, &bind.target) || lies_under(&bind.target, &path.source)) {
         return None;
     }

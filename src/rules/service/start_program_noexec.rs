@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::start::{START_SETTINGS, behind_binds, commands, lies_under, namespace_paths, program_paths};
+use crate::facts::start::{
+    NamespacePath, START_SETTINGS, behind_binds, commands, lies_under, namespace_paths, program_paths,
+};
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
@@ -40,7 +43,7 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
-    let (mut findings, mut seen) = (Vec::<Finding>::new(), BTreeSet::new());
+    let (mut looks, mut seen) = (Looks::default(), BTreeSet::new());
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
         if command.prefixes.ignore_failure && started.key != "ExecStart" {
@@ -48,56 +51,81 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let is_free = command.prefixes.privileges == Privileges::Full;
         // A unit may start one program thousands of times.
-        if !seen.insert((command.program.clone(), is_free)) {
-            continue;
+        if seen.insert((command.program.clone(), is_free)) {
+            looks.add(forbidden(view, unit, &command.program, is_free));
         }
-        let Some(path) = existing(view, unit, &command.program)? else { continue };
-        let by_unit = if is_free { None } else { by_unit(view, unit, &path) };
-        let Some((what, at)) = by_unit.or_else(|| by_mount(view, &path)) else { continue };
-        let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
-        findings.push(
-            Finding::new(
-                format!("cannot start: {path} lies below {what}, where nothing may be executed"),
-                at.clone(),
-                view.service.unit.at.clone(),
-            )
-            .key(path.clone())
-            .expected(format!("{path} may be executed"))
-            .observed(what)
-            .mend(Remedy::decide(question).candidate("", by_hand(&at))),
-        );
     }
-    findings.dedup_by(|a, b| a.key == b.key);
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
 }
 
-/// The real path of a program that is there.
+/// What forbids to execute a program, where it is there; `is_free` of the unit's own sandbox.
+fn forbidden(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    program: &str,
+    is_free: bool,
+) -> Result<Option<Finding>, Undecided> {
+    let Some(path) = existing(view, unit, program)? else { return Ok(None) };
+    let by_unit = if is_free { None } else { by_unit(view, unit, &path)? };
+    let by_unit_or_mount = match by_unit {
+        Some(found) => Some(found),
+        None => by_mount(view, &path)?,
+    };
+    let Some((what, at)) = by_unit_or_mount else { return Ok(None) };
+    let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
+    let finding = Finding::new(
+        format!("cannot start: {path} lies below {what}, where nothing may be executed"),
+        at.clone(),
+        view.service.unit.at.clone(),
+    );
+    let finding = finding.key(path.clone()).expected(format!("{path} may be executed")).observed(what);
+    Ok(Some(finding.mend(Remedy::decide(question).candidate("", by_hand(&at)))))
+}
+
+/// The real path of a program that is there. One on a file system that is not mounted now is wherever it is looked for:
+/// nothing on that can be executed, whatever it holds.
 fn existing(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Option<String>, Undecided> {
     for path in program_paths(unit, program) {
         let lookup = view.path(Need::Start, &behind_binds(unit, &path))?;
-        if let Some(real) = lookup.real() {
-            return Ok(Some(real.to_owned()));
+        if let Ok(None) = lookup.node() {
+            continue;
         }
+        let forbidden = match lookup.real() {
+            Some(real) => Some(real.to_owned()),
+            None => by_mount(view, &lookup.asked)?.map(|_| lookup.asked.to_string()),
+        };
+        return match forbidden {
+            Some(path) => Ok(Some(path)),
+            None => lookup.node().map(|_| None),
+        };
     }
     Ok(None)
 }
 
+/// What forbids it, and where that stands.
+type Forbidden = Option<(String, Location)>;
+
 /// The setting that forbids it: of `NoExecPaths=` and `ExecPaths=` the nearest decides.
-fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Option<(String, Location)> {
-    let real = |path: &str| {
-        let lookup = view.path(Need::Start, path).ok();
-        lookup.and_then(|lookup| lookup.real()).unwrap_or(path).to_owned()
-    };
-    let all = namespace_paths(unit, &["NoExecPaths", "ExecPaths"]).into_iter();
-    let all = all.map(|path| (real(&path.source), path)).filter(|(real, _)| lies_under(program, real));
-    let (real, nearest) = all.max_by_key(|(real, path)| (real.trim_end_matches('/').len(), path.key == "NoExecPaths"))?;
-    (nearest.key == "NoExecPaths").then(|| (real, nearest.setting.at.clone()))
+fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Forbidden, Undecided> {
+    let mut nearest: Option<(String, NamespacePath)> = None;
+    for path in namespace_paths(unit, &["NoExecPaths", "ExecPaths"]) {
+        let lookup = view.path(Need::Start, &path.source)?;
+        // A link that cannot be followed may lead to the program.
+        let real = lookup.node()?.map_or(path.source.as_str(), |node| &*node.path).to_owned();
+        let rank = |real: &str, path: &NamespacePath| (real.trim_end_matches('/').len(), path.key == "NoExecPaths");
+        let is_nearer = nearest.as_ref().is_none_or(|(other, of)| rank(&real, &path) >= rank(other, of));
+        if lies_under(program, &real) && is_nearer {
+            nearest = Some((real, path));
+        }
+    }
+    let forbids = nearest.filter(|(_, path)| path.key == "NoExecPaths");
+    Ok(forbids.map(|(real, path)| (real, path.setting.at.clone())))
 }
 
 /// The line of fstab that forbids it, of the file system on which it lies.
-fn by_mount(view: &ServiceView, program: &str) -> Option<(String, Location)> {
-    let made = view.made()?;
-    let below = made.mounts.iter().filter(|(mount, _)| lies_under(program, mount));
-    let (nearest, at) = below.max_by_key(|(mount, _)| mount.len())?;
-    made.noexec.contains(at).then(|| (nearest.to_string(), at.clone()))
+fn by_mount(view: &ServiceView, program: &str) -> Result<Forbidden, Undecided> {
+    let Some(made) = view.made() else { return Ok(None) };
+    let mounts = made.mounts.known()?;
+    let over = mounts.over(program).filter(|(_, at)| mounts.noexec.contains(at));
+    Ok(over.map(|(place, at)| (place.to_owned(), at.clone())))
 }

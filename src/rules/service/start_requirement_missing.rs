@@ -3,6 +3,7 @@
 use crate::facts::boot::OF_SYSTEMD;
 use crate::facts::condition;
 use crate::facts::made::REQUIREMENTS;
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
 use crate::syntax::unit_name::{self, UnitName};
@@ -12,7 +13,8 @@ rule! {
     ///
     /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start: where the other unit cannot be loaded, systemd refuses
     /// to start this one, "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=` never keeps a unit from
-    /// starting. Slices are made where they are named, devices by the kernel, mounts by fstab(5) and other generators.
+    /// starting. Slices are made where they are named, mounts by fstab(5) and other generators. Whether a host has a device is
+    /// not known from its disk.
     ///
     /// Install what is missing, name the unit by its right name, or write `Wants=`.
     ///
@@ -47,31 +49,31 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let mut findings = Vec::new();
+    let mut looks = Looks::default();
     for key in REQUIREMENTS {
         for (name, setting) in unit.words("Unit", key) {
-            let what = match lack(view, &name)? {
-                Some(what) => what,
-                None if ends_before(view, unit, key, &name)? => "has ended when it starts (Type=oneshot)",
-                None => continue,
-            };
-            let question = format!(
-                "install what brings {name}, correct its name, or write Wants= where the service can do without"
-            );
-            findings.push(
-                Finding::new(
-                    format!("cannot start: {name}, which it requires, {what}"),
-                    setting.at.clone(),
-                    view.service.unit.at.clone(),
-                )
-                .key(format!("{key}={name}"))
-                .expected(format!("a unit {name}"))
-                .observed(written(setting))
-                .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
-            );
+            let lack = lack(view, &name).and_then(|lack| match lack {
+                None if ends_before(view, unit, key, &name)? => Ok(Some("has ended when it starts (Type=oneshot)")),
+                lack => Ok(lack),
+            });
+            looks.add(lack.map(|what| what.map(|what| finding(view, (key, &name, setting), what))));
         }
     }
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
+}
+
+fn finding(view: &ServiceView, (key, name, setting): (&str, &str, &Setting), what: &str) -> Finding {
+    let question =
+        format!("install what brings {name}, correct its name, or write Wants= where the service can do without");
+    Finding::new(
+        format!("cannot start: {name}, which it requires, {what}"),
+        setting.at.clone(),
+        view.service.unit.at.clone(),
+    )
+    .key(format!("{key}={name}"))
+    .expected(format!("a unit {name}"))
+    .observed(written(setting))
+    .mend(Remedy::decide(question).candidate("", by_hand(&setting.at)))
 }
 
 /// Whether a unit is bound to one that has ended when it starts: "the unit bound to strictly has to be in active state for
@@ -92,8 +94,15 @@ fn ends_before(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) 
 /// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.
 fn lack(view: &ServiceView, name: &str) -> Result<Option<&'static str>, Undecided> {
     let Ok(parsed) = UnitName::parse(name) else { return Ok(None) };
-    let is_made = matches!(parsed.kind(), "slice" | "device") || name == "-.mount" || name == "init.scope";
-    if is_made || is_mounted_at_boot(view, name) {
+    if parsed.kind() == "device" {
+        return match view.is_disk() {
+            true => Err(Undecided::new(format!("whether a host that boots from this disk has {name} is not on it"))),
+            // systemd waits for it, and the host that runs has it or not.
+            false => Ok(None),
+        };
+    }
+    let is_made = parsed.kind() == "slice" || name == "-.mount" || name == "init.scope";
+    if is_made || is_of_fstab(view, name)? {
         return Ok(None);
     }
     match view.effective(name)?.load {
@@ -171,11 +180,14 @@ const SPECIAL: &[&str] = &[
     "veritysetup.target",
 ];
 
-/// Whether fstab(5) mounts what a unit is called after: `srv-data.mount` is /srv/data (systemd.unit(5), "STRING ESCAPING").
-fn is_mounted_at_boot(view: &ServiceView, name: &str) -> bool {
-    let Some((made, escaped)) = view.made().zip(name.strip_suffix(".mount")) else { return false };
+/// Whether fstab(5) has a line for a mount unit: `srv-data.mount` is /srv/data (systemd.unit(5), "STRING ESCAPING"). One
+/// with `noauto` is mounted when it is required.
+fn is_of_fstab(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
+    let Some((made, escaped)) = view.made().zip(name.strip_suffix(".mount")) else { return Ok(false) };
     let path = unit_name::unescape(escaped);
-    made.mounts.iter().any(|(mount, _)| mount.trim_start_matches('/') == path)
+    let mounts = made.mounts.known()?;
+    let mut all = mounts.mounts.iter().chain(&mounts.on_demand);
+    Ok(all.any(|(mount, _)| mount.trim_start_matches('/') == path))
 }
 
 /// Services that generators of systemd make: those of its own, and those of scripts in /etc/init.d.

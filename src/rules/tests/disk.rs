@@ -8,7 +8,8 @@ use crate::system::memory::MemoryNode;
 use crate::system::{DiskSystem, Look, MemorySystem, System};
 
 /// Directives whose hosts no directory can show.
-const ONLY_IN_MEMORY: &[&str] = &["unreadable ", "closed ", "file-system ", "sqlite ", "links ", "now ", "caller "];
+const ONLY_IN_MEMORY: &[&str] =
+    &["unreadable ", "closed ", "file-system ", "sqlite ", "links ", "now ", "caller "];
 
 /// Writes a host below a directory; owners need root.
 pub(super) fn write(host: &MemorySystem, root: &Path, database: &[u8]) -> std::io::Result<()> {
