@@ -114,10 +114,8 @@ pub fn each_check(host: &Host) {
     }
     // A database that is not there yet is a warning, unless the job demands it.
     // The services stop for it: one that starts without its database ends, and is not healthy until it is back.
-    host.sh(
-        "systemctl stop quantum-ai-engine quantum-backend quantum-execution quantum-rl-agent
-         mv /opt/quantum/data/quantum_trader.db /opt/quantum/data/away.db",
-    );
+    host.sh("systemctl stop quantum-ai-engine quantum-backend quantum-execution quantum-rl-agent
+         mv /opt/quantum/data/quantum_trader.db /opt/quantum/data/away.db");
     let output = host.machine.run(&["golden", "run", "ai-engine", SCRIPT]);
     told(&output);
     assert!(text(&output.stderr).contains("! database"), "{}", text(&output.stderr));
