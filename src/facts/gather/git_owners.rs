@@ -40,7 +40,8 @@ impl Owners<'_, '_> {
     fn look(&mut self, path: &str) -> Option<NodeKind> {
         match self.worker.ground.system.node(path) {
             Observed::Found((meta, _)) => {
-                if meta.uid != self.owner && !self.is_only_read(path, &meta) && self.search.found.len() < MOST {
+                if meta.uid != self.owner && !self.is_only_read(path, &meta) && self.search.found.len() < MOST
+                {
                     self.search.found.push(Foreign { path: path.into(), uid: meta.uid, gid: meta.gid });
                 }
                 Some(meta.kind)
@@ -143,7 +144,8 @@ impl Way {
         if self.is_cut && same == self.directories.len() {
             return Vec::new();
         }
-        let known = self.directories.as_bytes()[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+        let known =
+            self.directories.as_bytes()[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
         self.is_cut = false;
         self.directories.truncate(known);
         self.directories.push_str(&path[known..path.rfind('/').map_or(known, |at| at + 1)]);
@@ -178,6 +180,10 @@ mod tests {
     #[test]
     fn paths_stay_inside() {
         assert!(["a", "a/b..c", ".github/x", "a/.gitignore"].into_iter().all(is_inside));
-        assert!(!["../x", "a/../../x", "/etc", "a//b", ".git/config", "a/.GIT/hooks/x", "."].into_iter().any(is_inside));
+        assert!(
+            !["../x", "a/../../x", "/etc", "a//b", ".git/config", "a/.GIT/hooks/x", "."]
+                .into_iter()
+                .any(is_inside)
+        );
     }
 }
