@@ -1,6 +1,7 @@
 //! What is there when a unit starts although nobody has put it there: the directories that systemd makes for it
 //! (systemd.exec(5), `RuntimeDirectory=` and its kin), and what systemd-tmpfiles makes at boot.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub struct MadeFacts {
     /// The lines that mount something on which nothing may be executed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noexec: Vec<Location>,
+    /// A generator of units that systemd does not bring itself, so that what it makes is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<Arc<str>>,
+    /// Names that scripts of /etc/init.d provide beside their own, with the scripts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub provided: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// One thing that is made at boot.

@@ -1,25 +1,77 @@
 //! Shared libraries of a program, found as ld.so(8) would find them, and none of them loaded.
+//!
+//! Objects are files of anybody, so each program has bounds: on what an object names, on the objects and the paths that
+//! are looked at, and on the time. Beyond them it is not known what the program lacks.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod conf;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{Pad, Worker, content};
 use crate::facts::MissingLibrary;
-use crate::facts::start::simplified;
-use crate::model::Observed;
-use crate::syntax::elf::{self, Elf, Loader, Machine, dynamic};
-use crate::syntax::glob;
+use crate::model::{Lookup, Observed};
+use crate::syntax::elf::dynamic::{self, DynamicFault, MOST_DIRECTORIES};
+use crate::syntax::elf::{self, Elf, Loader, Machine};
+use crate::system::{System, Walker};
 
 /// A program with more libraries is not followed further.
 const MOST_LIBRARIES: usize = 512;
 
-/// ld.so.conf(5) includes itself no deeper, and no more files.
-const DEEPEST_INCLUDE: usize = 4;
-const MOST_FILES: usize = 1000;
+/// How many paths are looked at for one program, and their bytes. A large program of a desktop takes some thousands.
+const MOST_LOOKUPS: usize = 50_000;
+const MOST_BYTES: usize = 8 << 20;
+
+/// How long one program takes at most, and all of them.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+const TIME_FOR_ALL: Duration = Duration::from_secs(15);
+
+/// No name in a directory is longer (NAME_MAX).
+const LONGEST_NAME: usize = 255;
+
+/// More objects than this are not remembered at a time.
+const MOST_OBJECTS: usize = 4096;
+
+/// Directories for newer processors that older loaders know (glibc before 2.37). The newer ones are listed.
+const OF_PROCESSORS: &[&str] = &[
+    "tls",
+    "haswell",
+    "x86_64",
+    "avx512_1",
+    "atomics",
+    "haswell/avx512_1",
+    "haswell/x86_64",
+    "tls/haswell",
+    "tls/x86_64",
+    "tls/haswell/x86_64",
+];
+
+/// What the environment of a program says about its libraries.
+pub(super) struct Stated<'s> {
+    /// `LD_LIBRARY_PATH`.
+    pub(super) library_path: Option<&'s str>,
+    /// `LD_PRELOAD`.
+    pub(super) preload: Option<&'s str>,
+}
+
+/// What was read of objects and of the system, for all programs.
+#[derive(Default)]
+pub(super) struct Known {
+    objects: BTreeMap<Arc<str>, Result<(Elf, dynamic::Dynamic), DynamicFault>>,
+    /// Directories of ld.so.conf(5), and why some of it is not known.
+    directories: Option<(Vec<String>, Option<String>)>,
+    /// Objects that every program gets, `/etc/ld.so.preload`.
+    preload: Option<Observed<String>>,
+    /// Where the system has a library of this name for this machine.
+    of_the_system: HashMap<String, Option<String>>,
+    spent: Duration,
+}
 
 /// An object and what it asks for.
 struct Object {
     path: String,
+    soname: Option<String>,
     needed: Vec<String>,
     runpath: Vec<String>,
     /// Its own and its users' older directories, where it has no `runpath`.
@@ -30,115 +82,364 @@ struct Object {
 pub(super) fn missing(
     worker: &Worker<'_>,
     program: &str,
-    stated: &[String],
+    stated: &Stated<'_>,
     pad: &mut Pad,
 ) -> Observed<Vec<MissingLibrary>> {
-    pad.unread_object = None;
-    let Some((own, root)) = object(worker, program, &[], pad) else { return Observed::Absent };
-    let Some(system) = directories(worker, &own, pad) else { return Observed::Absent };
-    let mut lacking = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut open = VecDeque::from([root]);
-    while let Some(user) = open.pop_front() {
-        for name in &user.needed {
-            if !seen.insert(name.clone()) {
+    let known = &mut pad.libraries_known;
+    if known.spent > TIME_FOR_ALL {
+        return Observed::Unreadable("the libraries of other programs have taken all of the time".to_owned());
+    }
+    let start = Instant::now();
+    let walker = Walker::new(worker.ground.system);
+    let (loaded, unread) = (BTreeSet::new(), None);
+    let (until, own, system) = (start + TIME_LIMIT, None, Vec::new());
+    let (lookups, bytes, newer) = (MOST_LOOKUPS, MOST_BYTES, HashMap::new());
+    let mut closure =
+        Closure { worker, walker, known, own, system, loaded, unread, newer, lookups, bytes, until };
+    let missing = closure.lacks(program, stated).unwrap_or_else(|why| {
+        Observed::Unreadable(format!("the libraries of {program} are not all looked at: {why}"))
+    });
+    known.spent += start.elapsed();
+    missing
+}
+
+/// One program with its libraries.
+struct Closure<'w, 'a> {
+    worker: &'w Worker<'a>,
+    /// Its own, so that what is not there is forgotten with it.
+    walker: Walker<'a, dyn System + 'a>,
+    known: &'w mut Known,
+    own: Option<Elf>,
+    /// Where the system has libraries.
+    system: Vec<String>,
+    /// Names that are loaded, by which they were asked for or by which they call themselves.
+    loaded: BTreeSet<String>,
+    /// Why something could not be read that may be the library that is looked for.
+    unread: Option<String>,
+    /// Directories for newer processors in a directory.
+    newer: HashMap<String, Vec<String>>,
+    lookups: usize,
+    bytes: usize,
+    until: Instant,
+}
+
+impl Closure<'_, '_> {
+    /// What the program lacks; an error says which bound was met.
+    fn lacks(&mut self, program: &str, stated: &Stated<'_>) -> Result<Observed<Vec<MissingLibrary>>, String> {
+        let Some(root) = self.object(program, &[])? else { return Ok(Observed::Absent) };
+        if !self.is_told() {
+            return Ok(Observed::Absent);
+        }
+        let origin = directory_of(&root.path);
+        let library_path = stated.library_path.unwrap_or_default();
+        let parts = library_path.split([':', ';']).filter(|_| !library_path.is_empty());
+        let library_path = self.expanded(parts, origin)?;
+        let mut open: VecDeque<Object> = self.preloaded(&root, stated, &library_path)?.into();
+        open.push_front(root);
+        let mut lacking = Vec::new();
+        let mut count = 0;
+        while let Some(user) = open.pop_front() {
+            for name in &user.needed {
+                if self.loaded.contains(name) {
+                    continue;
+                }
+                count += 1;
+                if count > MOST_LIBRARIES {
+                    return Err(format!("it needs more than {MOST_LIBRARIES}"));
+                }
+                match self.find(&user, name, &library_path)? {
+                    Some(library) => {
+                        self.loaded.extend(library.soname.clone());
+                        open.push_back(library);
+                    }
+                    None => lacking.push(MissingLibrary { name: name.clone(), wanted_by: user.path.clone() }),
+                }
+                self.loaded.insert(name.clone());
+            }
+        }
+        Ok(match self.unread.take().filter(|_| !lacking.is_empty()) {
+            Some(why) => Observed::Unreadable(why),
+            None => Observed::Found(lacking),
+        })
+    }
+
+    /// Pays for a look at a path.
+    fn spend(&mut self, path: &str) -> Result<(), String> {
+        self.lookups = self.lookups.checked_sub(1).ok_or("too many paths are looked at")?;
+        self.bytes = self.bytes.checked_sub(path.len()).ok_or("the paths are too long")?;
+        match Instant::now() > self.until {
+            true => Err("it takes too long".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn lookup(&mut self, path: &str) -> Result<Lookup, String> {
+        self.spend(path)?;
+        Ok(self.walker.lookup(path))
+    }
+
+    /// Objects that are loaded before all others and so are there for whoever needs them. One that is not found is
+    /// passed over, as the loader does.
+    fn preloaded(
+        &mut self,
+        root: &Object,
+        stated: &Stated<'_>,
+        library_path: &[String],
+    ) -> Result<Vec<Object>, String> {
+        let file = self.known.preload.get_or_insert_with(|| {
+            let bytes = self.worker.read(&self.worker.walker.lookup("/etc/ld.so.preload"));
+            bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        });
+        let file = match file {
+            Observed::Found(text) => text.clone(),
+            Observed::Absent => String::new(),
+            Observed::Unreadable(why) => {
+                self.unread = Some(format!("/etc/ld.so.preload: {why}"));
+                String::new()
+            }
+        };
+        let stated = stated.preload.unwrap_or_default().split([' ', ':']);
+        let of_the_host = file.split(|c: char| c.is_whitespace() || c == ':');
+        let mut all = Vec::new();
+        for name in stated.chain(of_the_host).filter(|name| !name.is_empty()) {
+            if all.len() == MOST_LIBRARIES {
+                return Err(format!("more than {MOST_LIBRARIES} are loaded before"));
+            }
+            if let Some(object) = self.find(root, name, library_path)? {
+                self.loaded.extend(object.soname.clone());
+                self.loaded.insert(name.to_owned());
+                all.push(object);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The first library of a name that fits, in the order of ld.so(8): `DT_RPATH`, `LD_LIBRARY_PATH`, `DT_RUNPATH`, and
+    /// what the system has.
+    fn find(&mut self, user: &Object, name: &str, library_path: &[String]) -> Result<Option<Object>, String> {
+        if name.contains('/') {
+            for path in self.expanded([name].into_iter(), directory_of(&user.path))? {
+                if let Some(object) = self.fitting(&path, user)? {
+                    return Ok(Some(object));
+                }
+            }
+            return Ok(None);
+        }
+        if name.len() > LONGEST_NAME {
+            return Ok(None);
+        }
+        for directory in user.rpath.iter().chain(library_path).chain(&user.runpath) {
+            if let Some(object) = self.fitting(&format!("{directory}/{name}"), user)? {
+                return Ok(Some(object));
+            }
+        }
+        if let Some(object) = self.in_system(user, name)? {
+            return Ok(Some(object));
+        }
+        // What is built for some processors alone lies below; here it is enough that it is there.
+        let system = std::mem::take(&mut self.system);
+        let all = user.rpath.iter().chain(library_path).chain(&user.runpath).chain(&system);
+        let found = all.map(|directory| self.in_newer(user, name, directory)).find_map(Result::transpose);
+        self.system = system;
+        found.transpose()
+    }
+
+    /// A library in the directories of the system, which are the same for all programs of this machine.
+    fn in_system(&mut self, user: &Object, name: &str) -> Result<Option<Object>, String> {
+        let key = format!("{:?} {name}", self.own.as_ref().map(|own| (own.machine, &own.loader)));
+        if let Some(found) = self.known.of_the_system.get(&key) {
+            return match found.clone() {
+                Some(path) => self.fitting(&path, user),
+                None => Ok(None),
+            };
+        }
+        let before = self.unread.clone();
+        let system = std::mem::take(&mut self.system);
+        let mut found = Ok(None);
+        for directory in &system {
+            let path = format!("{directory}/{name}");
+            match self.fitting(&path, user) {
+                Ok(None) => {}
+                other => {
+                    found = other.map(|object| object.map(|object| (path, object)));
+                    break;
+                }
+            }
+        }
+        self.system = system;
+        let found = found?;
+        let is_known = self.unread == before && self.known.of_the_system.len() < MOST_OBJECTS;
+        if is_known {
+            let path = found.as_ref().map(|(path, _)| path.clone());
+            self.known.of_the_system.insert(key, path);
+        }
+        Ok(found.map(|(_, object)| object))
+    }
+
+    /// A library in the directories for newer processors of a directory (ld.so(8), `glibc-hwcaps`).
+    fn in_newer(&mut self, user: &Object, name: &str, directory: &str) -> Result<Option<Object>, String> {
+        if !self.newer.contains_key(directory) {
+            let mut newer = Vec::new();
+            for below in OF_PROCESSORS {
+                let path = format!("{directory}/{below}");
+                if self.lookup(&path)?.real().is_some() {
+                    newer.push(path);
+                }
+            }
+            let levels = format!("{directory}/glibc-hwcaps");
+            match content(&self.lookup(&levels)?).and_then(|real| self.worker.ground.system.list(real)) {
+                Observed::Found(names) => {
+                    newer.extend(names.iter().take(MOST_DIRECTORIES).map(|name| format!("{levels}/{name}")));
+                }
+                Observed::Absent => {}
+                Observed::Unreadable(why) => self.unread = Some(format!("{levels}: {why}")),
+            }
+            self.newer.insert(directory.to_owned(), newer);
+        }
+        for below in self.newer.get(directory).cloned().unwrap_or_default() {
+            if let Some(object) = self.fitting(&format!("{below}/{name}"), user)? {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An object for the machine of the program.
+    fn fitting(&mut self, path: &str, user: &Object) -> Result<Option<Object>, String> {
+        self.object(path, &user.rpath)
+    }
+
+    /// Reads an object; nothing where there is none that can be read, or it is one of another machine.
+    fn object(&mut self, path: &str, inherited: &[String]) -> Result<Option<Object>, String> {
+        let lookup = self.lookup(path)?;
+        let real = match content(&lookup) {
+            Observed::Found(real) => real,
+            Observed::Absent => return Ok(None),
+            Observed::Unreadable(why) => {
+                self.unread = Some(why);
+                return Ok(None);
+            }
+        };
+        let objects = &mut self.known.objects;
+        if !objects.contains_key(real) {
+            if objects.len() == MOST_OBJECTS {
+                objects.clear();
+            }
+            objects.insert(real.into(), read(self.worker, real));
+        }
+        let (elf, asked) = match objects.get(real) {
+            Some(Ok(read)) => read.clone(),
+            Some(Err(DynamicFault::TooMuch)) => return Err(format!("{real}: {}", DynamicFault::TooMuch)),
+            _ => return Ok(None),
+        };
+        let own = self.own.get_or_insert_with(|| elf.clone());
+        if (elf.machine, elf.is_64_bit) != (own.machine, own.is_64_bit) {
+            return Ok(None);
+        }
+        let origin = directory_of(real);
+        let runpath = self.expanded(asked.runpath.iter().map(String::as_str), origin)?;
+        let rpath = match asked.runpath.is_empty() {
+            true => {
+                let mut rpath = self.expanded(asked.rpath.iter().map(String::as_str), origin)?;
+                let new = inherited.iter().filter(|path| !rpath.contains(path)).cloned();
+                rpath.extend(new.collect::<Vec<_>>());
+                rpath
+            }
+            false => Vec::new(),
+        };
+        if rpath.len() > MOST_DIRECTORIES {
+            return Err(format!("{real} and what loads it name more than {MOST_DIRECTORIES} directories"));
+        }
+        Ok(Some(Object { path: real.to_owned(), soname: asked.soname, needed: asked.needed, runpath, rpath }))
+    }
+
+    /// Directories as the loader reads them: `$ORIGIN` is the directory of the object, `$LIB` what the system calls its
+    /// libraries, which differs from one to the next, `$PLATFORM` the processor.
+    fn expanded<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p str>,
+        origin: &str,
+    ) -> Result<Vec<String>, String> {
+        let triplet = self.own.as_ref().and_then(|own| triplet(own.machine));
+        let platform = triplet.map_or("", |triplet| triplet.split('-').next().unwrap_or(""));
+        let mut all = Vec::new();
+        for path in paths {
+            let path = replaced(&replaced(path, "ORIGIN", origin), "PLATFORM", platform);
+            if !path.starts_with('/') {
+                self.unread = Some(format!("{path:?} is looked for from the working directory"));
                 continue;
             }
-            if seen.len() > MOST_LIBRARIES {
-                return Observed::Unreadable(format!("{program} needs more than {MOST_LIBRARIES} libraries"));
+            match replaced(&path, "LIB", "lib") == path {
+                true => all.push(path),
+                false => {
+                    let multiarch = triplet.map(|triplet| format!("lib/{triplet}"));
+                    let names = ["lib", "lib64"].into_iter().chain(multiarch.as_deref());
+                    all.extend(names.map(|name| replaced(&path, "LIB", name)));
+                }
             }
-            match find(worker, &own, &user, name, (stated, &system), pad) {
-                Some(library) => open.push_back(library),
-                None => lacking.push(MissingLibrary { name: name.clone(), wanted_by: user.path.clone() }),
+            if all.len() > MOST_DIRECTORIES {
+                return Err(format!("more than {MOST_DIRECTORIES} directories"));
             }
         }
+        Ok(all)
     }
-    match pad.unread_object.take().filter(|_| !lacking.is_empty()) {
-        Some(why) => Observed::Unreadable(why),
-        None => Observed::Found(lacking),
-    }
-}
 
-/// The first library of a name that fits, in the order of ld.so(8): `DT_RPATH`, `LD_LIBRARY_PATH`, `DT_RUNPATH`, and what
-/// the system has.
-fn find(
-    worker: &Worker<'_>,
-    own: &Elf,
-    user: &Object,
-    name: &str,
-    (stated, system): (&[String], &[String]),
-    pad: &mut Pad,
-) -> Option<Object> {
-    let fitting = |path: &str, pad: &mut Pad| {
-        let (elf, object) = object(worker, path, &user.rpath, pad)?;
-        ((elf.machine, elf.is_64_bit) == (own.machine, own.is_64_bit)).then_some(object)
-    };
-    if name.contains('/') {
-        return fitting(name, pad);
-    }
-    let directories = user.rpath.iter().chain(stated).chain(&user.runpath).chain(system);
-    directories.map(|directory| format!("{directory}/{name}")).find_map(|path| fitting(&path, pad))
-}
-
-/// Reads an object; nothing where there is none that can be read.
-fn object(worker: &Worker<'_>, path: &str, inherited: &[String], pad: &mut Pad) -> Option<(Elf, Object)> {
-    let lookup = worker.walker.lookup(path);
-    let real = match content(&lookup) {
-        Observed::Found(real) => real,
-        Observed::Absent => return None,
-        Observed::Unreadable(why) => {
-            pad.unread_object = Some(why);
-            return None;
+    /// Whether it is told where the loader of the program looks beside what objects say; takes that down.
+    fn is_told(&mut self) -> bool {
+        let Some(own) = self.own.clone() else { return false };
+        match system_directories(self.worker, &own, self.known) {
+            Some((system, unread)) => {
+                self.system = system;
+                self.unread = unread.or(self.unread.take());
+                true
+            }
+            None => false,
         }
-    };
-    if !pad.objects.contains_key(real) {
-        let read = read(worker, real);
-        pad.objects.insert(real.into(), read);
     }
-    let (elf, asked) = pad.objects.get(real)?.clone()?;
-    let origin = real.rsplit_once('/').map_or("/", |(directory, _)| directory);
-    let expand =
-        |paths: &[String]| -> Vec<String> { paths.iter().map(|path| expanded(path, origin)).collect() };
-    let runpath = expand(&asked.runpath);
-    let rpath = match runpath.is_empty() {
-        true => expand(&asked.rpath).into_iter().chain(inherited.iter().cloned()).collect(),
-        false => Vec::new(),
-    };
-    Some((elf, Object { path: real.to_owned(), needed: asked.needed, runpath, rpath }))
 }
 
-fn read(worker: &Worker<'_>, real: &str) -> Option<(Elf, dynamic::Dynamic)> {
+/// The directory in which an object lies.
+fn directory_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(directory, _)| directory)
+}
+
+/// A word of the loader in a path, in both of its spellings.
+fn replaced(path: &str, word: &str, by: &str) -> String {
+    path.replace(&format!("${{{word}}}"), by).replace(&format!("${word}"), by)
+}
+
+fn read(worker: &Worker<'_>, real: &str) -> Result<(Elf, dynamic::Dynamic), DynamicFault> {
     let system = worker.ground.system;
-    let Observed::Found(start) = system.head(real, elf::ENOUGH as u64) else { return None };
-    let header = elf::parse(&start).ok()?;
+    let Observed::Found(start) = system.head(real, elf::ENOUGH as u64) else {
+        return Err(DynamicFault::Broken);
+    };
+    let header = elf::parse(&start).map_err(|_| DynamicFault::Broken)?;
     let part = |at: usize, most: usize| match system.part(real, at as u64, most) {
         Observed::Found(bytes) => Some(bytes),
         _ => None,
     };
-    Some((header, dynamic::dynamic(&start, &part)?))
+    Ok((header, dynamic::dynamic(&start, &part)?))
 }
 
-/// `$ORIGIN` is the directory of the object, `$LIB` what the system calls its libraries.
-fn expanded(path: &str, origin: &str) -> String {
-    let path = path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin);
-    simplified_up(&path.replace("${LIB}", "lib").replace("$LIB", "lib"))
+/// What a distribution calls the libraries of a machine beside others.
+fn triplet(machine: Machine) -> Option<&'static str> {
+    Some(match machine {
+        Machine::X86_64 => "x86_64-linux-gnu",
+        Machine::Aarch64 => "aarch64-linux-gnu",
+        Machine::X86 => "i386-linux-gnu",
+        Machine::Arm => "arm-linux-gnueabihf",
+        Machine::Riscv => "riscv64-linux-gnu",
+        Machine::Other(_) => return None,
+    })
 }
 
-/// A path without `..`, as far as no link is on the way.
-fn simplified_up(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            ".." => drop(parts.pop()),
-            "" | "." => {}
-            part => parts.push(part),
-        }
-    }
-    simplified(&parts.join("/"))
-}
-
-/// Where the loader of a program looks beside what objects say; nothing for a loader that is not known here.
-fn directories(worker: &Worker<'_>, own: &Elf, pad: &mut Pad) -> Option<Vec<String>> {
+/// Where the loader of a program looks beside what objects say, and why some of that is not known; nothing for a loader
+/// that is not known here.
+fn system_directories(
+    worker: &Worker<'_>,
+    own: &Elf,
+    known: &mut Known,
+) -> Option<(Vec<String>, Option<String>)> {
     let Loader::Path(loader) = &own.loader else { return None };
     let name = loader.rsplit('/').next().unwrap_or(loader);
     let owned = |paths: &[&str]| -> Vec<String> { paths.iter().map(|path| (*path).to_owned()).collect() };
@@ -146,96 +447,22 @@ fn directories(worker: &Worker<'_>, own: &Elf, pad: &mut Pad) -> Option<Vec<Stri
         let stated = worker.read(&worker.walker.lookup(&format!("/etc/{}", name.replace(".so.1", ".path"))));
         return Some(match stated {
             Observed::Found(text) => {
-                String::from_utf8_lossy(&text).split(['\n', ':']).map(str::to_owned).collect()
+                let text = String::from_utf8_lossy(&text);
+                let parts = text.split(['\n', ':']).filter(|part| part.starts_with('/'));
+                (parts.take(MOST_DIRECTORIES).map(str::to_owned).collect(), None)
             }
-            _ => owned(&["/lib", "/usr/local/lib", "/usr/lib"]),
+            _ => (owned(&["/lib", "/usr/local/lib", "/usr/lib"]), None),
         });
     }
     // A loader in a store of packages (Nix, Guix) has other directories built in.
     if !name.starts_with("ld-linux") && !name.starts_with("ld64")
-        || !["/lib", "/lib64", "/usr/lib", "/usr/lib64"]
-            .iter()
-            .any(|directory| loader.rsplit_once('/').is_some_and(|(of, _)| of == *directory))
+        || !["/lib", "/lib64", "/usr/lib", "/usr/lib64"].contains(&directory_of(loader))
     {
         return None;
     }
-    if pad.library_directories.is_none() {
-        let mut conf = Conf { worker, seen: BTreeSet::new(), directories: Vec::new(), unread: None };
-        conf.read("/etc/ld.so.conf", 0);
-        conf.directories.extend(owned(&["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/lib32", "/usr/lib32"]));
-        pad.library_directories = Some((conf.directories, conf.unread));
-    }
-    let (of_the_system, unread) = pad.library_directories.clone().unwrap_or_default();
-    pad.unread_object = unread.or(pad.unread_object.take());
-    let triplet = match own.machine {
-        Machine::X86_64 => "x86_64-linux-gnu",
-        Machine::Aarch64 => "aarch64-linux-gnu",
-        Machine::X86 => "i386-linux-gnu",
-        Machine::Arm => "arm-linux-gnueabihf",
-        Machine::Riscv => "riscv64-linux-gnu",
-        Machine::Other(_) => return None,
-    };
+    let triplet = triplet(own.machine)?;
+    let (stated, unread) = known.directories.get_or_insert_with(|| conf::directories(worker)).clone();
+    let usual = owned(&["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/lib32", "/usr/lib32"]);
     let multiarch = [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")];
-    let all: Vec<String> = of_the_system.into_iter().chain(multiarch).collect();
-    // What is built for newer processors is looked for first; here it is enough that it is there.
-    let newer = all.iter().flat_map(|directory| {
-        ["x86-64-v2", "x86-64-v3", "x86-64-v4"].map(|level| format!("{directory}/glibc-hwcaps/{level}"))
-    });
-    let newer: Vec<String> = newer.filter(|path| worker.walker.lookup(path).real().is_some()).collect();
-    Some(all.into_iter().chain(newer).collect())
+    Some((stated.into_iter().chain(usual).chain(multiarch).collect(), unread))
 }
-
-/// The directories of ld.so.conf and of what it includes.
-struct Conf<'w, 'a> {
-    worker: &'w Worker<'a>,
-    seen: BTreeSet<String>,
-    directories: Vec<String>,
-    /// Why some of it is not known.
-    unread: Option<String>,
-}
-
-impl Conf<'_, '_> {
-    fn read(&mut self, path: &str, depth: usize) {
-        if !self.seen.insert(path.to_owned()) {
-            return;
-        }
-        if depth > DEEPEST_INCLUDE || self.seen.len() > MOST_FILES {
-            self.unread = Some(format!("{path} is included after too many others"));
-            return;
-        }
-        let bytes = match self.worker.read(&self.worker.walker.lookup(path)) {
-            Observed::Found(bytes) => bytes,
-            Observed::Absent => return,
-            Observed::Unreadable(why) => return self.unread = Some(format!("{path}: {why}")),
-        };
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            let line = line.split('#').next().unwrap_or("").trim();
-            match line.strip_prefix("include").filter(|rest| rest.starts_with([' ', '\t'])) {
-                Some(patterns) => {
-                    patterns.split_ascii_whitespace().for_each(|pattern| self.include(pattern, depth));
-                }
-                None if line.starts_with('/') => {
-                    self.directories.push(simplified(line.split('=').next().unwrap_or(line)));
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn include(&mut self, pattern: &str, depth: usize) {
-        let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/{pattern}") };
-        let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
-        match self.worker.list(&self.worker.walker.lookup(directory)) {
-            Observed::Found(names) => {
-                for found in names.iter().filter(|found| glob::matches_name(name, found)) {
-                    self.read(&format!("{directory}/{found}"), depth + 1);
-                }
-            }
-            Observed::Absent => {}
-            Observed::Unreadable(why) => self.unread = Some(format!("{directory}: {why}")),
-        }
-    }
-}
-
-/// What was read of objects, by their real paths.
-pub(super) type Objects = BTreeMap<Arc<str>, Option<(Elf, dynamic::Dynamic)>>;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Worker;
+use super::room::Room;
+use super::{Worker, generators};
 use crate::facts::made::{AtBoot, MadeFacts, MadeKind};
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
@@ -13,9 +14,10 @@ use crate::syntax::tmpfiles::{self, Makes};
 pub(super) fn gather(worker: &Worker<'_>) -> MadeFacts {
     let mut made = MadeFacts::default();
     let accounts = worker.ground.accounts.known().ok().flatten();
+    let mut room = Room::of_the_host();
     for path in files(worker, &mut made.unread) {
         let lookup = worker.walker.lookup(&path);
-        match worker.read(&lookup) {
+        match worker.read_within(&lookup, &mut room) {
             Observed::Found(bytes) => {
                 let lines = tmpfiles::parse(&String::from_utf8_lossy(&bytes));
                 made.at_boot.extend(lines.iter().filter_map(|line| at_boot(&path, line, accounts)));
@@ -25,6 +27,8 @@ pub(super) fn gather(worker: &Worker<'_>) -> MadeFacts {
         }
     }
     mounts(worker, &mut made);
+    made.generator = generators::foreign(worker);
+    made.provided = generators::provided(worker);
     made
 }
 

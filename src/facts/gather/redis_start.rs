@@ -1,6 +1,7 @@
 //! The configuration that the unit of a Redis really starts with: the file it names, what that includes, and the options
 //! behind it, which count for more.
 
+use super::room::Room;
 use super::{Pad, Worker};
 use crate::contract::Dependency;
 use crate::facts::environment::{self, EnvFileFacts, EnvFiles};
@@ -55,7 +56,7 @@ pub(super) fn written(
         (None, Ok(Some(start))) => (start.file.clone(), Some(start)),
     };
     let mut conf = match &file {
-        Some(file) => read_config(worker, file, 0, &mut 0),
+        Some(file) => read_config(worker, file, 0, &mut Room::of_a_service()),
         // It starts with what it has by itself.
         None => Observed::Found(RedisConf::default()),
     };
@@ -104,8 +105,9 @@ fn start(worker: &Worker<'_>, dependency: &Dependency, pad: &Pad) -> Result<Opti
 
 /// What stands in the env files of the unit. They are read for its command line alone and kept in no fact.
 fn env_files(worker: &Worker<'_>, unit: &EffectiveUnit) -> EnvFiles {
-    let look = |path: &str| {
-        let bytes = worker.read(&worker.walker.lookup(path));
+    let mut room = Room::of_a_service();
+    let mut look = |path: &str| {
+        let bytes = worker.read_within(&worker.walker.lookup(path), &mut room);
         bytes.map(|bytes| EnvFileFacts {
             read: env_file::parse(&bytes, worker.ground.version.0),
             shell: Vec::new(),
@@ -141,17 +143,10 @@ fn matching(worker: &Worker<'_>, include: &str) -> Result<Vec<String>, String> {
 /// Redis itself stops at this many nested includes.
 const DEEPEST: u32 = 16;
 
-/// More files than any configuration is spread over.
-const MOST_FILES: u32 = 128;
-
 /// Reads a configuration with what it includes. The server itself names the file, so a text that is no configuration
 /// of Redis is not taken over: it could be anybody's file.
-fn read_config(worker: &Worker<'_>, path: &str, depth: u32, files: &mut u32) -> Observed<RedisConf> {
-    if *files == MOST_FILES {
-        return Observed::Unreadable(format!("{path}: more than {MOST_FILES} files are included"));
-    }
-    *files += 1;
-    let mut conf = match worker.read(&worker.walker.lookup(path)) {
+fn read_config(worker: &Worker<'_>, path: &str, depth: u32, room: &mut Room) -> Observed<RedisConf> {
+    let mut conf = match worker.read_within(&worker.walker.lookup(path), room) {
         Observed::Found(bytes) => redis_conf::parse(&bytes),
         Observed::Absent => return Observed::Absent,
         Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
@@ -171,11 +166,11 @@ fn read_config(worker: &Worker<'_>, path: &str, depth: u32, files: &mut u32) -> 
             return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
         }
         let mut all = RedisConf::default();
-        for path in match matching(worker, &include) {
+        for path in match room.file().and_then(|()| matching(worker, &include)) {
             Ok(paths) => paths,
             Err(why) => return Observed::Unreadable(format!("{path}: include {include}: {why}")),
         } {
-            match read_config(worker, &path, depth + 1, files) {
+            match read_config(worker, &path, depth + 1, room) {
                 Observed::Found(mut included) => {
                     for directive in &mut included.directives {
                         directive.included_from.get_or_insert_with(|| path.as_str().into());

@@ -12,8 +12,8 @@ rule! {
     /// A program of the start lies where nothing may be executed.
     ///
     /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` where no nearer `ExecPaths=` opens it
-    /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. On a disk that does not run, the options
-    /// are those of fstab(5).
+    /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. `ExecPaths=` opens a file system with
+    /// `noexec`, too (measured on 252 and 257). On a disk that does not run, the options are those of fstab(5).
     ///
     /// Put the program elsewhere, or name it in `ExecPaths=`.
     ///
@@ -53,7 +53,12 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let Some(path) = existing(view, unit, &command.program)? else { continue };
         let by_unit = if is_free { None } else { by_unit(view, unit, &path) };
-        let Some((what, at)) = by_unit.or_else(|| by_mount(view, &path)) else { continue };
+        let fault = match by_unit {
+            Some(Nearest::Exec) => None,
+            Some(Nearest::NoExec(what, at)) => Some((what, at)),
+            None => by_mount(view, &path),
+        };
+        let Some((what, at)) = fault else { continue };
         let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
         findings.push(
             Finding::new(
@@ -82,8 +87,16 @@ fn existing(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<O
     Ok(None)
 }
 
-/// The setting that forbids it: of `NoExecPaths=` and `ExecPaths=` the nearest decides.
-fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Option<(String, Location)> {
+/// What the nearest setting says of a program.
+enum Nearest {
+    /// `ExecPaths=`: it is mounted anew without `noexec`, whatever the file system below has.
+    Exec,
+    /// `NoExecPaths=`: the path, and the line.
+    NoExec(String, Location),
+}
+
+/// Of `NoExecPaths=` and `ExecPaths=` the nearest decides.
+fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Option<Nearest> {
     let real = |path: &str| {
         let lookup = view.path(Need::Start, path).ok();
         lookup.and_then(|lookup| lookup.real()).unwrap_or(path).to_owned()
@@ -91,7 +104,10 @@ fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Option<(S
     let all = namespace_paths(unit, &["NoExecPaths", "ExecPaths"]).into_iter();
     let all = all.map(|path| (real(&path.source), path)).filter(|(real, _)| lies_under(program, real));
     let (real, nearest) = all.max_by_key(|(real, path)| (real.trim_end_matches('/').len(), path.key == "NoExecPaths"))?;
-    (nearest.key == "NoExecPaths").then(|| (real, nearest.setting.at.clone()))
+    Some(match nearest.key {
+        "NoExecPaths" => Nearest::NoExec(real, nearest.setting.at.clone()),
+        _ => Nearest::Exec,
+    })
 }
 
 /// The line of fstab that forbids it, of the file system on which it lies.
