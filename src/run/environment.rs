@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::Refusal;
 use super::identity::Identity;
-use crate::contract::secrets::is_secret;
+use crate::contract::secrets::is_hidden;
 use crate::contract::{Contract, Service};
 use crate::facts::HostFacts;
 use crate::facts::environment::{self, Layer};
@@ -14,7 +14,6 @@ use crate::model::{Location, Observed};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::environment::parse_unset_environment;
 use crate::syntax::hijack::hijacks;
-use crate::syntax::secret_shape::is_secret_by_name;
 
 /// What a service gets where nobody says otherwise (systemd.exec(5)).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -136,7 +135,8 @@ impl Made<'_> {
     fn put(&mut self, name: &str, value: impl Into<OsString>, origin: Origin) {
         let value = value.into();
         let text = value.to_string_lossy();
-        let secret = is_secret(self.contract, name, &text) || is_secret_by_name(name, &text);
+        let path = if let Origin::Written(at) = &origin { at.path() } else { "" };
+        let secret = is_hidden(self.contract, path, name, &text);
         let overrode = self.all.remove(name).map_or_else(Vec::new, |before| {
             let mut overrode = before.overrode;
             overrode.insert(0, before.origin);
