@@ -15,7 +15,7 @@ use crate::policy;
 use crate::rules::{Check, RULES, Rule};
 use crate::syntax::effective::noticing_unread;
 use crate::syntax::secret_text::{Kind, replaced};
-use crate::syntax::stand_in::noticing_hidden;
+use crate::syntax::stand_in::{all as all_stand_ins, noticing_hidden};
 
 /// What to judge. Empty lists mean everything.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,13 @@ fn conceal(contract: &Contract, facts: &HostFacts, results: &mut Results) {
     let hide = |text: &str| {
         let spans = hiding.spans_as(Kind::Other, "", text);
         let without = (!spans.is_empty()).then(|| replaced(text, &spans, &mark));
-        known.hidden(without.as_deref().unwrap_or(text), &mark).or(without)
+        let without = known.hidden(without.as_deref().unwrap_or(text), &mark).or(without);
+        // What recorded facts say in place of a secret tells a person nothing more.
+        let stand_ins: Vec<_> = all_stand_ins(without.as_deref().unwrap_or(text)).map(|(at, _)| at).collect();
+        match stand_ins.is_empty() {
+            true => without,
+            false => Some(replaced(without.as_deref().unwrap_or(text), &stand_ins, &mark)),
+        }
     };
     let conceal = |text: &mut String| {
         if let Some(other) = hide(text) {

@@ -101,15 +101,7 @@ impl HostFacts {
             }
         }
         if let Some(Observed::Found(makefile)) = self.repository.as_mut().map(|all| &mut all.makefile) {
-            for stated in &mut makefile.assignments {
-                match hiding.hides("", &stated.name, &stated.text) {
-                    true => stated.text = hide(&stated.text),
-                    false => stated.text = other(&stated.text).unwrap_or_else(|| std::mem::take(&mut stated.text)),
-                }
-            }
-            let lines = makefile.rules.iter_mut().flat_map(|rule| &mut rule.recipe);
-            rewrite(lines.flat_map(|line| std::iter::once(&mut line.text).chain(&mut line.expanded)), &other);
-            rewrite(makefile.shell_functions.iter_mut().map(|function| &mut function.text), &other);
+            hide_in_makefile(makefile, hiding, hide, &other);
         }
         if let Some(repository) = &mut self.repository {
             for script in repository.scripts.found.iter_mut().chain(&mut repository.crontabs.found) {
@@ -127,6 +119,38 @@ impl HostFacts {
             }
         }
     }
+}
+
+/// Hides what stands in a Makefile. Of what make has put in place of a variable only its value is left to know it by,
+/// however short that is.
+fn hide_in_makefile(
+    makefile: &mut Makefile,
+    hiding: &Hiding<'_>,
+    hide: &dyn Fn(&str) -> String,
+    other: &dyn Fn(&str) -> Option<String>,
+) {
+    let mut values = Vec::new();
+    for stated in &mut makefile.assignments {
+        match hiding.hides("", &stated.name, &stated.text) {
+            true => {
+                let value = std::mem::take(&mut stated.text);
+                stated.text = hide(&value);
+                values.push(value);
+            }
+            false => rewrite(std::iter::once(&mut stated.text), other),
+        }
+    }
+    for line in makefile.rules.iter_mut().flat_map(|rule| &mut rule.recipe) {
+        for text in &mut line.expanded {
+            for value in values.iter().filter(|value| line.text.contains('$') && !value.is_empty()) {
+                let found = text.match_indices(value.as_str()).map(|(at, _)| at..at + value.len());
+                let spans: Vec<_> = found.filter(|span| stands_alone(text, span)).collect();
+                *text = replaced(text, &spans, hide);
+            }
+        }
+        rewrite(std::iter::once(&mut line.text).chain(&mut line.expanded), other);
+    }
+    rewrite(makefile.shell_functions.iter_mut().map(|function| &mut function.text), other);
 }
 
 /// Gives texts another wording where there is one.

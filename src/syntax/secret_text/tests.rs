@@ -51,6 +51,7 @@ fn commands() {
             "DB_PASSWORD=${DB_PASSWORD:-«hunter2»}",
             "openssl rsa --passphrase pass:«q7»",
             "password = \"«q7»\"",
+            "A_TOKEN = { one_of = [\"«q7»\", \"«q 8»\"] }\nB = [\"a\"]",
             "echo \"Bearer «abcDEF123»\"",
             "# don't\nTOKEN=«q7»\necho 'it'",
             "TOKEN=\"«one\ntwo»\"\nPORT=1",

@@ -50,6 +50,8 @@ enum Next {
     OfHeader,
     /// The rest of an assignment with blanks around its `=`.
     Assigned,
+    /// The rest of a line that assigns a table or a list: all that is quoted in it.
+    AssignedAll,
     /// What follows `Bearer`, which may be a word of a sentence.
     Bearer,
 }
@@ -96,12 +98,16 @@ impl Search<'_, '_> {
     pub(super) fn of_words(&mut self, words: &[Range<usize>], depth: usize) {
         let mut program = "";
         let mut next = Next::Any;
-        for (index, at) in words.iter().enumerate() {
-            let at = self.bare(at.clone());
+        for (index, raw) in words.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|index| words.get(index)).map_or(raw.start, |word| word.end);
+            if next == Next::AssignedAll && self.text[before..raw.start].contains('\n') {
+                next = Next::Any;
+            }
+            let at = if next == Next::AssignedAll { raw.clone() } else { self.bare(raw.clone()) };
             let word = &self.text[at.clone()];
             next = match (next, self.follows(next, at.clone())) {
                 (_, Some(then)) => then,
-                (Next::OfOption | Next::Pair | Next::OfHeader | Next::Assigned, None) => Next::Any,
+                (Next::OfOption | Next::Pair | Next::OfHeader | Next::Assigned | Next::AssignedAll, None) => Next::Any,
                 (Next::Any | Next::Bearer, None) => self.word(at.clone(), program, words.get(index + 1), depth),
             };
             // A letter means something else to the next program: `sshpass -p … ssh -p 22`.
@@ -134,7 +140,12 @@ impl Search<'_, '_> {
             Next::Assigned if matches!(word, "=" | ":=" | "?=" | "::=" | "+=" | "=>") => {
                 return Some(Next::Assigned);
             }
-            Next::Assigned if word.starts_with(['{', '[', '(', '$']) => return None,
+            Next::Assigned if word.starts_with(['{', '[']) => return self.follows(Next::AssignedAll, at),
+            Next::AssignedAll => {
+                self.quoted(at);
+                return Some(Next::AssignedAll);
+            }
+            Next::Assigned if word.starts_with(['(', '$']) => return None,
             Next::Assigned => self.add(at.start..at.start + word.trim_end_matches([',', ';']).len()),
             Next::Bearer => {
                 let is_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
@@ -145,6 +156,16 @@ impl Search<'_, '_> {
             }
         }
         (next == Next::Bearer).then_some(Next::Any)
+    }
+
+    /// What stands between the quotes of a word.
+    fn quoted(&mut self, at: Range<usize>) {
+        let word = &self.text[at.clone()];
+        if let (Some(first), Some(last)) = (word.find(['"', '\'']), word.rfind(['"', '\'']))
+            && first < last
+        {
+            self.add(at.start + first..at.start + last + 1);
+        }
     }
 
     /// The password of `user:password`.
