@@ -144,7 +144,9 @@ fn replayed(
     let pairs = pairs.zip(again.results.iter().map(Some).chain(std::iter::repeat(None)));
     let mut wrong = Vec::new();
     for (was, is) in pairs.take_while(|(was, is)| was.is_some() || is.is_some()) {
-        let (Some(was), Some(is)) = (was, is) else { return Ok(vec!["a replay has more results, or fewer".into()]) };
+        let (Some(was), Some(is)) = (was, is) else {
+            return Ok(vec!["a replay has more results, or fewer".into()]);
+        };
         let hides = matches!(&is.said, Said::Undecided(undecided) if undecided.why.contains("facts hide"));
         if !hides && word(was) != word(is) {
             wrong.push(format!("a replay says\n    {}\n  in place of\n    {}", word(is), word(was)));

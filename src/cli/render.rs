@@ -221,7 +221,12 @@ fn pending(root: &Path, artefact: Artefact) -> Result<Option<Pending>, Failure> 
 }
 
 /// What a file of the repository holds can be a secret that somebody wrote into it.
-fn check(contract: &Contract, root: &Path, pending: &[Pending], orphans: &[String]) -> Result<ExitCode, Failure> {
+fn check(
+    contract: &Contract,
+    root: &Path,
+    pending: &[Pending],
+    orphans: &[String],
+) -> Result<ExitCode, Failure> {
     let hiding = Hiding::of(contract);
     for one in pending {
         let old = hiding.shown(&one.shown, one.now.as_deref().unwrap_or(""));

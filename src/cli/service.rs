@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::find::FoundContract;
 use super::{Failure, Global, find, output, render};
-use crate::contract::secrets::Hiding;
 use crate::contract::edit::{self, NewService};
+use crate::contract::secrets::Hiding;
 use crate::contract::{Contract, Kind, Service};
 use crate::facts::gather::gather;
 use crate::facts::{HostFacts, Need, Needs, UnitFacts};

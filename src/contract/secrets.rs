@@ -13,7 +13,8 @@ use crate::syntax::stand_in;
 pub fn is_secret_name(contract: &Contract, name: &str) -> bool {
     let patterns = &contract.env.secret_names.value;
     let has = |name: &str| patterns.iter().any(|pattern| secret_shape::glob_matches(pattern, name));
-    has(name) || name.starts_with('-') && has(&name.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
+    has(name)
+        || name.starts_with('-') && has(&name.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
 }
 
 /// Whether a variable holds a real secret: its name matches a pattern of the contract and its value is no

@@ -14,7 +14,7 @@ use crate::contract::Contract;
 use crate::contract::secrets::Hiding;
 use crate::model::Observed;
 use crate::syntax::effective::EffectiveUnit;
-use crate::syntax::env_file::Variable;
+use crate::syntax::env_file::{DropReason, Variable};
 use crate::syntax::env_shell::ShellReading;
 use crate::syntax::makefile::Makefile;
 use crate::syntax::redis_conf::RedisConf;
@@ -54,10 +54,20 @@ impl HostFacts {
                 match file.shell.get_mut(index) {
                     Some(ShellReading::Differs { shell }) => *shell = wording(shell),
                     // The reason may quote the line.
-                    Some(ShellReading::Breaks { why }) if is_all => *why = "it cannot read the line".to_owned(),
+                    Some(ShellReading::Breaks { why }) if is_all => {
+                        *why = "it cannot read the line".to_owned()
+                    }
                     _ => {}
                 }
                 variable.value = wording(&variable.value);
+            }
+            // The first word of a line that is no assignment can be the rest of a secret.
+            let is_secret = hiding.hides(path, "", "?");
+            for dropped in file.read.dropped.iter_mut().filter(|dropped| is_secret && dropped.meant.is_none())
+            {
+                if !matches!(dropped.why, DropReason::Export) {
+                    dropped.text = hide(&dropped.text);
+                }
             }
             for meant in file.read.dropped.iter_mut().filter_map(|dropped| dropped.meant.as_mut()) {
                 if hides(path, meant) {
@@ -79,9 +89,8 @@ impl HostFacts {
 
     /// Hides what stands within the texts of units, servers and the repository.
     fn hide_in_texts(&mut self, hiding: &Hiding<'_>, hide: &dyn Fn(&str) -> String) {
-        let without = |text: &str, spans: Vec<Range<usize>>| {
-            (!spans.is_empty()).then(|| replaced(text, &spans, hide))
-        };
+        let without =
+            |text: &str, spans: Vec<Range<usize>>| (!spans.is_empty()).then(|| replaced(text, &spans, hide));
         let other = |text: &str| without(text, hiding.spans_as(Kind::Other, "", text));
         for unit in self.units.values_mut() {
             if let Observed::Found(effective) = &mut unit.effective {
@@ -140,13 +149,10 @@ fn hide_in_makefile(
             false => rewrite(std::iter::once(&mut stated.text), other),
         }
     }
+    let known = Known::any_of(values.iter().filter(|value| !value.is_empty()));
     for line in makefile.rules.iter_mut().flat_map(|rule| &mut rule.recipe) {
-        for text in &mut line.expanded {
-            for value in values.iter().filter(|value| line.text.contains('$') && !value.is_empty()) {
-                let found = text.match_indices(value.as_str()).map(|(at, _)| at..at + value.len());
-                let spans: Vec<_> = found.filter(|span| stands_alone(text, span)).collect();
-                *text = replaced(text, &spans, hide);
-            }
+        if line.text.contains('$') {
+            rewrite(line.expanded.iter_mut(), &|text| known.hidden(text, hide));
         }
         rewrite(std::iter::once(&mut line.text).chain(&mut line.expanded), other);
     }
@@ -212,7 +218,12 @@ impl Known {
             let public = public_words(facts);
             values.retain(|value| !public.contains(value.as_str()));
         }
-        let mut values: Vec<String> = values.iter().map(|value| regex::escape(value)).collect();
+        Self::any_of(values.iter())
+    }
+
+    /// Any of these values.
+    fn any_of<'v>(values: impl Iterator<Item = &'v String>) -> Self {
+        let mut values: Vec<String> = values.map(|value| regex::escape(value)).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         let any = RegexBuilder::new(&values.join("|")).size_limit(ROOM).build();
         // More than there is room for: then no text is shown at all.
@@ -254,7 +265,8 @@ fn stands_alone(text: &str, span: &Range<usize>) -> bool {
 fn public_words(facts: &HostFacts) -> HashSet<&str> {
     let keys = facts.paths.keys().chain(facts.programs.keys()).chain(facts.units.keys());
     let keys = keys.chain(facts.env_files.keys()).chain(facts.venvs.keys()).map(|key| &**key);
-    let mut words: HashSet<&str> = keys.flat_map(|key| key.split('/').chain(key.split(['/', '.', '@']))).collect();
+    let mut words: HashSet<&str> =
+        keys.flat_map(|key| key.split('/').chain(key.split(['/', '.', '@']))).collect();
     words.extend(facts.units.keys().map(|key| &**key));
     words.insert(&facts.host);
     if let Observed::Found(accounts) = &facts.accounts {
@@ -357,14 +369,18 @@ impl Search<'_> {
         }
         let lines = makefile.rules.iter().flat_map(|rule| &rule.recipe);
         let texts = lines.flat_map(|line| std::iter::once(&line.text).chain(&line.expanded));
-        texts.chain(makefile.shell_functions.iter().map(|function| &function.text)).for_each(|text| self.words(text));
+        texts
+            .chain(makefile.shell_functions.iter().map(|function| &function.text))
+            .for_each(|text| self.words(text));
     }
 }
 
 /// Whether a value can be nothing but a secret: it has letters and digits, and is no name of a host and no address.
 fn looks_random(value: &str) -> bool {
     let has = |is: fn(&u8) -> bool| value.as_bytes().iter().any(is);
-    let is_host = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte))
+    let is_host = value
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte))
         && value.contains('.');
     value.len() >= 12
         && has(u8::is_ascii_alphabetic)
@@ -376,9 +392,8 @@ fn looks_random(value: &str) -> bool {
 
 /// What no two recordings share.
 fn salt() -> Sha256 {
-    (0u64..4).fold(Sha256::new(), |salt, part| {
-        salt.chain_update(RandomState::new().hash_one(part).to_le_bytes())
-    })
+    (0u64..4)
+        .fold(Sha256::new(), |salt, part| salt.chain_update(RandomState::new().hash_one(part).to_le_bytes()))
 }
 
 fn hidden(salt: &Sha256, value: &str) -> String {

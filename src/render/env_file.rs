@@ -128,7 +128,9 @@ pub(super) fn environment(contract: &Contract, service: &Service, gaps: &mut Vec
     for (name, value) in values(contract, service, gaps) {
         match value {
             _ if !is_own(&name) => {}
-            Some(value) if !is_secret_name(contract, &name) && !is_hidden(contract, "", &name, &value) => lines.push(assignment(&name, &value)),
+            Some(value) if !is_secret_name(contract, &name) && !is_hidden(contract, "", &name, &value) => {
+                lines.push(assignment(&name, &value))
+            }
             _ => gaps.push(no_secret_file(service, &name)),
         }
     }

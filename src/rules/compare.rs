@@ -63,7 +63,8 @@ pub fn too_old(view: &ServiceView, demand: &SettingDemand) -> Result<Option<Outc
 
 /// The words a list must hold and does not.
 pub fn missing_words<'a>(held: &[String], demanded: &'a [String]) -> Vec<&'a str> {
-    let missing: Vec<&str> = demanded.iter().filter(|word| !held.contains(word)).map(String::as_str).collect();
+    let missing: Vec<&str> =
+        demanded.iter().filter(|word| !held.contains(word)).map(String::as_str).collect();
     if !missing.is_empty() {
         held.iter().for_each(|word| stand_in::compared(word));
     }

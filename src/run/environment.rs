@@ -282,3 +282,24 @@ fn escaped(value: &OsStr) -> String {
         false => text.into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_of_secrets_holds_is_not_shown() {
+        let text = "schema = 1\nextends = \"quantum\"\n[services.backend]\n\
+            env_files = [{ path = \"/etc/quantum/backend.env\", secret = true }]\n";
+        let contract =
+            Contract::parse(text, "golden.toml", false, &|_: &str| Err("none".to_owned())).unwrap();
+        let mut made = Made { contract: &contract, all: Environment::new() };
+        let at = |path: &str| Origin::Written(Location::line(path, 1));
+        made.put("ANYTHING", "q7", at("/etc/quantum/backend.env"));
+        made.put("SOMETHING", "q8", at("/etc/other.env"));
+        made.put("A_TOKEN", "q9", at("/etc/other.env"));
+        let shown = shown(&made.all);
+        assert!(shown.contains("ANYTHING=(a secret)") && shown.contains("A_TOKEN=(a secret)"), "{shown}");
+        assert!(shown.contains("SOMETHING=q8") && !shown.contains("q7") && !shown.contains("q9"), "{shown}");
+    }
+}

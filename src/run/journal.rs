@@ -70,7 +70,8 @@ mod tests {
         let mut contract = Contract::built_in();
         contract.env.secret_names.value.push("PIN".to_owned());
         let shown = |words: &[&str]| arguments(words.iter().map(OsStr::new), &contract);
-        let words = ["--epochs", "3", "--api-key", "hunter2", "--db-password=x y", "a b", "TOKEN=z", "--pin", "1"];
+        let words =
+            ["--epochs", "3", "--api-key", "hunter2", "--db-password=x y", "a b", "TOKEN=z", "--pin", "1"];
         assert_eq!(
             shown(&words),
             "--epochs 3 --api-key (a secret) --db-password=(a secret) 'a b' TOKEN=(a secret) --pin (a secret)"

@@ -240,9 +240,10 @@ fn private_key(text: &str, from: usize) -> Option<Range<usize>> {
         label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK")
     });
     let start = from + found?.0;
-    let end = text[start..].find(END).map(|at| start + at + END.len()).and_then(|label| {
-        text[label..].find("-----").map(|dashes| label + dashes + 5)
-    });
+    let end = text[start..]
+        .find(END)
+        .map(|at| start + at + END.len())
+        .and_then(|label| text[label..].find("-----").map(|dashes| label + dashes + 5));
     Some(start..end.unwrap_or(text.len()))
 }
 
@@ -297,7 +298,9 @@ fn url_password(text: &str, from: usize) -> Option<Range<usize>> {
         let authority = window.split(ends).next().unwrap_or_default();
         let host = authority.iter().rposition(|&byte| byte == b'@')?;
         let colon = authority[..host].iter().position(|&byte| byte == b':')?;
-        let span = start + colon + 1..start + host;
+        // GitHub takes a token in the place of the user.
+        let is_token = &authority[colon + 1..host] == b"x-oauth-basic";
+        let span = if is_token { start..start + colon } else { start + colon + 1..start + host };
         (scheme && !is_placeholder(text.get(span.clone())?)).then_some(span)
     })
 }
@@ -333,6 +336,7 @@ const SECRET_NAMES: &[&str] = &[
     "*_KEY_BASE",
     "*WEBHOOK_URL",
     "PW",
+    "*BEARER",
     "PSK",
     "*_PSK",
     "*ACCOUNTKEY",

@@ -35,14 +35,15 @@ impl Kind {
     pub fn of(path: &str) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path);
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-        let is_unit =
-            ends(&[".service", ".socket", ".timer", ".path", ".mount", ".target", ".slice"])
-                || path.contains("systemd") && name.ends_with(".conf") && path.contains(".d/");
+        let is_unit = ends(&[".service", ".socket", ".timer", ".path", ".mount", ".target", ".slice"])
+            || path.contains("systemd") && name.ends_with(".conf") && path.contains(".d/");
         match () {
             () if is_unit => Self::Unit,
             () if ends(&[".env", ".env.example"]) || path.starts_with("/etc/default/") => Self::Env,
             () if ends(&["akefile", ".mk"]) => Self::Makefile,
-            () if name.ends_with(".conf") && ["redis", "valkey", "sentinel"].iter().any(|word| path.contains(word)) => {
+            () if name.ends_with(".conf")
+                && ["redis", "valkey", "sentinel"].iter().any(|word| path.contains(word)) =>
+            {
                 Self::Redis
             }
             () => Self::Other,
@@ -107,7 +108,8 @@ fn joined(words: &[&str]) -> (String, Vec<Range<usize>>) {
 
 /// The parts of spans that lie in a place, counted from its start.
 fn within(spans: &[Range<usize>], place: &Range<usize>) -> Vec<Range<usize>> {
-    let inside = spans.iter().filter(|span| span.start < place.end && place.start < span.end);
+    let first = spans.partition_point(|span| span.end <= place.start);
+    let inside = spans[first..].iter().take_while(|span| span.start < place.end);
     let cut = |span: &Range<usize>| {
         span.start.max(place.start) - place.start..span.end.min(place.end) - place.start
     };
@@ -200,13 +202,20 @@ impl<'t, 'n> Search<'t, 'n> {
             let start = at.start + (text.len() - text.trim_start().len());
             start..(start + text.trim().len())
         };
-        let at = trimmed(at);
+        let mut at = trimmed(at);
+        // Text within text has its quotes escaped.
+        while self.text[at.clone()].starts_with("\\\"") || self.text[at.clone()].starts_with("\\\\") {
+            at.start += if self.text[at.start + 1..].starts_with('"') { 2 } else { 1 };
+            at.end = at.start + self.text[at.clone()].trim_end_matches('"').trim_end_matches('\\').len();
+        }
         let text = &self.text[at.clone()];
         let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return at };
-        match text.len() > 1 && text.ends_with(quote) {
-            true => at.start + 1..at.end - 1,
+        let closes = |c: char| matches!(c, '}' | ')' | ']' | ',' | ';');
+        let is_end = |end: &usize| *end > 0 && text[*end + 1..].chars().all(closes);
+        match text.rfind(quote).filter(is_end) {
+            Some(end) => at.start + 1..at.start + end,
             // A quote that is never closed.
-            false => at.start + 1..at.end,
+            None => at.start + 1..at.end,
         }
     }
 
@@ -223,7 +232,8 @@ impl<'t, 'n> Search<'t, 'n> {
         let value = &self.text[at.clone()];
         if refers {
             let defaults = defaults(value).map(|span| at.start + span.start..at.start + span.end);
-            let defaults: Vec<_> = defaults.filter(|span| !is_placeholder(&self.text[span.clone()])).collect();
+            let defaults: Vec<_> =
+                defaults.filter(|span| !is_placeholder(&self.text[span.clone()])).collect();
             self.spans.extend(defaults);
         } else if !is_stand_in(value) && !is_placeholder(value) && !is_path_of_secret(value) {
             self.spans.push(at);

@@ -45,7 +45,8 @@ pub fn all(text: &str) -> impl Iterator<Item = (Range<usize>, StandIn)> + '_ {
         };
         let characters = part(u8::is_ascii_digit).and_then(|digits| digits.parse().ok());
         let shape = characters.and_then(|_: usize| part(u8::is_ascii_alphabetic));
-        let shape = Shape::ALL.into_iter().find(|known| shape.is_some_and(|word| word == format!("{known:?}")));
+        let shape =
+            Shape::ALL.into_iter().find(|known| shape.is_some_and(|word| word == format!("{known:?}")));
         end += usize::from(characters.is_some() && text[end..].starts_with(':'));
         is_digest.then_some((start..end, StandIn { characters, shape }))
     })

@@ -21,7 +21,12 @@ fn kind(result: &RuleResult) -> String {
     format!("{} {:?}: {outcome}", result.subject, result.key)
 }
 
-fn results(contract: &crate::contract::Contract, facts: &HostFacts, rule: &str, replayed: bool) -> Vec<String> {
+fn results(
+    contract: &crate::contract::Contract,
+    facts: &HostFacts,
+    rule: &str,
+    replayed: bool,
+) -> Vec<String> {
     let selection = crate::audit::Selection { rules: vec![rule.to_owned()], ..Default::default() };
     let results = audit(contract, facts, &selection, replayed).results;
     results.iter().filter(|result| result.rule.id == rule).map(kind).collect()

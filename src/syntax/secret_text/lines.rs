@@ -94,7 +94,10 @@ impl Search<'_, '_> {
                 self.whole(id..at.end);
             }
             "StandardInputText" | "StandardInputData" => self.whole(at),
-            "LoadCredential" | "LoadCredentialEncrypted" | "ImportCredential" | "EnvironmentFile"
+            "LoadCredential"
+            | "LoadCredentialEncrypted"
+            | "ImportCredential"
+            | "EnvironmentFile"
             | "PassEnvironment" => {}
             "Environment" | "UnsetEnvironment" => {
                 self.expands = false;
@@ -202,6 +205,7 @@ fn assigned(text: &str) -> Option<(Range<usize>, usize)> {
     let before = text[..equals].trim_end_matches([':', '?', '+', '!']).trim_end();
     let start = before.rfind(|c: char| c.is_whitespace() || c == ':').map_or(0, |at| at + 1);
     let name = &before[start..];
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     is_name.then_some((start..before.len(), equals + 1))
 }

@@ -9,9 +9,24 @@ const DEEPEST: usize = 4;
 
 /// Programs whose option with a letter takes a secret, as the next word or glued to the letter.
 const BY_LETTER: &[(&[&str], &str)] = &[
-    (&["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass", "mongo", "mongosh", "mongodump"], "-p"),
+    (
+        &[
+            "mysql",
+            "mysqldump",
+            "mysqladmin",
+            "mariadb",
+            "mariadb-dump",
+            "sshpass",
+            "mongo",
+            "mongosh",
+            "mongodump",
+        ],
+        "-p",
+    ),
     (&["login", "7z", "7za"], "-p"),
     (&["redis-cli", "valkey-cli"], "-a"),
+    (&["useradd", "usermod"], "-p"),
+    (&["openssl"], "-k"),
     (&["ldapsearch", "ldapmodify", "ldapadd"], "-w"),
     (&["mosquitto_pub", "mosquitto_sub", "ipmitool", "zip", "unzip", "sqlcmd"], "-P"),
 ];
@@ -20,7 +35,8 @@ const BY_LETTER: &[(&[&str], &str)] = &[
 const GLUED: &[&str] = &["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "7z", "7za"];
 
 /// Programs that know who somebody is by `uid:gid`.
-const BY_ACCOUNT: &[&str] = &["docker", "podman", "chroot", "setpriv", "install", "chown", "rsync", "runuser"];
+const BY_ACCOUNT: &[&str] =
+    &["docker", "podman", "chroot", "setpriv", "install", "chown", "rsync", "runuser"];
 
 /// Settings of units whose own names sound like those of secrets, or whose value is one as a whole.
 const OF_UNITS: &[&str] = &[
@@ -97,9 +113,11 @@ impl Search<'_, '_> {
     /// Looks at words in a row.
     pub(super) fn of_words(&mut self, words: &[Range<usize>], depth: usize) {
         let mut program = "";
+        let mut last = "";
         let mut next = Next::Any;
         for (index, raw) in words.iter().enumerate() {
-            let before = index.checked_sub(1).and_then(|index| words.get(index)).map_or(raw.start, |word| word.end);
+            let before =
+                index.checked_sub(1).and_then(|index| words.get(index)).map_or(raw.start, |word| word.end);
             if next == Next::AssignedAll && self.text[before..raw.start].contains('\n') {
                 next = Next::Any;
             }
@@ -107,13 +125,22 @@ impl Search<'_, '_> {
             let word = &self.text[at.clone()];
             next = match (next, self.follows(next, at.clone())) {
                 (_, Some(then)) => then,
-                (Next::OfOption | Next::Pair | Next::OfHeader | Next::Assigned | Next::AssignedAll, None) => Next::Any,
-                (Next::Any | Next::Bearer, None) => self.word(at.clone(), program, words.get(index + 1), depth),
+                (Next::OfOption | Next::Pair | Next::OfHeader | Next::Assigned | Next::AssignedAll, None) => {
+                    Next::Any
+                }
+                (Next::Any | Next::Bearer, None) => {
+                    self.word(at.clone(), program, words.get(index + 1), depth)
+                }
             };
             // A letter means something else to the next program: `sshpass -p … ssh -p 22`.
             if next == Next::OfOption && !word.starts_with("--") {
                 program = "";
             }
+            // `aws configure set aws_secret_access_key …`
+            if next == Next::Any && last == "set" && is_name(word) && (self.named)(word, STANDARD) {
+                next = Next::OfOption;
+            }
+            last = word;
             let name = word.rsplit('/').next().unwrap_or(word);
             let is_known = BY_LETTER.iter().any(|(programs, _)| programs.contains(&name));
             if is_known || BY_ACCOUNT.contains(&name) || name == "curl" || name == "wget" {
@@ -158,6 +185,18 @@ impl Search<'_, '_> {
         (next == Next::Bearer).then_some(Next::Any)
     }
 
+    /// What stands for a variable that is not set: `NAME:-hunter2}`.
+    fn default(&mut self, at: Range<usize>) {
+        let text = &self.text[at.clone()];
+        let name = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (Some(end), true) = (text.find('}'), text[name..].starts_with([':', '-', '='])) else { return };
+        let start = name + text[name..].find(|c| !matches!(c, ':' | '-' | '=')).unwrap_or_default();
+        if (name..end).contains(&start) && !text[start..].starts_with(['?', '+']) {
+            let name = text[..name].to_owned();
+            self.value(&name, at.start + start..at.start + end);
+        }
+    }
+
     /// What stands between the quotes of a word.
     fn quoted(&mut self, at: Range<usize>) {
         let word = &self.text[at.clone()];
@@ -187,17 +226,18 @@ impl Search<'_, '_> {
         {
             let value = at.end - value.len()..at.end;
             if OF_UNITS.contains(&name) {
-                let line = self.text[value.start..].find('\n').map_or(self.text.len(), |end| value.start + end);
+                let line =
+                    self.text[value.start..].find('\n').map_or(self.text.len(), |end| value.start + end);
                 let name = name.to_owned();
                 self.setting(&name, value.start..line);
             } else if is_pair_option(name) {
                 self.pair(value);
             } else if !self.value(name.trim_end_matches([':', '?', '+']), value.clone()) {
-                self.nested(value, depth);
+                return self.nested(value, depth);
             }
             return Next::Any;
         }
-        if let Some(then) = self.header(at.clone()) {
+        if let Some(then) = self.header(at.clone(), depth) {
             return then;
         }
         if let Some(then) = self.option(at.clone(), program) {
@@ -213,12 +253,13 @@ impl Search<'_, '_> {
         if word.eq_ignore_ascii_case("bearer") {
             return Next::Bearer;
         }
-        let assigns = |next: &&Range<usize>| matches!(&self.text[(*next).clone()], "=" | ":=" | "?=" | "::=" | "+=" | "=>");
+        let assigns = |next: &&Range<usize>| {
+            matches!(&self.text[(*next).clone()], "=" | ":=" | "?=" | "::=" | "+=" | "=>")
+        };
         if is_name(word) && (self.named)(word, STANDARD) && after.filter(assigns).is_some() {
             return Next::Assigned;
         }
-        self.nested(at, depth);
-        Next::Any
+        self.nested(at, depth)
     }
 
     /// An option that takes a secret as the next word.
@@ -230,7 +271,8 @@ impl Search<'_, '_> {
         if is_pair_option(word) && !BY_ACCOUNT.contains(&program) {
             return Some(Next::Pair);
         }
-        let letter = BY_LETTER.iter().find(|(programs, _)| programs.contains(&program)).map(|(_, letter)| *letter);
+        let letter =
+            BY_LETTER.iter().find(|(programs, _)| programs.contains(&program)).map(|(_, letter)| *letter);
         match letter.and_then(|letter| word.strip_prefix(letter)) {
             Some("") if GLUED.contains(&program) => return Some(Next::Any),
             Some("") => return Some(Next::OfOption),
@@ -243,16 +285,17 @@ impl Search<'_, '_> {
         let asks = ["no-", "without-", "ask-", "prompt-"];
         let bare = word.trim_start_matches('-');
         let asks_only = asks.iter().any(|start| bare.starts_with(start)) || bare.ends_with("-stdin");
-        (is_name(word) && word.starts_with("--") && !asks_only && (self.named)(word, STANDARD))
-            .then_some(Next::OfOption)
+        let is_long = word.starts_with("--") || word.len() > 4;
+        (is_name(word) && is_long && !asks_only && (self.named)(word, STANDARD)).then_some(Next::OfOption)
     }
 
     /// `Authorization: Bearer …`, `X-Api-Key: …`, `password: …`: in one word, or with the secret in the next.
-    fn header(&mut self, at: Range<usize>) -> Option<Next> {
+    fn header(&mut self, at: Range<usize>, depth: usize) -> Option<Next> {
         let word = &self.text[at.clone()];
         let (name, rest) = word.split_once(':')?;
         // `curl -HAuthorization:…`
-        let name = name.strip_prefix("-H").unwrap_or(name).trim_matches(['"', '\'', '{', ',', '-', ' ']);
+        let name =
+            name.strip_prefix("-H").unwrap_or(name).trim_matches(['"', '\'', '{', ',', '-', ' ', '\\']);
         let is_header = is_name(name)
             && (name.eq_ignore_ascii_case("authorization")
                 || name.eq_ignore_ascii_case("proxy-authorization")
@@ -261,7 +304,7 @@ impl Search<'_, '_> {
             return None;
         }
         let mut secret = rest.trim_start();
-        if secret.is_empty() {
+        if secret.trim_matches(['"', '\'', '\\']).is_empty() {
             return Some(Next::OfHeader);
         }
         if let Some((scheme, value)) = secret.split_once(' ')
@@ -270,15 +313,26 @@ impl Search<'_, '_> {
             secret = value.trim_start();
         }
         let start = at.end - secret.len();
+        // Quoted as in JSON: what stands behind it is looked at by itself.
+        let body = secret.trim_start_matches('\\');
+        if let Some(quote) = body.chars().next().filter(|c| matches!(c, '"' | '\''))
+            && let Some(end) = body[1..].find(quote)
+        {
+            let first = at.end - body.len() + 1;
+            self.add(first..first + body[1..=end].trim_end_matches('\\').len());
+            return Some(self.nested(first + end + 1..at.end, depth + 1));
+        }
         self.add(start..start + secret.trim_end_matches([',', '}']).len());
         Some(Next::Any)
     }
 
     /// A text within a word: words in quotes, or assignments that something else separates (`?token=…&`, `;Password=…`).
-    fn nested(&mut self, at: Range<usize>, depth: usize) {
+    /// Says what the word behind it is.
+    fn nested(&mut self, at: Range<usize>, depth: usize) -> Next {
         if depth >= DEEPEST {
-            return;
+            return Next::Any;
         }
+        let at = self.bare(at);
         let text = &self.text[at.clone()];
         if text.contains(char::is_whitespace) {
             let words = self.split(at.clone(), true);
@@ -286,10 +340,11 @@ impl Search<'_, '_> {
             if words.len() > 1 || words.first().is_some_and(|word| *word != at) {
                 self.of_words(&words, depth + 1);
             }
-            return;
+            return Next::Any;
         }
+        let mut next = Next::Any;
         if !text.contains(['=', ':']) {
-            return;
+            return next;
         }
         let mut start = at.start;
         for part in text.split_inclusive(['?', '&', ';', ',', '{', '}']) {
@@ -298,14 +353,16 @@ impl Search<'_, '_> {
                 Some((name, value)) => {
                     let value = end - value.len()..end;
                     if !self.value(name, value.clone()) && value.len() < part.len() {
-                        self.nested(value, depth + 1);
+                        next = self.nested(value, depth + 1);
                     }
                 }
+                None if self.text[..start].ends_with("${") => self.default(start..at.end),
                 // JSON without blanks.
-                None => drop(self.header(start..end)),
+                None => next = self.header(start..end, depth).unwrap_or(next),
             }
             start += part.len();
         }
+        next
     }
 }
 
@@ -314,7 +371,7 @@ const STANDARD: &str = "hunter2";
 
 /// Whether an option takes `user:password`.
 fn is_pair_option(word: &str) -> bool {
-    matches!(word, "-u" | "-U" | "--user" | "--proxy-user")
+    matches!(word, "-u" | "-U" | "--user" | "--proxy-user" | "--auth" | "--basic-auth")
 }
 
 fn is_name(text: &str) -> bool {
