@@ -550,7 +550,8 @@ mod tests {
         assert_eq!(spans, ["s3cr3tpw", "an0ther"]);
         // Without its end a key goes on to the end of the text.
         let text = format!("a -----BEGIN {} KEY-----\nMII", "PRIVATE");
-        assert_eq!(shape_spans(&text), [2..text.len()]);
+        let spans: Vec<&str> = shape_spans(&text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(spans, [&text[2..]]);
     }
 
     #[test]

@@ -132,8 +132,7 @@ pub fn replaced(text: &str, spans: &[Range<usize>], stand_in: &dyn Fn(&str) -> S
 fn is_reference(value: &str) -> bool {
     let mut rest = value;
     let mut refers = false;
-    loop {
-        let Some(dollar) = rest.find('$') else { break };
+    while let Some(dollar) = rest.find('$') {
         if rest[..dollar].contains(char::is_alphanumeric) {
             return false;
         }
