@@ -142,13 +142,23 @@ fn time(change: &str) -> Duration {
 #[test]
 #[ignore = "it measures time: `make bench` runs it"]
 fn eight_times_the_lines_take_no_more_than_their_share() {
-    let kinds: [(&str, Make, &str); 17] = [
+    let kinds: [(&str, Make, &str); 19] = [
         ("variables of a unit", unit, "Environment=A#=1"),
         ("one variable of a unit, again and again", unit, "Environment=A=#"),
         ("secrets of a unit", unit, "Environment=A#_TOKEN=abcdefgh#"),
         ("variables that are none", unit, "Environment=A#"),
         ("settings that are none", unit, "Foo#=1"),
         ("commands", unit, "ExecStartPre=/usr/bin/true #"),
+        (
+            "secrets of commands",
+            unit,
+            "ExecStartPre=/a --password a# -H 'X-Token: #' {\"token\":\"#\",\"b\":1}",
+        ),
+        (
+            "secrets of a text",
+            unit,
+            "ExecStartPre=/a '\"token\":\"#\",\"token\":\"#\",\"token\":\"#\"' $${TOKEN:-#}",
+        ),
         ("variables of an env file", env_file, "A#=1"),
         ("one variable of an env file, again and again", env_file, "A=# x$y # #"),
         ("lines that systemd drops", env_file, "export A#=1"),
