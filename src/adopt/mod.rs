@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::contract::Contract;
+use crate::contract::secrets::Hiding;
 use crate::facts::gather::gather;
 use crate::facts::{HostFacts, Need, Needs};
 use crate::model::Undecided;
@@ -52,11 +53,12 @@ pub fn contract(system: &dyn System, header: Header<'_>, units: &[String]) -> Re
     let named = named::named(&Walker::new(system), units)?;
     let draft = draft(header, &named)?;
     let facts = gather(system, &draft, NEEDS);
+    let hiding = Hiding::of(&draft);
     let mut wrong = Vec::new();
     let mut services: Vec<service::Service> = Vec::new();
     for named in &named {
         match loaded(&facts, named) {
-            Ok(unit) => match service::service(&facts, &Walker::new(system), named, unit) {
+            Ok(unit) => match service::service(&facts, &Walker::new(system), &hiding, named, unit) {
                 // Another name of a unit that was named already.
                 Ok(service) if services.iter().any(|other| other.unit == service.unit) => {}
                 Ok(service) => services.push(service),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Named;
+use crate::contract::secrets::Hiding;
 use crate::contract::{Activation, has_placeholder};
 use crate::facts::environment::{ReadFile, matched_files};
 use crate::facts::{HostFacts, environment};
@@ -12,7 +13,6 @@ use crate::syntax::command_line::{self, Command};
 use crate::syntax::effective::{EffectiveUnit, Setting, is_list};
 use crate::syntax::environment::parse_environment;
 use crate::syntax::known::{self, Known};
-use crate::syntax::secret_shape;
 use crate::syntax::value::Reader;
 use crate::system::{Look, Walker};
 
@@ -118,14 +118,15 @@ const COMMON: &[&str] = &[
 pub(super) fn service<L: Look + ?Sized>(
     facts: &HostFacts,
     walker: &Walker<'_, L>,
+    hiding: &Hiding<'_>,
     named: &Named,
     unit: &EffectiveUnit,
 ) -> Result<Service, String> {
     let accounts = facts.accounts.known().map_err(|undecided| undecided.why)?;
     let accounts = accounts.ok_or("/etc/passwd is not there")?;
-    let look = Here { walker, accounts };
+    let look = Here { walker, accounts, hiding };
     let (user, group) = identity(accounts, unit)?;
-    let command = command(unit);
+    let command = command(hiding, unit);
     let program = command.as_ref().map(|command| command.program.as_str());
     let venv = program.and_then(|program| look.venv(program));
     let is_enabled = facts
@@ -142,7 +143,7 @@ pub(super) fn service<L: Look + ?Sized>(
     let env_files = env_files(facts, &look, unit);
     let directory = unit.scalar("Service", "WorkingDirectory").map(Setting::value);
     // One that may be missing (`-/path`) and the user's home (`~`) are left to the unit.
-    let directory = directory.filter(|path| path.starts_with('/') && may_be_written(path));
+    let directory = directory.filter(|path| path.starts_with('/') && !has_placeholder(path));
     let writes: Vec<String> = written(unit);
     let places = directory.iter().copied().chain(writes.iter().map(String::as_str));
     let places = places.filter_map(|path| look.place(path)).collect();
@@ -152,17 +153,17 @@ pub(super) fn service<L: Look + ?Sized>(
         title: unit
             .scalar("Unit", "Description")
             .map(|setting| setting.value().to_owned())
-            .filter(|text| may_be_written(text)),
+            .filter(|text| may_be_written(hiding, "Description", text)),
         kind,
         activation,
         user,
         group,
         venv,
         command: command.map(|command| words(&command)).unwrap_or_default(),
-        variables: variables(facts, unit),
+        variables: variables(facts, hiding, unit),
         env_files,
         working_directory: directory.map(str::to_owned),
-        settings: settings(unit),
+        settings: settings(hiding, unit),
         places,
         writes,
     })
@@ -197,7 +198,7 @@ fn identity(accounts: &Accounts, unit: &EffectiveUnit) -> Result<(String, String
 }
 
 /// The one command that it starts, specifiers as they are written.
-fn command(unit: &EffectiveUnit) -> Option<Command> {
+fn command(hiding: &Hiding<'_>, unit: &EffectiveUnit) -> Option<Command> {
     let mut lines =
         unit.assignments("Service", "ExecStart").map(|setting| command_line::parse(setting.raw()));
     let (line, more) = (lines.next().filter(|line| line.error.is_none())?, lines.next());
@@ -205,7 +206,8 @@ fn command(unit: &EffectiveUnit) -> Option<Command> {
     let (command, others) = (commands.next()?, commands.next());
     // A secret of a command line is not written down a second time.
     let words = words(&command);
-    let is_open = words.iter().all(|word| may_be_written(word));
+    let texts: Vec<&str> = words.iter().map(String::as_str).collect();
+    let is_open = hiding.spans_of_words(&texts).is_empty() && !texts.iter().any(|word| has_placeholder(word));
     // What a bare name leads to is the search path's to say.
     let is_plain = command.program.starts_with('/')
         && is_open
@@ -219,12 +221,12 @@ fn words(command: &Command) -> Vec<String> {
 }
 
 /// Whether a text may stand in a contract as it is: it is no secret, and holds no word that a contract would fill in.
-fn may_be_written(text: &str) -> bool {
-    secret_shape::secret_shape(text).is_none() && !has_placeholder(text)
+fn may_be_written(hiding: &Hiding<'_>, key: &str, text: &str) -> bool {
+    hiding.spans_of_setting(key, text).is_empty() && !has_placeholder(text)
 }
 
 /// What the unit's own files state, and what links say is somebody's choice to start it.
-fn settings(unit: &EffectiveUnit) -> Vec<(String, String, Demand)> {
+fn settings(hiding: &Hiding<'_>, unit: &EffectiveUnit) -> Vec<(String, String, Demand)> {
     let mut found: Vec<(String, String, Demand)> = Vec::new();
     for setting in &unit.settings {
         let (section, key): (&str, &str) = (&setting.section, &setting.key);
@@ -234,19 +236,20 @@ fn settings(unit: &EffectiveUnit) -> Vec<(String, String, Demand)> {
         if is_known || is_own || is_link {
             continue;
         }
-        if let Some(demand) = demand(unit, section, key, setting) {
+        if let Some(demand) = demand(hiding, unit, section, setting) {
             found.push((section.to_owned(), key.to_owned(), demand));
         }
     }
     found
 }
 
-fn demand(unit: &EffectiveUnit, section: &str, key: &str, setting: &Setting) -> Option<Demand> {
+fn demand(hiding: &Hiding<'_>, unit: &EffectiveUnit, section: &str, setting: &Setting) -> Option<Demand> {
+    let key: &str = &setting.key;
     // A condition holds of a place, now; several of them are one question.
     if key.starts_with("Condition") || key.starts_with("Assert") {
         return None;
     }
-    if !may_be_written(setting.raw()) {
+    if !may_be_written(hiding, key, setting.raw()) {
         return Some(Demand::Present);
     }
     if !is_list(section, key) {
@@ -270,12 +273,12 @@ fn stands_alone(unit: &EffectiveUnit, section: &str, key: &str, word: &str) -> b
 
 /// Variables that the process gets: those of `Environment=` with their value unless it may be a secret, those of env files
 /// as such.
-fn variables(facts: &HostFacts, unit: &EffectiveUnit) -> BTreeMap<String, Demand> {
+fn variables(facts: &HostFacts, hiding: &Hiding<'_>, unit: &EffectiveUnit) -> BTreeMap<String, Demand> {
     let mut found = BTreeMap::new();
     for setting in unit.assignments("Service", "Environment") {
         for assignment in parse_environment(setting.value(), &|word| Ok(word.to_owned())).items {
-            let is_open = may_be_written(&assignment.value)
-                && !secret_shape::is_secret_by_name(&assignment.name, &assignment.value);
+            let is_open = !hiding.hides(setting.at.path(), &assignment.name, &assignment.value)
+                && !has_placeholder(&assignment.value);
             let demand = if is_open { Demand::Equals(assignment.value) } else { Demand::Present };
             found.insert(assignment.name, demand);
         }
@@ -302,10 +305,7 @@ fn env_files<L: Look + ?Sized>(facts: &HostFacts, look: &Here<'_, L>, unit: &Eff
         let variables = || read.into_iter().flat_map(|file| &file.read.variables);
         let overrides: BTreeSet<String> =
             variables().map(|one| one.name.clone()).filter(|name| before.contains(name)).collect();
-        let secret = variables().any(|one| {
-            secret_shape::is_secret_by_name(&one.name, &one.value)
-                || secret_shape::secret_shape(&one.value).is_some()
-        });
+        let secret = variables().any(|one| look.hiding.hides(&path, &one.name, &one.value));
         before.extend(variables().map(|one| one.name.clone()));
         let owned = look.owned(&path).map(|(owned, _)| owned);
         files.push(EnvFile { path, optional, owned, secret, overrides: overrides.into_iter().collect() });
@@ -318,7 +318,7 @@ fn written(unit: &EffectiveUnit) -> Vec<String> {
     let words = unit.words("Service", "ReadWritePaths").into_iter();
     let paths = words
         .map(|(word, _)| word)
-        .filter(|word| word.starts_with('/') && !word.contains('%') && may_be_written(word));
+        .filter(|word| word.starts_with('/') && !word.contains('%') && !has_placeholder(word));
     let mut paths: Vec<String> = paths.filter(|path| !COMMON.contains(&path.as_str())).collect();
     paths.dedup();
     paths
@@ -328,6 +328,7 @@ fn written(unit: &EffectiveUnit) -> Vec<String> {
 struct Here<'a, L: Look + ?Sized> {
     walker: &'a Walker<'a, L>,
     accounts: &'a Accounts,
+    hiding: &'a Hiding<'a>,
 }
 
 impl<L: Look + ?Sized> Here<'_, L> {
