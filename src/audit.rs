@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contract::secrets::Hiding;
 use crate::contract::{Contract, Service};
 use crate::facts::secrets::Known;
 use crate::facts::view::{DependencyView, JobView, ModelView, PlaceView, ServiceView, View};
@@ -13,6 +14,8 @@ use crate::model::{
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
 use crate::syntax::effective::noticing_unread;
+use crate::syntax::secret_text::{Kind, replaced};
+use crate::syntax::stand_in::{all as all_stand_ins, noticing_hidden};
 
 /// What to judge. Empty lists mean everything.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +94,7 @@ fn counted(mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Judges the facts of a host by a contract.
 pub fn audit(contract: &Contract, facts: &HostFacts, selection: &Selection, replayed: bool) -> Report {
-    let mut results = judge(contract, facts, selection);
+    let mut results = judge(contract, facts, selection, replayed);
     conceal(contract, facts, &mut results);
     policy::apply(contract, facts.time, selection, &mut results);
     Report {
@@ -119,7 +122,20 @@ fn conceal(contract: &Contract, facts: &HostFacts, results: &mut Results) {
         return;
     }
     let known = Known::of(facts, contract);
-    let hide = |text: &str| known.hidden(text, &|_| "(a secret)".to_owned());
+    let hiding = Hiding::of(contract);
+    let mark = |_: &str| "(a secret)".to_owned();
+    // First by where it stands: a short one is hidden nowhere else.
+    let hide = |text: &str| {
+        let spans = hiding.spans_as(Kind::Other, "", text);
+        let without = (!spans.is_empty()).then(|| replaced(text, &spans, &mark));
+        let without = known.hidden(without.as_deref().unwrap_or(text), &mark).or(without);
+        // What recorded facts say in place of a secret tells a person nothing more.
+        let stand_ins: Vec<_> = all_stand_ins(without.as_deref().unwrap_or(text)).map(|(at, _)| at).collect();
+        match stand_ins.is_empty() {
+            true => without,
+            false => Some(replaced(without.as_deref().unwrap_or(text), &stand_ins, &mark)),
+        }
+    };
     let conceal = |text: &mut String| {
         if let Some(other) = hide(text) {
             *text = other;
@@ -169,7 +185,8 @@ fn notes(facts: &HostFacts) -> Vec<String> {
 
 /// Every outcome, section by section. Services are independent of each other, so they are judged on all
 /// processors, in the order of their names.
-fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Results {
+fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection, replayed: bool) -> Results {
+    let start = || Loop { contract, facts, replayed, results: Vec::new() };
     let mut rules: Vec<(&'static Rule, Severity)> = selection
         .rules(contract)
         .filter_map(|rule| Some((rule, contract.severity_of(&rule.info)?)))
@@ -182,13 +199,13 @@ fn judge(contract: &Contract, facts: &HostFacts, selection: &Selection) -> Resul
 
     let workers = crate::facts::workers(services.len());
     let chunk = services.len().div_ceil(workers).max(1);
-    let mut of_host = Loop::new(contract, facts).of_host(rules);
+    let mut of_host = start().of_host(rules);
     let mut parts = Vec::with_capacity(workers);
     if workers == 1 {
-        parts.push(Loop::new(contract, facts).of_services(rules, &services));
+        parts.push(start().of_services(rules, &services));
     } else {
         std::thread::scope(|scope| {
-            let judge = |part| move || Loop::new(contract, facts).of_services(rules, part);
+            let judge = |part| move || start().of_services(rules, part);
             let handles: Vec<_> = services.chunks(chunk).map(|part| scope.spawn(judge(part))).collect();
             parts.extend(handles.into_iter().map(|handle| match handle.join() {
                 Ok(part) => part,
@@ -230,6 +247,8 @@ fn rulings(rules: &[&(&'static Rule, Severity)], service: &Service) -> usize {
 struct Loop<'a> {
     contract: &'a Contract,
     facts: &'a HostFacts,
+    /// The facts were recorded, without the secrets of the host.
+    replayed: bool,
     results: Vec<RuleResult>,
 }
 
@@ -242,10 +261,6 @@ struct Slot {
 }
 
 impl<'a> Loop<'a> {
-    fn new(contract: &'a Contract, facts: &'a HostFacts) -> Self {
-        Self { contract, facts, results: Vec::new() }
-    }
-
     /// What is not about services.
     fn of_host(mut self, rules: &[(&'static Rule, Severity)]) -> BySection {
         let sections = Section::ALL.iter().map(|section| {
@@ -287,9 +302,11 @@ impl<'a> Loop<'a> {
         if rule.needs.has(Need::Telemetry) && !self.facts.gathered.has(Need::Telemetry) {
             return Ok(Outcome::not_applicable(NEEDS_TELEMETRY));
         }
-        match noticing_unread(|| check(View::new(self.contract, self.facts, rule.needs))) {
-            (Ok(_), Some(why)) => Err(Undecided::new(why)),
-            (ruling, _) => ruling,
+        let check = || noticing_unread(|| check(View::new(self.contract, self.facts, rule.needs)));
+        match noticing_hidden(self.replayed, check) {
+            ((Ok(_), Some(why)), _) => Err(Undecided::new(why)),
+            ((Ok(_), None), Some(why)) => Err(Undecided::new(why).or_run("sudo golden audit")),
+            ((ruling, _), _) => ruling,
         }
     }
 

@@ -4,6 +4,7 @@
 //! give outcomes, the policy applies waivers, and the report's verdict is the exit code. See
 //! ARCHITECTURE.md for the map and for who may import whom.
 
+pub mod adopt;
 pub mod audit;
 pub mod cli;
 pub mod contract;

@@ -137,6 +137,63 @@ fn a_copy_of_a_host_is_rehearsed_and_the_host_is_as_it_was() {
     assert_eq!(host.sh_ok("ls -A /var/cache/golden/machines/run"), "", "something is left");
     host.sh_ok("golden audit --quiet");
     tried_first(&host);
+    of_a_hostile_user(&host);
+}
+
+/// What the service's user leaves for root: every hook of git, a start script, links out, pipes where files are read, and a
+/// program that tries what it can once it runs. Each notes who ran it.
+const HOSTILE: &str = r#"cd /home/qt/quantum_trader
+    printf '#!/bin/sh\nid -u >>/opt/quantum/data/uids\n: >/srv/pwned 2>/dev/null; : >/etc/pwned 2>/dev/null\nexit 0\n' >/home/qt/evil; chmod 0755 /home/qt/evil
+    for hook in post-checkout post-commit pre-commit post-merge reference-transaction post-index-change; do cp /home/qt/evil .git/hooks/$hook; done
+    git config core.fsmonitor /home/qt/evil; git config core.sshCommand /home/qt/evil; git config diff.external /home/qt/evil
+    ln -s /root data-of-root; mkfifo Makefile.local; ln -s /etc/shadow /opt/quantum/data/shadow; mkfifo /opt/quantum/data/pipe
+    cp /bin/sh /opt/quantum/data/sh; chmod 4755 /opt/quantum/data/sh
+    cat >src/rl_agent/main.py <<'PROGRAM'
+import ctypes, os, signal, socket, subprocess, time
+open("/opt/quantum/data/uids", "a").write(f"{os.getuid()}\n")
+for path in ("/srv/pwned", "/etc/pwned", "/root/pwned", "/var/cache/golden/pwned", "/var/lib/golden/pwned"):
+    try: open(path, "w").close()
+    except OSError: pass
+try: ctypes.CDLL(None).mount(b"none", b"/home/qt", b"tmpfs", 0, None)
+except OSError: pass
+subprocess.run(["/home/qt/evil"])
+for number in range(2, 400):
+    if number not in (os.getpid(), os.getppid()):
+        try: os.kill(number, signal.SIGKILL)
+        except OSError: pass
+with open("/opt/quantum/data/filling", "wb") as filling:
+    try:
+        for _ in range(1 << 10): filling.write(bytes(1 << 20))
+    except OSError: pass
+time.sleep(600)
+PROGRAM"#;
+
+/// A user that was taken over gains nothing by a rehearsal: it boots what the user left, as the user, away from the host.
+fn of_a_hostile_user(host: &Machine) {
+    host.sh_ok("tar -C / -cpf /root/before.tar home/qt opt/quantum/data; : >/opt/quantum/data/uids; chmod 0666 /opt/quantum/data/uids");
+    host.write("/srv/hostile", HOSTILE, 0o755, "root:root");
+    host.sh_ok("runuser -u qt -- /bin/bash -e /srv/hostile");
+    let before = state(host);
+    let (code, said) = rehearse(host, "--keep hostile");
+    println!("{said}");
+    assert!(said.contains("✓ it boots") && said.contains("✓ the contract is applied"), "{said}");
+    let inside = "/var/cache/golden/machines/machine exec hostile /bin/sh -c 'cat /opt/quantum/data/uids; systemctl is-active redis-server'";
+    let uids = host.sh_ok(&format!("cat /opt/quantum/data/uids; {inside}"));
+    println!("{code}: run by {uids}");
+    let qt = host.sh_ok("id -u qt");
+    assert!(uids.lines().any(|uid| uid == qt.trim()), "what the user left did not run: {uids}");
+    assert!(!uids.lines().any(|uid| uid == "0"), "root ran what the user left: {uids}");
+    host.sh_ok("/var/cache/golden/machines/machine down hostile");
+    host.sh_ok(
+        "for place in /srv /etc /root /var/cache/golden /var/lib/golden; do test ! -e $place/pwned; done",
+    );
+    assert_eq!(before, state(host), "the host has changed");
+    assert_eq!(
+        host.sh_ok("ls -A /var/cache/golden/machines/run; grep golden- /proc/self/mountinfo || true"),
+        "",
+        "something is left"
+    );
+    host.sh_ok("rm -rf /home/qt /opt/quantum/data/*; tar -C / -xpf /root/before.tar");
 }
 
 /// A mend is tried on a copy of the host before the host itself is touched.

@@ -34,8 +34,9 @@ use std::path::Path;
 
 use golden::audit::{Selection, audit};
 use golden::contract::Contract;
+use golden::facts::HostFacts;
 use golden::facts::gather::gather;
-use golden::model::{Remedy, RuleResult, Said, Severity};
+use golden::model::{Remedy, Report, RuleResult, Said, Severity};
 use golden::system::{MemorySystem, manifest};
 
 const HOST: &str = include_str!("field/base.host");
@@ -112,12 +113,46 @@ impl Case {
         let selection = Selection::default();
         let facts = gather(&host, &contract, selection.needs(&contract));
         let report = audit(&contract, &facts, &selection, false);
+        let replayed = replayed(&contract, facts, &selection, &report)?;
         let said: Vec<Word> = report.results.into_iter().filter_map(Word::of).collect();
         let mut wrong: Vec<String> = self.wanted.iter().filter_map(|wanted| lack(wanted, &said)).collect();
         let is_wanted = |word: &&Word| !self.wanted.iter().any(|wanted| word.is(wanted));
         wrong.extend(said.iter().filter(is_wanted).map(|word| format!("nobody wants: {word:?}")));
+        wrong.extend(replayed);
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ")) }
     }
+}
+
+/// What recorded facts say otherwise, but for what they hide: then they say nothing.
+fn replayed(
+    contract: &Contract,
+    mut facts: HostFacts,
+    selection: &Selection,
+    report: &Report,
+) -> Result<Vec<String>, String> {
+    facts.hide_secrets(contract);
+    let text = serde_json::to_string(&facts).map_err(|error| error.to_string())?;
+    let facts: HostFacts = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let again = audit(contract, &facts, selection, true);
+    let word = |result: &RuleResult| match &result.said {
+        Said::Pass => "pass".to_owned(),
+        Said::NotApplicable(why) => format!("not applicable: {why}"),
+        Said::Undecided(undecided) => format!("undecided: {}", undecided.why),
+        Said::Fail(failure) => format!("{:?}", failure.finding),
+    };
+    let pairs = report.results.iter().map(Some).chain(std::iter::repeat(None));
+    let pairs = pairs.zip(again.results.iter().map(Some).chain(std::iter::repeat(None)));
+    let mut wrong = Vec::new();
+    for (was, is) in pairs.take_while(|(was, is)| was.is_some() || is.is_some()) {
+        let (Some(was), Some(is)) = (was, is) else {
+            return Ok(vec!["a replay has more results, or fewer".into()]);
+        };
+        let hides = matches!(&is.said, Said::Undecided(undecided) if undecided.why.contains("facts hide"));
+        if !hides && word(was) != word(is) {
+            wrong.push(format!("a replay says\n    {}\n  in place of\n    {}", word(is), word(was)));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Why a wanted word is not there, or an unwanted one is.

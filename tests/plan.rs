@@ -9,6 +9,8 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/example.rs"]
 mod example;
 #[path = "support/machine.rs"]
@@ -50,6 +52,7 @@ const CASES: &[(&str, Case)] = &[
     ("an undo that is killed", killed_while_undoing),
     ("a step that fails undoes what went before", a_failing_step),
     ("one at a time", one_at_a_time),
+    ("a clock that was set back", a_clock_set_back),
     ("a file that changed after the plan", changed_meanwhile),
     ("an env file is a person's too", env_files),
     ("a mask is a person's decision", a_mask),
@@ -344,6 +347,47 @@ fn one_at_a_time(host: &Host) {
         );
     }
     host.shell("mv /root/ledger /var/lib/golden/ledger.jsonl");
+    host.expect("ledger verify", 0);
+}
+
+/// The later plan is the one that was made later, whatever the clock said: each verb, and one that is killed.
+fn a_clock_set_back(host: &Host) {
+    clock::lay(&host.machine);
+    let earlier = format!("env LD_PRELOAD={}", clock::SHIM);
+    let yesterday = host.shell(&format!("{earlier} golden --version >/dev/null; {earlier} date -u +%F"));
+    assert_eq!(yesterday, host.shell("date -u -d yesterday +%F"), "the clock was not set back");
+    // Nothing that makes a service restart: this is about the order of plans.
+    host.shell("rm -f /etc/logrotate.d/quantum; chown qt /etc/tmpfiles.d/quantum.conf");
+    let first = host.state();
+    host.expect("apply --yes --quiet", 0);
+    let whole = host.state();
+    host.shell("chmod 0666 /etc/quantum/backend.env");
+    let second = host.state();
+    host.shell(&format!(
+        "{earlier} golden fix --yes --quiet --rule env-file-mode-wrong; golden audit --quiet"
+    ));
+    let said = host.expect("ledger verify", 0);
+    assert!(said.contains("entries"), "{said}");
+    let ledger = host.shell("tail -n 1 /var/lib/golden/ledger.jsonl");
+    assert!(ledger.contains(yesterday.trim()), "it was not written by that clock: {ledger}");
+    // The newest by its clock is the older one: it is not what is undone first.
+    host.expect("apply --undo", 0);
+    assert_same(&second, &host.state(), "the undo took another plan");
+    host.shell("chmod 0640 /etc/quantum/backend.env");
+    host.shell(&format!("{earlier} golden apply --undo"));
+    assert_same(&first, &host.state(), "the undo by an earlier clock");
+    // Killed by an earlier clock: announced, and taken back by the next call.
+    let killed = host.run(&format!(
+        "{earlier} strace -f -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:signal=KILL:when=1 golden --quiet apply --yes"
+    ));
+    assert!(!killed.status.success(), "it was not killed");
+    let (_, said) = host.golden("audit --rule plan-interrupted");
+    assert!(said.contains("plan-interrupted"), "{said}");
+    host.expect("apply --recover", 0);
+    assert_same(&first, &host.state(), "killed by an earlier clock");
+    host.expect("apply --yes --quiet", 0);
+    assert_same(&whole, &host.state(), "it is not whole again");
+    host.expect("audit --quiet", 0);
     host.expect("ledger verify", 0);
 }
 

@@ -10,12 +10,13 @@
 )]
 
 use golden::syntax::effective::EffectiveUnit;
+use golden::syntax::secret_text::Kind;
 use golden::syntax::specifier::Specifiers;
 use golden::syntax::unit_name::UnitName;
 use golden::syntax::version::SystemdVersion;
 use golden::syntax::{
     accounts, breakdown, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg,
-    redis_conf, secret_shape, shebang, shell_words, sudoers,
+    redis_conf, secret_shape, secret_text, shebang, shell_words, stand_in, sudoers,
 };
 use golden::syntax::{known, search, unit_file, unit_name, value};
 use proptest::prelude::*;
@@ -66,6 +67,20 @@ fn read_small(bytes: &[u8]) {
     conf.splice(0, "/inc", redis_conf::parse(bytes));
     secret_shape::secret_shape(&text(bytes));
     secret_shape::is_placeholder(&text(bytes));
+    let text = text(bytes);
+    let named = |name: &str, value: &str| name.len() > 3 && !value.is_empty();
+    for kind in [Kind::Env, Kind::Unit, Kind::Makefile, Kind::Redis, Kind::Other] {
+        let spans = secret_text::spans(kind, &text, &named);
+        assert!(spans.is_sorted_by(|one, other| one.end <= other.start));
+        secret_text::replaced(&text, &spans, &|_| String::new());
+    }
+    let words: Vec<&str> = text.split(' ').collect();
+    for (index, spans) in secret_text::spans_of_words(&words, &named) {
+        secret_text::replaced(words[index], &spans, &|_| String::new());
+    }
+    secret_text::spans_of_directive(&words, &named);
+    secret_text::spans_of_setting("Environment", &text, &named);
+    stand_in::characters(&text);
 }
 
 /// As it comes, as an answer, as a confidence, and inside of a payload.

@@ -175,17 +175,6 @@ impl Host {
              systemctl daemon-reload"
         ));
         // A service that was just being started while its repository was laid anew comes back after RestartSec=.
-        let services = "quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent redis-server";
-        if self
-            .machine
-            .sh(&format!("test $(systemctl is-active {services} | grep -cvx active) = 0"))
-            .status
-            .success()
-        {
-            return;
-        }
-        let said = self.sh("systemctl --no-pager --plain --no-legend list-units 'quantum-*'; journalctl --no-pager -p notice -n 20 -u 'quantum-*'");
-        println!("           waiting for services\n{said}");
         example::wait(&self.machine);
     }
 

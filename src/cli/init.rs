@@ -7,7 +7,11 @@ use clap::Args;
 
 use super::render::{self, RenderArgs};
 use super::{Failure, Global, find, output, owner};
+use crate::adopt;
+use crate::audit::{Selection, audit};
 use crate::contract::{Contract, edit};
+use crate::facts::gather::gather;
+use crate::system::DiskSystem;
 use crate::system::act::{Act, Rights};
 use crate::system::hand::{Call, DiskHand, Hand};
 
@@ -20,8 +24,14 @@ pub(super) struct InitArgs {
     #[arg(long)]
     name: Option<String>,
     /// Begin with a copy of a built-in contract instead.
-    #[arg(long, value_name = "CONTRACT")]
+    #[arg(long, value_name = "CONTRACT", conflicts_with = "from_host")]
     from: Option<String>,
+    /// Begin with services that this host has, as they are: names of units. Nothing of them is rendered.
+    #[arg(long, value_name = "UNIT", num_args = 1..)]
+    from_host: Vec<String>,
+    /// The services of the host whose disk lies here instead of this one.
+    #[arg(long, value_name = "DIR", requires = "from_host")]
+    root: Option<PathBuf>,
     /// Write the contract alone, nothing that it makes.
     #[arg(long)]
     contract_only: bool,
@@ -33,10 +43,18 @@ const LONGEST_NAME: usize = 24;
 /// Carries the verb out.
 pub(super) fn run(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
     let here = args.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+    let found = |here: &Path| {
+        here.canonicalize().map_err(|error| {
+            Failure::new(format!("{}: {error}", here.display())).hint("make the directory first: mkdir")
+        })
+    };
+    // A host is looked at with the caller's rights, a directory is written to with those of its owner.
+    let of_host = match args.from_host.is_empty() {
+        true => None,
+        false => Some(of_host(args, &found(&here)?)?),
+    };
     owner::become_owner(&here)?;
-    let directory = here.canonicalize().map_err(|error| {
-        Failure::new(format!("{}: {error}", here.display())).hint("make the directory first: mkdir")
-    })?;
+    let directory = found(&here)?;
     let path = directory.join("golden.toml");
     if std::fs::symlink_metadata(&path).is_ok() {
         output::complain(
@@ -46,12 +64,21 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure>
         );
         return Ok(ExitCode::from(1));
     }
-    let text = text(args, &directory)?;
+    let text = match &of_host {
+        Some(adopted) => adopted.text.clone(),
+        None => text(args, &directory)?,
+    };
     // What is written is read first: a defect of the template must not become a person's.
     let contract = find::parse(&text, &path)?;
     write(&path, &text)?;
     if !global.quiet {
         output::print(&format!("written {}\n", path.display()))?;
+    }
+    if let Some(adopted) = of_host {
+        if !global.quiet {
+            output::talk(&adopted.said);
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     if !args.contract_only {
         let code = render::into(global, &contract, &RenderArgs::everything(&directory))?;
@@ -69,6 +96,51 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
+/// A contract of what a host has, and what an audit says of it.
+struct Adopted {
+    text: String,
+    said: String,
+}
+
+fn of_host(args: &InitArgs, directory: &Path) -> Result<Adopted, Failure> {
+    let system = match &args.root {
+        Some(root) => DiskSystem::rooted(root),
+        None => DiskSystem::live(),
+    };
+    let shown = args.root.as_deref().unwrap_or(Path::new("/")).display();
+    let system = system.map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+    let (today, authority) = (today(), authority());
+    let header = adopt::Header { name: &name(args, directory)?, today: &today, authority: &authority };
+    let text = adopt::contract(&system, header, &args.from_host).map_err(|adopt::Refused(why)| {
+        Failure::listing(why.join("\n")).hint("systemctl list-units --type=service")
+    })?;
+    let contract = find::parse(&text, Path::new("golden.toml"))?;
+    let selection = Selection::default();
+    let report = audit(&contract, &gather(&system, &contract, selection.needs(&contract)), &selection, false);
+    let summary = report.summary();
+    let needs_root = summary.undecided > 0 && !rustix::process::geteuid().is_root();
+    let said = format!(
+        "\nHeld against it, this host is {}: {} passed, {} failed, {} undecided.{}\n\
+         Read golden.toml and take out what is chance. Then: golden --contract golden.toml audit\n",
+        report.verdict().word(),
+        summary.pass,
+        summary.fail,
+        summary.undecided,
+        if needs_root { " Not everything could be read: sudo golden init …" } else { "" },
+    );
+    Ok(Adopted { text, said })
+}
+
+fn today() -> String {
+    jiff::Zoned::now().date().to_string()
+}
+
+/// Who calls, as the one who may change the contract.
+fn authority() -> String {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    user.unwrap_or_else(|| "whoever may change this file".to_owned()).replace(['"', '\\'], "")
+}
+
 fn text(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
     if let Some(from) = &args.from {
         let built_in = Contract::built_in();
@@ -79,10 +151,7 @@ fn text(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
         };
     }
     let name = name(args, directory)?;
-    let today = jiff::Zoned::now().date().to_string();
-    let authority = std::env::var("USER").ok().filter(|user| !user.is_empty());
-    let authority = authority.unwrap_or_else(|| "whoever may change this file".to_owned());
-    Ok(edit::starter(&name, &today, &authority.replace(['"', '\\'], ""), remote(directory).as_deref()))
+    Ok(edit::starter(&name, &today(), &authority(), remote(directory).as_deref()))
 }
 
 /// A name that a user, a unit and a directory can have.

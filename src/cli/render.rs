@@ -10,6 +10,7 @@ use similar::TextDiff;
 
 use super::{Failure, Global, find, output, owner};
 use crate::contract::Contract;
+use crate::contract::secrets::Hiding;
 use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts, documents};
 use crate::system::act::{Act, Rights};
 
@@ -68,7 +69,7 @@ pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> R
     let pending: Vec<Pending> =
         chosen.filter_map(|artefact| pending(&root, artefact).transpose()).collect::<Result<_, _>>()?;
     if args.check {
-        return check(&root, &pending, &orphans);
+        return check(contract, &root, &pending, &orphans);
     }
     let foreign: Vec<&str> = pending
         .iter()
@@ -219,18 +220,26 @@ fn pending(root: &Path, artefact: Artefact) -> Result<Option<Pending>, Failure> 
     Ok(Some(Pending { path, shown, artefact, now, mode_fits }))
 }
 
-fn check(root: &Path, pending: &[Pending], orphans: &[String]) -> Result<ExitCode, Failure> {
+/// What a file of the repository holds can be a secret that somebody wrote into it.
+fn check(
+    contract: &Contract,
+    root: &Path,
+    pending: &[Pending],
+    orphans: &[String],
+) -> Result<ExitCode, Failure> {
+    let hiding = Hiding::of(contract);
     for one in pending {
-        let old = one.now.as_deref().unwrap_or("");
+        let old = hiding.shown(&one.shown, one.now.as_deref().unwrap_or(""));
+        let new = hiding.shown(&one.shown, &one.artefact.content);
         let from = if one.now.is_some() { one.shown.as_str() } else { "/dev/null" };
-        let diff = TextDiff::from_lines(old, &one.artefact.content);
+        let diff = TextDiff::from_lines(&old, &new);
         output::print(&diff.unified_diff().header(from, &one.shown).to_string())?;
         if !one.mode_fits {
             output::print(&format!("mode of {} should be {:04o}\n", one.shown, one.artefact.mode))?;
         }
     }
     for orphan in orphans {
-        let old = super::read_text(&root.join(orphan)).unwrap_or_default();
+        let old = hiding.shown(orphan, &super::read_text(&root.join(orphan)).unwrap_or_default());
         let diff = TextDiff::from_lines(old.as_str(), "");
         output::print(&diff.unified_diff().header(orphan, "/dev/null").to_string())?;
     }

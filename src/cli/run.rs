@@ -332,7 +332,7 @@ impl Ready<'_> {
             service: self.service.name.to_string(),
             commit: commit.unwrap_or_else(|| "unknown".to_owned()),
             caller: self.caller.clone(),
-            arguments: journal::arguments(words, &self.contract.env.secret_names.value),
+            arguments: journal::arguments(words, &self.contract),
             contract: self.contract.source.digest.clone(),
         }
     }

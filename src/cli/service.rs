@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::find::FoundContract;
 use super::{Failure, Global, find, output, render};
 use crate::contract::edit::{self, NewService};
+use crate::contract::secrets::Hiding;
 use crate::contract::{Contract, Kind, Service};
 use crate::facts::gather::gather;
 use crate::facts::{HostFacts, Need, Needs, UnitFacts};
@@ -195,8 +196,10 @@ fn change(_global: &Global, found: &FoundContract, text: &str, check: bool) -> R
     let path = Path::new(&*found.contract.source.path);
     let contract = find::parse(text, path)?;
     if check {
-        let diff = similar::TextDiff::from_lines(found.text.as_str(), text);
         let shown = found.contract.source.path.as_ref();
+        let hiding = Hiding::of(&contract);
+        let (old, new) = (hiding.shown(shown, &found.text), hiding.shown(shown, text));
+        let diff = similar::TextDiff::from_lines(&old, &new);
         output::print(&diff.unified_diff().header(shown, shown).to_string())?;
         return Ok(contract);
     }

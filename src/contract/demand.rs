@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::words;
 use crate::model::{Location, Severity};
+use crate::syntax::stand_in;
 
 /// A demand on one setting of an effective unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,8 +80,11 @@ pub enum VariableForm {
 }
 
 impl VariableForm {
-    /// Whether a value is one that is demanded. Paths are compared as the kernel would: `/a//b/` is `/a/b`.
+    /// Whether a value is one that is demanded; of a hidden one nobody can tell, which is noticed. Paths are compared as the kernel would: `/a//b/` is `/a/b`.
     pub fn accepts(&self, value: &str) -> bool {
+        if !matches!(self, VariableForm::Present | VariableForm::Absent) {
+            stand_in::compared(value);
+        }
         match self {
             VariableForm::Equals(demanded) => value == demanded || is_same_path(demanded, value),
             VariableForm::OneOf(allowed) => allowed.iter().any(|one| one == value),

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::model::{Location, visible};
+use crate::syntax::secret_shape;
+use crate::syntax::secret_text::{self, Kind};
 
 /// Something wrong with a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,7 @@ impl ContractError {
             c if c.is_control() || visible(c.encode_utf8(&mut [0; 4])).len() > c.len_utf8() => '\u{fffd}',
             c => c,
         };
+        let line = without_secrets(line);
         let shown: String = line.chars().skip(skip).take(SHOWN).map(clean).collect();
         let before = column - skip;
         let room = shown.chars().count().saturating_sub(before).max(1);
@@ -57,6 +60,12 @@ impl ContractError {
         mark.extend(std::iter::repeat_n('^', (self.width.max(1) as usize).min(room)));
         (shown, mark)
     }
+}
+
+/// A line with a star for each character of a secret, so that the mark below it stays where it is.
+fn without_secrets(line: &str) -> String {
+    let spans = secret_text::spans(Kind::Other, line, &secret_shape::is_secret_by_name);
+    secret_text::replaced(line, &spans, &|secret| "*".repeat(secret.chars().count()))
 }
 
 impl fmt::Display for ContractError {

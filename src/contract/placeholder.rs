@@ -83,6 +83,11 @@ pub(super) fn is_per_service(text: &str) -> bool {
         && pieces(text).iter().any(|piece| matches!(piece, Piece::Word(word) if OF_A_SERVICE.contains(word)))
 }
 
+/// True when a contract would fill in something of this text, or refuse it: a word in braces.
+pub fn has_placeholder(text: &str) -> bool {
+    text.contains('{') && pieces(text).iter().any(|piece| matches!(piece, Piece::Word(_)))
+}
+
 /// The names of places that a text refers to.
 pub(super) fn places_in(text: &str) -> Vec<&str> {
     let place = |piece| match piece {

@@ -29,7 +29,10 @@ pub struct BootFacts {
     /// Other names of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<Arc<str>, Arc<str>>,
-    /// A unit whose text could not be read, and why: it may start any other one. Set where texts were looked at.
+    /// A generator on a disk that systemd does not bring itself: it may make units, and links to those of its package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<Arc<str>>,
+    /// Why not all of what units start was read: one that was not may start any other. Set where texts were looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
 }
@@ -39,6 +42,9 @@ pub struct BootFacts {
 pub struct BootNode {
     /// Whether it can be started.
     pub state: NodeState,
+    /// Its file is of a package or made at boot, not an administrator's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_packaged: bool,
     /// What starts it.
     pub pulled_by: Vec<Pull>,
 }
@@ -95,7 +101,13 @@ pub const OF_SYSTEMD: &[(&str, &str)] = &[
     ("local-fs.target", "sysinit.target"),
     ("swap.target", "sysinit.target"),
     ("cryptsetup.target", "sysinit.target"),
+    ("integritysetup.target", "sysinit.target"),
+    ("veritysetup.target", "sysinit.target"),
 ];
+
+/// Targets that udev starts when it finds such a device (systemd.special(7)), which no disk shows.
+const OF_DEVICES: &[&str] =
+    &["bluetooth.target", "printer.target", "smartcard.target", "sound.target", "usb-gadget.target"];
 
 /// Where a boot goes on a host without any `default.target`: systemd brings it as a link to this one.
 const USUAL_DEFAULT: &str = "graphical.target";
@@ -120,7 +132,8 @@ impl BootFacts {
 
     /// `seen` holds what was asked on the way: units that start each other in a ring are started by none of them.
     fn walk(&self, name: &str, seen: &mut BTreeSet<String>, left: usize) -> Reached {
-        if name == self.default.as_deref().unwrap_or(USUAL_DEFAULT) {
+        // `WantedBy=default.target` is a link below the name itself, whatever it leads to.
+        if name == "default.target" || name == self.default.as_deref().unwrap_or(USUAL_DEFAULT) {
             return Reached::Yes;
         }
         if left == 0 || !seen.insert(name.to_owned()) {
@@ -145,7 +158,10 @@ impl BootFacts {
                 Err(Some(why)) => Reached::Unknown(why),
                 Err(None) => Reached::No(by.into(), self.fault(by), at()),
                 Ok(()) => match self.walk(by, seen, left - 1) {
-                    Reached::Unpulled => Reached::No(by.into(), format!("nothing starts {by}"), at()),
+                    Reached::Unpulled => match self.unseen(by) {
+                        Some(why) => Reached::Unknown(why),
+                        None => Reached::No(by.into(), format!("nothing starts {by}"), at()),
+                    },
                     // Why the way ends is said at the line where it begins.
                     Reached::No(last, why, _) => Reached::No(last, why, at()),
                     other => other,
@@ -167,14 +183,28 @@ impl BootFacts {
         match self.nodes.get(name).map(|node| &node.state) {
             Some(NodeState::Loaded) => Ok(()),
             Some(NodeState::Unread(why)) => Err(Some(format!("{name} could not be read: {why}"))),
-            Some(NodeState::Absent) | None if is_systemds => Ok(()),
+            Some(NodeState::Absent) | None if is_systemds || name == "default.target" => Ok(()),
             Some(NodeState::Absent) | None => {
                 let made = [".mount", ".automount", ".swap", ".device", ".slice", ".scope"];
                 let by_generator = made.iter().any(|kind| name.ends_with(kind));
+                let by_generator = by_generator || self.generator.is_some() || OF_DEVICES.contains(&name);
                 Err(by_generator.then(|| format!("{name} is made when the host boots, which no disk shows")))
             }
             Some(NodeState::Masked | NodeState::Refused) => Err(None),
         }
+    }
+
+    /// What may start a unit that no file starts.
+    fn unseen(&self, name: &str) -> Option<String> {
+        if OF_DEVICES.contains(&name) {
+            return Some(format!("udev starts {name} when it finds such a device"));
+        }
+        if name.contains("@.") {
+            return Some(format!("instances of {name} may be started by what no unit names"));
+        }
+        let generator =
+            self.generator.as_ref().filter(|_| self.nodes.get(name).is_some_and(|node| node.is_packaged))?;
+        Some(format!("{generator} may have {name} started when the host boots"))
     }
 
     fn fault(&self, name: &str) -> String {
@@ -194,17 +224,19 @@ mod tests {
         let mut boot = BootFacts { default: default.map(Into::into), ..BootFacts::default() };
         for (unit, by) in edges {
             let at = Location::file(format!("/etc/systemd/system/{by}.wants/{unit}"));
-            let node = boot
-                .nodes
-                .entry((*unit).into())
-                .or_insert(BootNode { state: NodeState::Loaded, pulled_by: vec![] });
+            let node = boot.nodes.entry((*unit).into()).or_insert(BootNode {
+                state: NodeState::Loaded,
+                is_packaged: false,
+                pulled_by: vec![],
+            });
             node.pulled_by.push(Pull { by: (*by).into(), at });
         }
         for (unit, state) in others {
-            let node = boot
-                .nodes
-                .entry((*unit).into())
-                .or_insert(BootNode { state: state.clone(), pulled_by: vec![] });
+            let node = boot.nodes.entry((*unit).into()).or_insert(BootNode {
+                state: state.clone(),
+                is_packaged: false,
+                pulled_by: vec![],
+            });
             node.state = state.clone();
         }
         boot

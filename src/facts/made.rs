@@ -26,6 +26,15 @@ pub struct MadeFacts {
     /// What fstab(5) says of other file systems.
     #[serde(flatten)]
     pub mounts: MountFacts,
+    /// A generator of units that systemd does not bring itself, so that what it makes is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<Arc<str>>,
+    /// Names that scripts of /etc/init.d provide beside their own, with the scripts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub provided: BTreeMap<Arc<str>, Arc<str>>,
+    /// A script of /etc/init.d, or their directory, that could not be read, so that it may provide any name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scripts_unread: Option<Arc<str>>,
 }
 
 /// Where other file systems are mounted beside the root.

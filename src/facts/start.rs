@@ -5,6 +5,8 @@ mod code;
 
 use std::path::Path;
 
+use crate::facts::environment::Layer;
+use crate::model::Undecided;
 use crate::syntax::accounts::Accounts;
 use crate::syntax::command_line::{self, Command};
 use crate::syntax::effective::{EffectiveUnit, Setting};
@@ -111,11 +113,32 @@ pub fn written_differently<'p>(found: &'p str, wanted: &'p str) -> Option<(&'p s
     (is_one && found_in != wanted_in).then(|| (above(found_in), above(wanted_in)))
 }
 
-/// Under what the libraries of a program are known to a unit that names directories for them.
-pub fn library_key(program: &str, stated: Option<&str>) -> String {
-    match stated.filter(|stated| !stated.is_empty()) {
-        Some(stated) => format!("{program} with LD_LIBRARY_PATH={stated}"),
-        None => program.to_owned(),
+/// What the environment of a program says about its libraries (ld.so(8)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loading {
+    /// `LD_LIBRARY_PATH`.
+    pub library_path: Option<String>,
+    /// `LD_PRELOAD`.
+    pub preload: Option<String>,
+}
+
+impl Loading {
+    /// Takes it from an environment, of which `layers` gives all values of a variable.
+    pub fn of(layers: impl Fn(&str) -> Result<Vec<Layer>, Undecided>) -> Result<Loading, Undecided> {
+        let last =
+            |name: &str| Ok(layers(name)?.pop().map(|layer| layer.value).filter(|value| !value.is_empty()));
+        Ok(Loading { library_path: last("LD_LIBRARY_PATH")?, preload: last("LD_PRELOAD")? })
+    }
+
+    /// Under what the libraries of a program are known.
+    pub fn key(&self, program: &str) -> String {
+        let mut key = program.to_owned();
+        for (name, value) in [("LD_LIBRARY_PATH", &self.library_path), ("LD_PRELOAD", &self.preload)] {
+            if let Some(value) = value {
+                key.push_str(&format!(" with {name}={value}"));
+            }
+        }
+        key
     }
 }
 

@@ -17,6 +17,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Its word in a sentence, as reports for machines have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Compliant => "compliant",
+            Verdict::Violated => "violated",
+            Verdict::Undecided => "undecided",
+        }
+    }
+
     /// The seed's exit codes: 0 compliant, 1 violations, 2 cannot audit.
     pub fn code(self) -> u8 {
         match self {

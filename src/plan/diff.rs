@@ -11,10 +11,7 @@ use crate::system::hand::Node;
 pub(super) fn unified(edit: &Edit, contract: &Contract) -> String {
     let (Some(was), Some(now)) = (text(&edit.was), text(&edit.now)) else { return String::new() };
     let hiding = Hiding::of(contract);
-    let hide = |text: &str| -> String {
-        text.split_inclusive('\n').map(|line| hidden(line, &edit.path, &hiding)).collect()
-    };
-    let (old, new) = (hide(&was), hide(&now));
+    let (old, new) = (hiding.shown(&edit.path, &was), hiding.shown(&edit.path, &now));
     if old == new {
         return String::new();
     }
@@ -29,11 +26,6 @@ fn text(node: &Node) -> Option<String> {
         Node::File { bytes, .. } => String::from_utf8(bytes.clone()).ok().filter(|text| !text.contains('\0')),
         _ => None,
     }
-}
-
-fn hidden(line: &str, path: &str, hiding: &Hiding<'_>) -> String {
-    let secrets = hiding.hidden_of(path, line);
-    secrets.into_iter().fold(line.to_owned(), |shown, secret| shown.replace(secret, "(secret)"))
 }
 
 #[cfg(test)]
@@ -55,12 +47,17 @@ mod tests {
         let shown = unified(&edit, &Contract::built_in());
         assert!(shown.contains("-A=1\n+A=2\n") && shown.contains("API_KEY=(secret)"), "{shown}");
         assert!(!shown.contains("hunter2"));
-        let hiding = |line: &str| hidden(line, "/etc/x", &Hiding::of(&Contract::built_in()));
+        let contract = Contract::built_in();
+        let hiding = |line: &str| Hiding::of(&contract).shown("/etc/systemd/system/x.service", line);
         assert_eq!(
             hiding("Environment=A=1 \"SMTP_PASS=hunter2\"\n"),
             "Environment=A=1 \"SMTP_PASS=(secret)\"\n"
         );
         assert_eq!(hiding("ExecStart=/a redis://u:hunter2@h\n"), "ExecStart=/a redis://u:(secret)@h\n");
         assert_eq!(hiding("requirepass hunter2\n"), "requirepass (secret)\n");
+        // Of a value that goes over several lines no line is shown.
+        let keys = |text: &str| Hiding::of(&contract).shown("/etc/x.env", text);
+        let shown = keys("A=1\nAPI_KEY=\"hunter\n2\n\nx\"\nB=2\n");
+        assert_eq!(shown, "A=1\nAPI_KEY=\"(secret)\n(secret)\n\n(secret)\"\nB=2\n");
     }
 }

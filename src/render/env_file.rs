@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Artefact, Gap, HostFile, What, header, rendered};
+use crate::contract::secrets::{is_hidden, is_secret_name};
 use crate::contract::{Contract, EnvFileDemand, Service, VariableDemand, VariableForm};
 use crate::model::Severity;
-use crate::syntax::secret_shape::{self, glob_matches};
+use crate::syntax::secret_shape;
 
 /// What belongs into one file.
 struct File<'c> {
@@ -37,7 +38,9 @@ pub(super) fn artefacts(contract: &Contract, gaps: &mut Vec<Gap>) -> Vec<Artefac
     for service in rendered(contract).filter(|service| !service.env_files.is_empty()) {
         for (name, value) in values(contract, service, gaps) {
             let is_empty = value.as_ref().is_some_and(|value| secret_shape::is_placeholder(value));
-            let secret = value.is_none() || is_secret(contract, &name) && !is_empty;
+            let is_secret = is_hidden(contract, "", &name, value.as_deref().unwrap_or("")) && !is_empty;
+            let secret = value.is_none() || is_secret;
+            let value = value.filter(|_| !is_secret);
             if !place(contract, service, &mut files, &name, value, secret) {
                 gaps.push(no_secret_file(service, &name));
             }
@@ -59,7 +62,7 @@ fn values(contract: &Contract, service: &Service, gaps: &mut Vec<Gap>) -> BTreeM
             values.insert(name.to_owned(), Some(value));
         } else if demand.form == VariableForm::Absent {
             values.remove(name);
-        } else if is_secret(contract, name) {
+        } else if is_secret_name(contract, name) {
             values.insert(name.to_owned(), None);
         } else if demand.severity == Severity::Must {
             gaps.push(Gap {
@@ -87,10 +90,6 @@ fn of_demand(demand: &VariableDemand, own: Option<String>) -> Option<String> {
         VariableForm::Path { .. } | VariableForm::Present => own,
         VariableForm::Absent => None,
     }
-}
-
-fn is_secret(contract: &Contract, name: &str) -> bool {
-    contract.env.secret_names.value.iter().any(|pattern| glob_matches(pattern, name))
 }
 
 /// A secret that no env file of its service may hold.
@@ -129,7 +128,9 @@ pub(super) fn environment(contract: &Contract, service: &Service, gaps: &mut Vec
     for (name, value) in values(contract, service, gaps) {
         match value {
             _ if !is_own(&name) => {}
-            Some(value) if !is_secret(contract, &name) => lines.push(assignment(&name, &value)),
+            Some(value) if !is_secret_name(contract, &name) && !is_hidden(contract, "", &name, &value) => {
+                lines.push(assignment(&name, &value))
+            }
             _ => gaps.push(no_secret_file(service, &name)),
         }
     }

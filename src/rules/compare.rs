@@ -6,11 +6,12 @@ use crate::model::{Outcome, Undecided};
 use crate::syntax::effective::{EffectiveUnit, Setting};
 use crate::syntax::known::Known;
 use crate::syntax::version::SystemdVersion;
-use crate::syntax::{known, value};
+use crate::syntax::{known, stand_in, value};
 
 /// Whether a setting of a unit has the demanded value.
 pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, demanded: &str) -> bool {
     let name = (setting.section.as_str(), setting.key.as_str());
+    stand_in::compared(setting.raw());
     setting.raw() == demanded || same_text(version, unit, name, setting.value(), demanded)
 }
 
@@ -62,7 +63,12 @@ pub fn too_old(view: &ServiceView, demand: &SettingDemand) -> Result<Option<Outc
 
 /// The words a list must hold and does not.
 pub fn missing_words<'a>(held: &[String], demanded: &'a [String]) -> Vec<&'a str> {
-    demanded.iter().filter(|word| !held.contains(word)).map(String::as_str).collect()
+    let missing: Vec<&str> =
+        demanded.iter().filter(|word| !held.contains(word)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        held.iter().for_each(|word| stand_in::compared(word));
+    }
+    missing
 }
 
 /// A demand as one would write it.

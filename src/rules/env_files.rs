@@ -10,6 +10,7 @@ use crate::facts::EnvFileFacts;
 use crate::facts::environment::files_of;
 use crate::syntax::env_file::{DropReason, Dropped, Note, NoteKind, Variable};
 use crate::syntax::hijack::hijacks;
+use crate::syntax::stand_in::undeciding;
 
 /// An env file of the contract that exists, with the node it really is.
 pub struct EnvFileView<'a> {
@@ -126,7 +127,7 @@ pub fn set(view: &ServiceView, place: Place, name: &str, value: Option<&str>) ->
 /// Whether a demand is met by a value, or by none.
 fn agrees(demand: &VariableDemand, value: Option<&str>) -> bool {
     match value {
-        Some(value) => demand.form.accepts(value),
+        Some(value) => undeciding(|| demand.form.accepts(value)),
         None => demand.form == VariableForm::Absent,
     }
 }
@@ -187,7 +188,8 @@ pub fn without_comment(view: &ServiceView, path: &str, line: u32) -> Option<(Str
     let (name, text) = (variable.name.as_str(), variable.value.as_str());
     let demand = view.service.variables.iter().find(|demand| *demand.name == *name)?;
     let value = text[..text.find(" #").or_else(|| text.find("\t#"))?].trim_end();
-    let evident = !value.is_empty() && demand.form.accepts(value) && !demand.form.accepts(text);
+    let fits = undeciding(|| demand.form.accepts(value) && !demand.form.accepts(text));
+    let evident = !value.is_empty() && fits;
     (evident && !is_hidden(view.contract, path, name, text)).then(|| (name.to_owned(), value.to_owned()))
 }
 

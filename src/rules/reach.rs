@@ -53,6 +53,12 @@ pub fn has_own_root(unit: &EffectiveUnit) -> Result<(), Undecided> {
     }
 }
 
+/// The setting of a unit that lays the files of an image over the host's, in which nobody has looked.
+pub fn brings_files(unit: &EffectiveUnit) -> Option<&Setting> {
+    let keys = ["ExtensionImages", "ExtensionDirectories", "MountImages"];
+    keys.iter().find_map(|key| unit.words("Service", key).into_iter().next()).map(|(_, setting)| setting)
+}
+
 impl ServiceView<'_> {
     /// The user that the unit runs as, with its groups; `None` when the host has no such user or group.
     pub fn runner(&self, unit: &EffectiveUnit) -> Result<Option<Runner>, Undecided> {

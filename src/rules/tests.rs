@@ -21,6 +21,7 @@ mod processes;
 mod remedies;
 mod remedies_of_services;
 mod rendered;
+mod replayed;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,8 +30,8 @@ use std::path::Path;
 use super::{RULES, Rule, service};
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, NAMESPACE, Source};
-use crate::facts::Need;
 use crate::facts::gather::{Asked, gather, probe, telemetry};
+use crate::facts::{HostFacts, Need};
 use crate::model::{Remedy, RuleResult, Said};
 use crate::system::{MemorySystem, System, manifest};
 
@@ -116,6 +117,12 @@ pub(crate) fn signed(source: &Source, seed: u8) -> String {
 }
 
 fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleResult> {
+    let (facts, selection) = look(system, contract, rules);
+    audit(contract, &facts, &selection, false).results.into_iter().collect()
+}
+
+/// What these rules need to see.
+fn look(system: &dyn System, contract: &Contract, rules: &[&str]) -> (HostFacts, Selection) {
     let selection =
         Selection { rules: rules.iter().map(|id| (*id).to_owned()).collect(), ..Selection::default() };
     let mut facts = gather(system, contract, selection.needs(contract));
@@ -126,7 +133,7 @@ fn judge(system: &dyn System, contract: &Contract, rules: &[&str]) -> Vec<RuleRe
         let asked = Asked { model: Some("momentum".into()), ..Asked::default() };
         telemetry(system, contract, &asked, &mut facts);
     }
-    audit(contract, &facts, &selection, false).results.into_iter().collect()
+    (facts, selection)
 }
 
 /// What a block's rule must say, against what it says.

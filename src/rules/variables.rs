@@ -3,17 +3,19 @@
 
 use super::env_files::{self, Place};
 use super::prelude::*;
-use crate::contract::secrets::{is_hidden, is_secret};
+use crate::contract::secrets::{is_hidden, is_secret_name, states_secret};
 use crate::facts::environment::{Layer, files_of};
-use crate::syntax::secret_shape::glob_matches;
+use crate::syntax::env_file::Variable;
+use crate::syntax::stand_in::undeciding;
 
 /// The demand as one would write it in an env file.
 pub fn written_demand(contract: &Contract, demand: &VariableDemand) -> String {
     let name = &demand.name;
     match &demand.form {
-        VariableForm::Equals(value) if is_secret(contract, name, value) => {
+        VariableForm::Equals(value) if is_hidden(contract, "", name, value) => {
             format!("{name}= the value of the contract")
         }
+        form if states_secret(name, form) => format!("{name}= one of the values of the contract"),
         VariableForm::Equals(value) => format!("{name}={value}"),
         VariableForm::OneOf(values) => format!("{name}= one of {}", values.join(" ")),
         VariableForm::Path { under: Some(directory) } => {
@@ -75,9 +77,10 @@ pub fn give(view: &ServiceView, unit: &EffectiveUnit, demand: &VariableDemand, l
         return env_files::keep(view, Place { path, line: Some(line) }, &name, Some(&value));
     }
     let earlier = layers.iter().rev().map(|layer| &layer.value);
-    let earlier = earlier.filter(|value| !value.is_empty()).find(|value| demand.form.accepts(value));
+    let mut earlier = earlier.filter(|value| !value.is_empty());
+    let earlier = undeciding(|| earlier.find(|value| demand.form.accepts(value)));
     let value = demanded(demand).or_else(|| earlier.cloned()).or_else(|| stated(view, demand));
-    let is_secret = view.contract.env.secret_names.value.iter().any(|pattern| glob_matches(pattern, name));
+    let is_secret = is_secret_name(view.contract, name);
     match (place, value) {
         (place, _) if is_secret => {
             let file = place.map_or("an env file that may hold secrets", |place| place.path);
@@ -146,7 +149,7 @@ fn choose(demand: &VariableDemand, place: Option<Place>) -> Remedy {
     };
     let question = Remedy::decide(format!("choose {what} for {name} and write it into {at}"));
     match (&demand.form, place) {
-        (VariableForm::OneOf(values), Some(place)) => {
+        (form @ VariableForm::OneOf(values), Some(place)) if !states_secret(name, form) => {
             let shell = |value: &String| place.change(name, Some(value)).shell();
             values.iter().fold(question, |question, value| question.candidate("", shell(value)))
         }
@@ -184,7 +187,8 @@ pub fn meant_elsewhere(view: &ServiceView, unit: &EffectiveUnit, demand: &Variab
         let Ok(Some(content)) = view.env_file(&file.path) else { continue };
         let is_name = |text: &str| text == name || text.split_whitespace().next_back() == Some(name);
         if let Some(dropped) = content.read.dropped.iter().rfind(|dropped| is_name(&dropped.text)) {
-            let means = dropped.meant.as_ref().is_some_and(|meant| demand.form.accepts(&meant.value));
+            let accepts = |meant: &Variable| undeciding(|| demand.form.accepts(&meant.value));
+            let means = dropped.meant.as_ref().is_some_and(accepts);
             return Some(match means {
                 true => env_files::restore(view, &file.path, dropped),
                 false => Remedy::decide(format!(
@@ -194,7 +198,7 @@ pub fn meant_elsewhere(view: &ServiceView, unit: &EffectiveUnit, demand: &Variab
             });
         }
         let set = content.read.get(name).filter(|variable| !variable.value.is_empty());
-        let counts = set.is_some_and(|variable| demand.form.accepts(&variable.value));
+        let counts = set.is_some_and(|variable| undeciding(|| demand.form.accepts(&variable.value)));
         if counts && !read.iter().any(|read| read.path == file.path) {
             return Some(Remedy::decide(format!(
                 "let the unit read {}, which sets {name} (reported by unit-env-file-wrong)",

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::Refusal;
 use super::identity::Identity;
-use crate::contract::secrets::is_secret;
+use crate::contract::secrets::is_hidden;
 use crate::contract::{Contract, Service};
 use crate::facts::HostFacts;
 use crate::facts::environment::{self, Layer};
@@ -14,7 +14,6 @@ use crate::model::{Location, Observed};
 use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::environment::parse_unset_environment;
 use crate::syntax::hijack::hijacks;
-use crate::syntax::secret_shape::is_secret_by_name;
 
 /// What a service gets where nobody says otherwise (systemd.exec(5)).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -136,7 +135,8 @@ impl Made<'_> {
     fn put(&mut self, name: &str, value: impl Into<OsString>, origin: Origin) {
         let value = value.into();
         let text = value.to_string_lossy();
-        let secret = is_secret(self.contract, name, &text) || is_secret_by_name(name, &text);
+        let path = if let Origin::Written(at) = &origin { at.path() } else { "" };
+        let secret = is_hidden(self.contract, path, name, &text);
         let overrode = self.all.remove(name).map_or_else(Vec::new, |before| {
             let mut overrode = before.overrode;
             overrode.insert(0, before.origin);
@@ -280,5 +280,26 @@ fn escaped(value: &OsStr) -> String {
     match text.chars().any(char::is_control) {
         true => text.escape_debug().to_string(),
         false => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_of_secrets_holds_is_not_shown() {
+        let text = "schema = 1\nextends = \"quantum\"\n[services.backend]\n\
+            env_files = [{ path = \"/etc/quantum/backend.env\", secret = true }]\n";
+        let contract =
+            Contract::parse(text, "golden.toml", false, &|_: &str| Err("none".to_owned())).unwrap();
+        let mut made = Made { contract: &contract, all: Environment::new() };
+        let at = |path: &str| Origin::Written(Location::line(path, 1));
+        made.put("ANYTHING", "q7", at("/etc/quantum/backend.env"));
+        made.put("SOMETHING", "q8", at("/etc/other.env"));
+        made.put("A_TOKEN", "q9", at("/etc/other.env"));
+        let shown = shown(&made.all);
+        assert!(shown.contains("ANYTHING=(a secret)") && shown.contains("A_TOKEN=(a secret)"), "{shown}");
+        assert!(shown.contains("SOMETHING=q8") && !shown.contains("q7") && !shown.contains("q9"), "{shown}");
     }
 }

@@ -4,8 +4,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::contract::Contract;
+use crate::contract::secrets::Hiding;
+use crate::model::change::quoted;
 use crate::model::visible;
-use crate::syntax::secret_shape::{glob_matches, is_secret_by_name, secret_shape};
+use crate::syntax::secret_text::replaced;
 use crate::system::journald;
 
 /// What every entry of a run holds.
@@ -44,26 +47,14 @@ impl Run {
     }
 }
 
-/// Arguments as one would type them, with what looks like a secret masked: the value after an option whose name
-/// the contract's patterns call secret, and whatever has the shape of a known token.
-pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, secret_names: &[String]) -> String {
-    let is_secret = |name: &str| {
-        let name = name.trim_start_matches('-').replace('-', "_").to_ascii_uppercase();
-        secret_names.iter().any(|pattern| glob_matches(pattern, &name)) || is_secret_by_name(&name, "value")
-    };
-    let mut shown = Vec::new();
-    let mut masks = false;
-    for word in words {
-        let word = String::from_utf8_lossy(word.as_bytes());
-        let (name, value) =
-            word.split_once('=').map_or((word.as_ref(), None), |(name, value)| (name, Some(value)));
-        let word = match value {
-            _ if masks || secret_shape(&word).is_some() => "(a secret)".to_owned(),
-            Some(_) if is_secret(name) => format!("{name}=(a secret)"),
-            _ => crate::model::change::quoted(&word),
-        };
-        masks = value.is_none() && name.starts_with('-') && is_secret(name);
-        shown.push(word);
+/// Arguments as one would type them, without what is a secret.
+pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, contract: &Contract) -> String {
+    const MARK: &str = "(a secret)";
+    let words: Vec<_> = words.map(|word| String::from_utf8_lossy(word.as_bytes())).collect();
+    let mut shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let texts: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    for (index, spans) in Hiding::of(contract).spans_of_words(&texts) {
+        shown[index] = visible(&replaced(texts[index], &spans, &|_| MARK.to_owned())).into_owned();
     }
     shown.join(" ")
 }
@@ -72,14 +63,23 @@ pub fn arguments<'a>(words: impl Iterator<Item = &'a OsStr>, secret_names: &[Str
 mod tests {
     use std::ffi::OsStr;
 
-    use super::arguments;
+    use super::{Contract, arguments};
 
     #[test]
     fn no_secret_of_the_command_line_is_remembered() {
+        let mut contract = Contract::built_in();
+        contract.env.secret_names.value.push("PIN".to_owned());
+        let shown = |words: &[&str]| arguments(words.iter().map(OsStr::new), &contract);
         let words =
-            ["--epochs", "3", "--api-key", "hunter2", "--db-password=x y", "a b", "TOKEN=z"].map(OsStr::new);
-        let names = ["*_PASSWORD", "API_KEY", "TOKEN"].map(str::to_owned);
-        let shown = arguments(words.into_iter(), &names);
-        assert_eq!(shown, "--epochs 3 --api-key (a secret) --db-password=(a secret) 'a b' TOKEN=(a secret)");
+            ["--epochs", "3", "--api-key", "hunter2", "--db-password=x y", "a b", "TOKEN=z", "--pin", "1"];
+        assert_eq!(
+            shown(&words),
+            "--epochs 3 --api-key (a secret) --db-password=(a secret) 'a b' TOKEN=(a secret) --pin (a secret)"
+        );
+        let words = ["-H", "Authorization: Bearer q7", "-u", "bob:q7", "https://bob:q7@h/a", "code=4"];
+        assert_eq!(
+            shown(&words),
+            "-H Authorization: Bearer (a secret) -u bob:(a secret) https://bob:(a secret)@h/a code=4"
+        );
     }
 }

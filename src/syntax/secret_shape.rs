@@ -3,7 +3,11 @@
 //! A shape is a documented prefix with the right length and alphabet; entropy alone proves nothing. Which *keys*
 //! hold secrets is the contract's business, by patterns that [`glob_matches`] understands.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
+
+use super::stand_in::{self, is_stand_in};
 
 /// A well-known kind of secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,25 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::AwsAccessKey,
+        Self::GitHubToken,
+        Self::GitLabToken,
+        Self::SlackToken,
+        Self::StripeKey,
+        Self::GoogleKey,
+        Self::LanguageModelKey,
+        Self::TelegramToken,
+        Self::SendGridKey,
+        Self::RegistryToken,
+        Self::HuggingFaceToken,
+        Self::DigitalOceanToken,
+        Self::PrivateKey,
+        Self::JsonWebToken,
+        Self::UrlPassword,
+    ];
+
     /// What a person calls it.
     pub fn words(self) -> &'static str {
         match self {
@@ -126,34 +149,75 @@ fn is_path(byte: u8) -> bool {
 /// Nothing shorter has one of the shapes, but for a password in a URL.
 const SHORTEST: usize = 16;
 
-/// The first well-known secret in a text, which may be a whole file.
+/// The first well-known secret in a text, which may be a whole file. A stand-in has the shape of what it stands for.
 pub fn secret_shape(text: &str) -> Option<Shape> {
-    if text.len() < SHORTEST {
-        return holds_url_password(text).then_some(Shape::UrlPassword);
-    }
-    let token = TOKENS.iter().find(|token| holds_token(text, token)).map(|token| token.shape);
+    let stands_for = || stand_in::all(text).find_map(|(_, found)| found.shape);
+    let token = TOKENS.iter().filter(|_| text.len() >= SHORTEST);
     token
-        .or_else(|| holds_private_key(text).then_some(Shape::PrivateKey))
-        .or_else(|| holds_json_web_token(text).then_some(Shape::JsonWebToken))
-        .or_else(|| holds_telegram_token(text).then_some(Shape::TelegramToken))
-        .or_else(|| holds_sendgrid_key(text).then_some(Shape::SendGridKey))
-        .or_else(|| holds_url_password(text).then_some(Shape::UrlPassword))
+        .filter(|token| tokens(text, token).next().is_some())
+        .map(|token| token.shape)
+        .chain(SHAPED.iter().filter(|(_, find)| find(text, 0).is_some()).map(|(shape, _)| *shape))
+        .next()
+        .or_else(stands_for)
 }
 
-/// Occurrences of `prefix` that do not continue a word; gives the text after each.
-fn after_prefix<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-    text.match_indices(prefix).filter_map(move |(at, _)| {
+/// Where the well-known secrets of a text stand, as far as nobody may see them: of a URL the password alone.
+pub fn shape_spans(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    if text.len() >= SHORTEST {
+        TOKENS.iter().for_each(|token| found.extend(tokens(text, token)));
+    }
+    for (_, find) in SHAPED {
+        let mut from = 0;
+        while let Some(span) = find(text, from) {
+            from = span.end.max(from + 1);
+            found.push(span);
+        }
+    }
+    found.retain(|span| !is_stand_in(&text[span.clone()]));
+    found
+}
+
+/// Finds the first secret of a shape that begins at a position or behind it.
+type Find = fn(&str, usize) -> Option<Range<usize>>;
+
+/// The shapes that are more than a prefix.
+const SHAPED: [(Shape, Find); 5] = [
+    (Shape::PrivateKey, private_key),
+    (Shape::JsonWebToken, json_web_token),
+    (Shape::TelegramToken, telegram_token),
+    (Shape::SendGridKey, sendgrid_key),
+    (Shape::UrlPassword, url_password),
+];
+
+/// Where occurrences of `prefix` end that do not continue a word, from a position on.
+fn after_prefix<'a>(text: &'a str, prefix: &'a str, from: usize) -> impl Iterator<Item = usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    rest.match_indices(prefix).filter_map(move |(at, _)| {
+        let at = from + at;
         let before = at.checked_sub(1).and_then(|index| text.as_bytes().get(index));
-        let begins = !before.is_some_and(u8::is_ascii_alphanumeric);
-        begins.then(|| text.get(at + prefix.len()..)).flatten()
+        (!before.is_some_and(u8::is_ascii_alphanumeric)).then_some(at + prefix.len())
     })
 }
 
-fn holds_token(text: &str, token: &Token) -> bool {
-    after_prefix(text, token.prefix).any(|after| {
-        // A longer look is never needed, and text of one repeated prefix would make it quadratic.
-        let tail = after.as_bytes().get(..token.at_least).unwrap_or_default();
-        !tail.is_empty() && tail.iter().all(|&byte| (token.alphabet)(byte)) && !is_monotonous(tail)
+/// How many bytes at a position are of an alphabet.
+fn run_of(text: &str, at: usize, alphabet: impl Fn(u8) -> bool) -> usize {
+    text.as_bytes()[at..].iter().take_while(|&&byte| alphabet(byte)).count()
+}
+
+/// The tokens of a kind in a text.
+fn tokens<'a>(text: &'a str, token: &'a Token) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut reached = 0;
+    after_prefix(text, token.prefix, 0).filter_map(move |after| {
+        // A longer look is never needed to know one, and text of one repeated prefix would make it quadratic.
+        let tail = text.as_bytes().get(after..after + token.at_least)?;
+        if after < reached || !tail.iter().all(|&byte| (token.alphabet)(byte)) || is_monotonous(tail) {
+            return None;
+        }
+        reached = after + run_of(text, after, token.alphabet);
+        // Of an address what stands behind the name of the host is the secret.
+        let start = if token.prefix.ends_with('/') { after } else { after - token.prefix.len() };
+        Some(start..reached)
     })
 }
 
@@ -166,62 +230,78 @@ fn is_monotonous(bytes: &[u8]) -> bool {
     seen.iter().filter(|&&seen| seen).count() < 5
 }
 
-fn holds_private_key(text: &str) -> bool {
-    text.match_indices("-----BEGIN ").any(|(at, begin)| {
-        let label =
-            text[at + begin.len()..].bytes().take(48).take_while(|&b| b == b' ' || b.is_ascii_uppercase());
-        let label: Vec<u8> = label.collect();
+/// From the line that begins a private key to the one that ends it, or to the end of the text.
+fn private_key(text: &str, from: usize) -> Option<Range<usize>> {
+    const END: &str = "-----END ";
+    let begin = "-----BEGIN ";
+    let found = text.get(from..)?.match_indices(begin).find(|(at, _)| {
+        let label = text[from + at + begin.len()..].bytes().take(48);
+        let label: Vec<u8> = label.take_while(|&b| b == b' ' || b.is_ascii_uppercase()).collect();
         label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK")
-    })
+    });
+    let start = from + found?.0;
+    let end = text[start..]
+        .find(END)
+        .map(|at| start + at + END.len())
+        .and_then(|label| text[label..].find("-----").map(|dashes| label + dashes + 5));
+    Some(start..end.unwrap_or(text.len()))
 }
 
-fn holds_json_web_token(text: &str) -> bool {
+fn json_web_token(text: &str, from: usize) -> Option<Range<usize>> {
     const LONGEST: usize = 8192;
-    after_prefix(text, "eyJ").take(64).any(|after| {
-        let window: &[u8] = after.as_bytes().get(..LONGEST).unwrap_or(after.as_bytes());
+    after_prefix(text, "eyJ", from).take(64).find_map(|after| {
+        let start = after - 3;
+        let window = &text.as_bytes()[start..];
+        let window = window.get(..LONGEST).unwrap_or(window);
         let mut parts = window.split(|&byte| byte == b'.');
-        let header = parts.next().unwrap_or_default();
-        let payload = parts.next().unwrap_or_default();
-        let signature = parts.next().unwrap_or_default();
-        let signature = signature.iter().take_while(|&&byte| is_word_or_dash(byte)).count();
-        let encoded = |part: &[u8]| part.len() >= 10 && part.iter().all(|&byte| is_word_or_dash(byte));
-        encoded(header) && encoded(payload) && payload.starts_with(b"eyJ") && signature >= 20
+        let (header, payload) = (parts.next()?, parts.next()?);
+        let signature = parts.next()?.iter().take_while(|&&byte| is_word_or_dash(byte)).count();
+        let encoded = |part: &[u8]| part.len() >= 13 && part.iter().all(|&byte| is_word_or_dash(byte));
+        let is_one = encoded(header) && encoded(payload) && payload.starts_with(b"eyJ") && signature >= 20;
+        is_one.then(|| start..start + header.len() + payload.len() + 2 + signature)
     })
 }
 
-fn holds_telegram_token(text: &str) -> bool {
-    text.match_indices(":AA").any(|(at, _)| {
-        let digits =
-            text.as_bytes()[..at].iter().rev().take(11).take_while(|byte| byte.is_ascii_digit()).count();
-        let tail = text.as_bytes().get(at + 1..at + 36).unwrap_or_default();
-        (8..=10).contains(&digits) && tail.len() == 35 && tail.iter().all(|&byte| is_word_or_dash(byte))
+fn telegram_token(text: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    text.get(from..)?.match_indices(":AA").map(|(at, _)| from + at).find_map(|at| {
+        let digits = bytes[..at].iter().rev().take(11).take_while(|byte| byte.is_ascii_digit()).count();
+        let tail = bytes.get(at + 1..at + 36)?;
+        let is_one = (8..=10).contains(&digits) && tail.iter().all(|&byte| is_word_or_dash(byte));
+        (is_one && at - digits >= from).then(|| at - digits..at + 1 + run_of(text, at + 1, is_word_or_dash))
     })
 }
 
-fn holds_sendgrid_key(text: &str) -> bool {
-    after_prefix(text, "SG.").any(|after| {
-        let bytes = after.as_bytes();
-        let good = |range: std::ops::Range<usize>| {
+fn sendgrid_key(text: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    after_prefix(text, "SG.", from).find_map(|after| {
+        let good = |range: Range<usize>| {
             bytes.get(range).is_some_and(|part| part.iter().all(|&byte| is_word_or_dash(byte)))
         };
-        good(0..22) && bytes.get(22) == Some(&b'.') && good(23..66)
+        let dot = after + 22;
+        let is_one = good(after..dot) && bytes.get(dot) == Some(&b'.') && good(dot + 1..dot + 44);
+        is_one.then(|| after - 3..dot + 44)
     })
 }
 
-fn holds_url_password(text: &str) -> bool {
+/// The password of a URL.
+fn url_password(text: &str, from: usize) -> Option<Range<usize>> {
     const LONGEST: usize = 512;
-    text.match_indices("://").any(|(at, found)| {
-        let scheme = text.as_bytes()[..at].last().is_some_and(u8::is_ascii_alphanumeric);
-        let after = &text.as_bytes()[at + found.len()..];
-        let window = after.get(..LONGEST).unwrap_or(after);
+    let bytes = text.as_bytes();
+    text.get(from..)?.match_indices("://").map(|(at, _)| from + at).find_map(|at| {
+        let scheme = bytes[..at].last().is_some_and(u8::is_ascii_alphanumeric);
+        let start = at + 3;
+        let window = bytes[start..].get(..LONGEST).unwrap_or(&bytes[start..]);
         let ends = |&byte: &u8| {
             byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<')
         };
         let authority = window.split(ends).next().unwrap_or_default();
-        let Some(host) = authority.iter().rposition(|&byte| byte == b'@') else { return false };
-        let Some(colon) = authority[..host].iter().position(|&byte| byte == b':') else { return false };
-        let password = String::from_utf8_lossy(&authority[colon + 1..host]);
-        scheme && !is_placeholder(&password)
+        let host = authority.iter().rposition(|&byte| byte == b'@')?;
+        let colon = authority[..host].iter().position(|&byte| byte == b':')?;
+        // GitHub takes a token in the place of the user.
+        let is_token = &authority[colon + 1..host] == b"x-oauth-basic";
+        let span = if is_token { start..start + colon } else { start + colon + 1..start + host };
+        (scheme && !is_placeholder(text.get(span.clone())?)).then_some(span)
     })
 }
 
@@ -255,6 +335,15 @@ const SECRET_NAMES: &[&str] = &[
     "*COOKIE",
     "*_KEY_BASE",
     "*WEBHOOK_URL",
+    "PW",
+    "*BEARER",
+    "PSK",
+    "*_PSK",
+    "*ACCOUNTKEY",
+    "*ACCESSKEY",
+    "*PRIVATEKEY",
+    "*CONNECTION_STRING",
+    "*CONNECTIONSTRING",
 ];
 
 /// Whether a value says where a secret lies, and is none itself.
@@ -272,40 +361,6 @@ pub fn is_secret_by_name(name: &str, value: &str) -> bool {
         && !describes.iter().any(|end| name.ends_with(end))
         && !is_path_of_secret(value)
         && !is_placeholder(value)
-}
-
-/// The words of a text that are secrets: by their shape, as what follows an option with the name of one, or as what
-/// follows the directive of a server that takes one.
-pub fn secret_words(text: &str) -> Vec<&str> {
-    const DIRECTIVES: [&str; 3] = ["requirepass", "masterauth", "--requirepass"];
-    let mut hidden = Vec::new();
-    let mut follows = false;
-    for word in
-        text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).filter(|word| !word.is_empty())
-    {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-        let is_option = name.starts_with("--") && is_secret_by_name(name, value.unwrap_or("value"));
-        match value {
-            _ if follows => hidden.push(word),
-            Some(value) if is_option => hidden.push(value),
-            _ => match secret_shape(word) {
-                Some(Shape::UrlPassword) => hidden.extend(url_password(word)),
-                Some(_) => hidden.push(value.unwrap_or(word)),
-                None => {}
-            },
-        }
-        follows = !follows
-            && (value.is_none() && is_option || DIRECTIVES.iter().any(|one| one.eq_ignore_ascii_case(word)));
-    }
-    hidden
-}
-
-/// The password of a URL.
-fn url_password(text: &str) -> Option<&str> {
-    let rest = &text[text.find("://")? + 3..];
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    user.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
 }
 
 /// A value that stands for a secret without being one.
@@ -479,12 +534,24 @@ mod tests {
     }
 
     #[test]
-    fn secret_words_of_commands() {
-        assert_eq!(secret_words("a --password hunter2 -x"), ["hunter2"]);
-        assert_eq!(secret_words("a --api-key=hunter2 b"), ["hunter2"]);
-        assert_eq!(secret_words("Environment=\"DB=redis://u:s3cr3tpw@h/0\""), ["s3cr3tpw"]);
-        assert_eq!(secret_words("requirepass hunter2"), ["hunter2"]);
-        assert_eq!(secret_words("a --port 80 --token-file /x"), Vec::<&str>::new());
+    fn shapes_stand_where_they_stand() {
+        let token = made("ghp_", 40);
+        let jwt = [made("eyJ", 20), made("eyJ", 40), made("", 43)].join(".");
+        let key = format!("-----BEGIN {0} KEY-----\nMII\n-----END {0} KEY-----", "PRIVATE");
+        let telegram = made("123456789:AA", 33);
+        let grid = made("SG.", 22) + &made(".", 43);
+        for secret in [&token, &jwt, &key, &telegram, &grid] {
+            let text = format!("a {secret} b '{secret}'");
+            let spans = shape_spans(&text);
+            assert!(spans.len() == 2 && spans.iter().all(|span| text[span.clone()] == **secret), "{text}");
+        }
+        let text = "redis://:s3cr3tpw@h/0 http://u:an0ther@x:1/";
+        let spans: Vec<&str> = shape_spans(text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(spans, ["s3cr3tpw", "an0ther"]);
+        // Without its end a key goes on to the end of the text.
+        let text = format!("a -----BEGIN {} KEY-----\nMII", "PRIVATE");
+        let spans: Vec<&str> = shape_spans(&text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(spans, [&text[2..]]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! dir PATH OWNER:GROUP MODE            file PATH OWNER:GROUP MODE      lines that start with "| " follow
 //! link PATH -> TARGET                  data PATH OWNER:GROUP MODE      the same, with C escapes read
 //! elf PATH OWNER:GROUP MODE            a program of this machine       database PATH OWNER:GROUP MODE
-//!     needs=a,b rpath=DIR runpath=DIR machine=N   with a dynamic section, or of another machine
+//!     needs=a,b soname=a rpath=DIR runpath=DIR machine=N   with a dynamic section, or of another machine
 //! loader PATH OWNER:GROUP MODE         a static one, as loaders are
 //! owner PATH OWNER:GROUP               mode PATH MODE                  modified PATH SECONDS
 //! remove PATH                          unreadable PATH WHY             move PATH -> PATH

@@ -113,14 +113,19 @@ pub fn each_check(host: &Host) {
         }
     }
     // A database that is not there yet is a warning, unless the job demands it.
-    host.sh("mv /opt/quantum/data/quantum_trader.db /opt/quantum/data/away.db");
+    // The services stop for it: one that starts without its database ends, and is not healthy until it is back.
+    host.sh("systemctl stop quantum-ai-engine quantum-backend quantum-execution quantum-rl-agent
+         mv /opt/quantum/data/quantum_trader.db /opt/quantum/data/away.db");
     let output = host.machine.run(&["golden", "run", "ai-engine", SCRIPT]);
     told(&output);
     assert!(text(&output.stderr).contains("! database"), "{}", text(&output.stderr));
     host.lay_contract(&CONTRACT.replace("single_flight = true", "needs = [\"database\"]"));
     host.refused("root", &["golden", "job", "probe"], "database-missing");
+    host.revive(
+        "mv /opt/quantum/data/away.db /opt/quantum/data/quantum_trader.db; rm -rf /etc/golden
+         systemctl start quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent",
+    );
     host.put_back();
-    host.revive("mv /opt/quantum/data/away.db /opt/quantum/data/quantum_trader.db; systemctl start quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent");
 }
 
 pub fn what_a_stranger_can_write(host: &Host) {

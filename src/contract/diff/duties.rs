@@ -2,6 +2,7 @@
 
 use super::shape::Shape;
 use super::{Kind, Side};
+use crate::contract::secrets::states_secret;
 use crate::contract::*;
 use crate::model::{Location, Severity, Stated};
 
@@ -425,6 +426,7 @@ fn setting_words(key: &str, form: &Form) -> String {
 
 fn variable_words(name: &str, form: &VariableForm) -> String {
     match form {
+        form if states_secret(name, form) => format!("{name} = (a secret)"),
         VariableForm::Equals(value) => format!("{name} = {value:?}"),
         VariableForm::OneOf(values) => format!("{name} one of {values:?}"),
         VariableForm::Path { under: None } => format!("{name} an absolute path"),

@@ -150,10 +150,7 @@ fn assignments<'a>(cx: &mut Cx<'a>, set: &Fields<'_, 'a>, key: &str, contract: &
     let mut all = Vec::new();
     for entry in table.in_order() {
         let name = cx.checked(entry.at, words::variable(&entry.key));
-        let secret = &contract.env.secret_names.value;
-        let is_secret =
-            secret.iter().any(|pattern| crate::syntax::secret_shape::glob_matches(pattern, &entry.key));
-        if is_secret {
+        if crate::contract::secrets::is_secret_name(contract, &entry.key) {
             let message =
                 format!("`{}` holds a secret, and the ledger writes down what activation sets", entry.key);
             cx.error(entry.at, message, "let a variable that is no secret activate the model");

@@ -1,9 +1,10 @@
 //! The root's own accounts: never the name service of the host that runs golden.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::Worker;
+use super::room::Room;
 use crate::model::{End, Observed};
 use crate::syntax::accounts::{self, Accounts};
 use crate::syntax::sudoers::{self, Include, Sudoers};
@@ -128,6 +129,7 @@ fn listed<'a>(
 pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>> {
     let mut files: Vec<(Arc<str>, Sudoers)> = Vec::new();
     let mut waiting = vec!["/etc/sudoers".to_owned()];
+    let (mut seen, mut room) = (HashSet::new(), Room::of_the_host());
     // Without sudo nobody reads its directory; who installs it later finds there what was granted before.
     if matches!(worker.walker.lookup("/etc/sudoers").node(), Ok(None)) {
         let usual = Include { line: 0, path: "/etc/sudoers.d".to_owned(), is_directory: true };
@@ -137,10 +139,10 @@ pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>>
         }
     }
     while let Some(path) = waiting.pop() {
-        if files.iter().any(|(seen, _)| **seen == *path) {
+        if !seen.insert(path.clone()) {
             continue;
         }
-        let bytes = match worker.read(&worker.walker.lookup(&path)) {
+        let bytes = match worker.read_within(&worker.walker.lookup(&path), &mut room) {
             Observed::Found(bytes) => bytes,
             Observed::Absent => continue,
             Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
@@ -148,7 +150,7 @@ pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>>
         let file = sudoers::parse(&String::from_utf8_lossy(&bytes));
         let mut included = Vec::new();
         for include in &file.includes {
-            match included_files(worker, &path, include) {
+            match room.file().and_then(|()| included_files(worker, &path, include)) {
                 Ok(paths) => included.extend(paths),
                 Err(why) => return Observed::Unreadable(why),
             }

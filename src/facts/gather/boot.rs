@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Pad, Worker, units};
+use super::{Pad, Worker, generators, units};
 use crate::facts::UnitFacts;
 use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
 use crate::model::{Location, Observed};
@@ -14,11 +14,24 @@ use crate::syntax::unit_name::UnitName;
 /// Settings by which a unit starts others (systemd.unit(5)).
 const STARTS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
 
+/// More instances than this that no link names are not read.
+const MOST_INSTANCES: usize = 5000;
+
 /// The graph below the units that a boot has to come to.
 pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
     let subjects: Vec<String> = worker.ground.contract.services.iter().filter_map(started).collect();
-    let mut graph = Graph { worker, pad, boot: BootFacts::default(), done: BTreeSet::new(), texts: None };
+    let mut graph = Graph {
+        worker,
+        pad,
+        boot: BootFacts::default(),
+        done: BTreeSet::new(),
+        texts: None,
+        instances: BTreeMap::new(),
+    };
+    worker.index().linked_instances().iter().for_each(|name| graph.instance(name));
     graph.boot.default = worker.index().own_name("default.target");
+    let is_disk = worker.ground.system.ask().is_none();
+    graph.boot.generator = is_disk.then(|| generators::foreign(worker)).flatten();
     subjects.iter().for_each(|name| graph.add(name));
     let is_open = |graph: &Graph<'_, '_>, name: &str| graph.boot.reaches(name) != Reached::Yes;
     if subjects.iter().any(|name| is_open(&graph, name)) {
@@ -36,6 +49,8 @@ struct Graph<'w, 'a> {
     done: BTreeSet<Arc<str>>,
     /// What every unit's text starts; read when links do not lead to the boot.
     texts: Option<BTreeMap<Arc<str>, Vec<Pull>>>,
+    /// Instances that links or texts name, by their templates.
+    instances: BTreeMap<String, BTreeSet<Arc<str>>>,
 }
 
 impl Graph<'_, '_> {
@@ -91,7 +106,10 @@ impl Graph<'_, '_> {
                 .extend(self.texts.iter().filter_map(|texts| texts.get(name.as_str())).flatten().cloned());
         }
         pulled_by.extend(names.iter().flat_map(|name| self.triggers(name)));
-        BootNode { state, pulled_by }
+        let pulled_by = pulled_by.into_iter().flat_map(|pull| self.of_instances(pull)).collect();
+        let is_administrators = |unit: &Arc<EffectiveUnit>| unit.location().path().starts_with("/etc/");
+        let is_packaged = matches!(effective, Observed::Found(unit) if !is_administrators(unit));
+        BootNode { state, is_packaged, pulled_by }
     }
 
     /// The links that stand for `Wants=` and kin of other units. What was linked for this boot alone is gone at the next.
@@ -105,6 +123,24 @@ impl Graph<'_, '_> {
             Some(Pull { by: by.into(), at: Location::file(link.clone()) })
         };
         lasting.filter_map(pull).collect()
+    }
+
+    /// Takes down that there is this instance of a template.
+    fn instance(&mut self, name: &Arc<str>) {
+        if let Some(template) = UnitName::parse(name).ok().and_then(|name| name.template()) {
+            self.instances.entry(template.as_str().to_owned()).or_default().insert(name.clone());
+        }
+    }
+
+    /// What a template starts, each of its instances starts.
+    fn of_instances(&self, pull: Pull) -> Vec<Pull> {
+        let Some(template) = UnitName::parse(&pull.by).ok().filter(|name| name.instance() == Some("")) else {
+            return vec![pull];
+        };
+        let instances = self.instances.get(template.as_str()).into_iter().flatten();
+        let mut all: Vec<Pull> = instances.map(|by| Pull { by: by.clone(), at: pull.at.clone() }).collect();
+        all.push(pull);
+        all
     }
 
     /// The timer, socket and path of the same name.
@@ -121,12 +157,14 @@ impl Graph<'_, '_> {
         TRIGGERS.iter().filter_map(|trigger| pull(trigger.kind)).collect()
     }
 
-    /// Reads what every unit of the host starts; instances are the ones that something starts by name.
+    /// Reads what every unit of the host starts, and every instance that another one or a link names.
     fn read_texts(&mut self) {
         let mut texts: BTreeMap<Arc<str>, Vec<Pull>> = BTreeMap::new();
+        // What links enable is among them, instances too.
         let mut waiting = self.worker.index().names();
         waiting.reverse();
         let mut seen: BTreeSet<Arc<str>> = waiting.iter().cloned().collect();
+        let most = seen.len() + MOST_INSTANCES;
         while let Some(by) = waiting.pop() {
             let unit = match self.look(&by).1 {
                 Observed::Found(unit) => unit,
@@ -143,12 +181,20 @@ impl Graph<'_, '_> {
             });
             for (name, at) in named.chain(started) {
                 let name: Arc<str> = name.into();
-                if is_instance(&name) && seen.insert(name.clone()) {
+                if is_instance(&name) && !seen.contains(&name) {
+                    // An instance may name further ones by its own name.
+                    if seen.len() == most {
+                        self.boot.unread =
+                            Some(format!("units start more than {MOST_INSTANCES} instances of templates"));
+                        continue;
+                    }
+                    seen.insert(name.clone());
                     waiting.push(name.clone());
                 }
                 texts.entry(name).or_default().push(Pull { by: by.clone(), at });
             }
         }
+        seen.iter().for_each(|name| self.instance(name));
         self.texts = Some(texts);
         self.done.clear();
     }

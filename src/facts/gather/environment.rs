@@ -2,24 +2,30 @@
 
 use std::sync::Arc;
 
+use super::room::Room;
 use super::{Pad, Worker};
 use crate::contract::Service;
 use crate::facts::{EnvFileFacts, Need};
 use crate::model::{NodeKind, Observed};
 use crate::syntax::{env_file, env_shell, glob};
 
+/// More files than one pattern is meant to match, and more names than a directory of them has.
+const MOST_MATCHED: usize = 128;
+const MOST_NAMES: usize = 10_000;
+
 /// Looks at the env files of a service.
 pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     if !worker.needs(Need::EnvFiles) {
         return;
     }
+    let mut room = Room::of_a_service();
     for file in &service.env_files {
-        look(worker, &file.path, pad);
+        look(worker, &file.path, &mut room, pad);
     }
     for path in read_by_unit(service, pad) {
         match glob::pattern(&path) {
-            Some((directory, pattern)) => look_at_matching(worker, &path, (directory, pattern), pad),
-            None => look(worker, &path, pad),
+            Some(pattern) => look_at_matching(worker, &path, pattern, &mut room, pad),
+            None => look(worker, &path, &mut room, pad),
         }
     }
 }
@@ -33,17 +39,31 @@ fn read_by_unit(service: &Service, pad: &Pad) -> Vec<Arc<str>> {
 }
 
 /// The files that a pattern matches. The pattern itself is no file, unless what it matches cannot be known.
-fn look_at_matching(worker: &Worker<'_>, path: &str, (directory, pattern): (&str, &str), pad: &mut Pad) {
+fn look_at_matching(
+    worker: &Worker<'_>,
+    path: &str,
+    (directory, pattern): (&str, &str),
+    room: &mut Room,
+    pad: &mut Pad,
+) {
     let listing = match directory.contains(['*', '?', '[']) {
         true => Observed::Unreadable("a pattern over directories, which is not looked into".to_owned()),
         false => pad.list(worker, directory),
     };
     let known = match listing {
+        Observed::Found(names) if names.len() > MOST_NAMES => {
+            Observed::Unreadable(format!("{directory} holds more than {MOST_NAMES} names"))
+        }
         Observed::Found(names) => {
-            for name in names.iter().filter(|name| glob::matches_name(pattern, name)) {
-                look(worker, &format!("{directory}/{name}"), pad);
+            let mut matching = names.iter().filter(|name| glob::matches_name(pattern, name));
+            let all: Vec<&String> = matching.by_ref().take(MOST_MATCHED).collect();
+            match matching.next() {
+                Some(_) => Observed::Unreadable(format!("it matches more than {MOST_MATCHED} files")),
+                None => {
+                    all.iter().for_each(|name| look(worker, &format!("{directory}/{name}"), room, pad));
+                    Observed::Absent
+                }
             }
-            Observed::Absent
         }
         Observed::Absent => Observed::Absent,
         Observed::Unreadable(why) => Observed::Unreadable(why),
@@ -51,7 +71,7 @@ fn look_at_matching(worker: &Worker<'_>, path: &str, (directory, pattern): (&str
     pad.env_files.insert(path.into(), known);
 }
 
-fn look(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
+fn look(worker: &Worker<'_>, path: &str, room: &mut Room, pad: &mut Pad) {
     if pad.env_files.contains_key(path) || !path.starts_with('/') {
         return;
     }
@@ -61,7 +81,7 @@ fn look(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
         pad.env_files.insert(path.into(), Observed::Absent);
         return;
     }
-    let content = worker.read(lookup).map(|bytes| {
+    let content = worker.read_within(lookup, room).map(|bytes| {
         let read = env_file::parse(&bytes, worker.ground.version.0);
         let shell = env_shell::shell_readings(&bytes, &read);
         EnvFileFacts { read, shell }

@@ -186,32 +186,49 @@ fn is_umask(value: &str) -> bool {
     ["umask", "false", "no", "off", "0", ""].iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
-/// The paths that git tracks in a work tree and that match, sorted; none before the first `git add`.
+/// No path is longer for the kernel (PATH_MAX). An index that compresses its paths can spell out far longer ones.
+const LONGEST_PATH: usize = 4096;
+
+/// Calls `each` with the paths that git tracks in a work tree, in git's order, until it gives a reason to stop; absent
+/// before the first `git add`.
 pub(super) fn tracked(
     worker: &Worker<'_>,
     git: &GitFacts,
-    matches: impl Fn(&str) -> bool,
-) -> Observed<Vec<String>> {
+    mut each: impl FnMut(&str) -> Result<(), String>,
+) -> Observed<()> {
     let path = format!("{}/index", git.directory);
-    let bytes = match own_file(worker, &git.directory, "index", INDEX_LIMIT) {
+    let index = match own_file(worker, &git.directory, "index", INDEX_LIMIT) {
+        Observed::Unreadable(why) => Observed::Unreadable(format!("{path}: {why}")),
+        read => read,
+    };
+    index.and_then(|bytes| {
         // One that was never written to its end names no file.
-        Observed::Found(bytes) if bytes.is_empty() => return Observed::Found(Vec::new()),
-        Observed::Found(bytes) => bytes,
-        Observed::Absent => return Observed::Found(Vec::new()),
-        Observed::Unreadable(why) => return Observed::Unreadable(why),
-    };
-    let options = gix_index::decode::Options {
-        thread_limit: Some(1),
-        alloc_limit_bytes: Some(INDEX_ROOM),
-        ..Default::default()
-    };
-    let never = SystemTime::UNIX_EPOCH.into();
-    match State::from_bytes(&bytes, never, gix_index::hash::Kind::Sha1, options) {
-        Ok((state, _)) if state.link().is_some() => Observed::Unreadable(format!("{path} is a split index")),
-        Ok((state, _)) => {
-            let paths = state.entries().iter().map(|entry| entry.path(&state).to_string());
-            Observed::Found(paths.filter(|path| matches(path)).collect())
+        if bytes.is_empty() {
+            return Observed::Found(());
         }
-        Err(error) => Observed::Unreadable(format!("{path} cannot be parsed: {error}")),
-    }
+        let options = gix_index::decode::Options {
+            thread_limit: Some(1),
+            alloc_limit_bytes: Some(INDEX_ROOM),
+            ..Default::default()
+        };
+        let never = SystemTime::UNIX_EPOCH.into();
+        let state = match State::from_bytes(&bytes, never, gix_index::hash::Kind::Sha1, options) {
+            Ok((state, _)) if state.link().is_some() => {
+                return Observed::Unreadable(format!("{path} is a split index"));
+            }
+            Ok((state, _)) => state,
+            Err(error) => return Observed::Unreadable(format!("{path} cannot be parsed: {error}")),
+        };
+        for entry in state.entries() {
+            let tracked = entry.path(&state);
+            let read = match tracked.len() < LONGEST_PATH {
+                true => each(&String::from_utf8_lossy(tracked)),
+                false => Err(format!("a path of {} bytes", tracked.len())),
+            };
+            if let Err(why) = read {
+                return Observed::Unreadable(format!("{path}: {why}"));
+            }
+        }
+        Observed::Found(())
+    })
 }

@@ -1,5 +1,8 @@
 //! Where logs go: `Storage=` of the journal and the patterns that logrotate knows.
 
+use std::collections::HashSet;
+
+use super::room::Room;
 use super::{Pad, Worker, configuration};
 use crate::facts::LogFacts;
 use crate::model::{Location, Observed};
@@ -23,14 +26,16 @@ fn storage(worker: &Worker<'_>, pad: &mut Pad) -> Observed<(String, Location)> {
 /// The patterns of `/etc/logrotate.conf` and of what it includes; Debian's includes `/etc/logrotate.d`.
 fn rotated(worker: &Worker<'_>, pad: &mut Pad) -> Observed<Vec<(String, Location)>> {
     let mut waiting = vec!["/etc/logrotate.conf".to_owned()];
-    let mut seen: Vec<String> = Vec::new();
+    let (mut seen, mut room) = (HashSet::new(), Room::of_the_host());
     let mut patterns = Vec::new();
     let mut any = false;
     while let Some(path) = waiting.pop() {
-        if seen.contains(&path) {
+        if !seen.insert(path.clone()) {
             continue;
         }
-        seen.push(path.clone());
+        if let Err(why) = room.file() {
+            return Observed::Unreadable(format!("{path}: {why}"));
+        }
         if let Observed::Found(names) = pad.list(worker, &path) {
             // Names that packages leave behind are passed over, logrotate(8).
             let taboo = [
@@ -48,7 +53,7 @@ fn rotated(worker: &Worker<'_>, pad: &mut Pad) -> Observed<Vec<(String, Location
             waiting.extend(kept.map(|name| format!("{path}/{name}")));
             continue;
         }
-        match worker.read(pad.look(worker, &path)) {
+        match worker.read_within(pad.look(worker, &path), &mut room) {
             Observed::Found(bytes) => {
                 any = true;
                 let read = logrotate::parse(&bytes);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Worker, content};
+use super::room::Room;
+use super::{Worker, content, generators};
 use crate::facts::made::{AtBoot, MadeFacts, MadeKind, MountFacts};
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
@@ -14,9 +15,10 @@ use crate::system::{System, TEXT_LIMIT, Walker};
 /// Reads what makes something at boot.
 pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
     let mut made = MadeFacts { mounts, ..MadeFacts::default() };
+    let mut room = Room::of_the_host();
     for path in files(worker, &mut made.unread) {
         let lookup = worker.walker.lookup(&path);
-        match worker.read(&lookup) {
+        match worker.read_within(&lookup, &mut room) {
             Observed::Found(bytes) => {
                 for line in tmpfiles::parse(&String::from_utf8_lossy(&bytes)) {
                     take(&mut made, &path, &line, worker.ground.accounts);
@@ -26,6 +28,8 @@ pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
             Observed::Unreadable(why) => made.unread = Some(format!("{path}: {why}")),
         }
     }
+    made.generator = generators::foreign(worker);
+    (made.provided, made.scripts_unread) = generators::provided(worker);
     made
 }
 

@@ -10,6 +10,7 @@ mod boot;
 mod configuration;
 mod dependencies;
 mod environment;
+mod generators;
 mod git;
 mod git_owners;
 mod libraries;
@@ -21,6 +22,7 @@ mod places;
 mod probes;
 mod redis_start;
 mod repository;
+mod room;
 mod start;
 mod state;
 mod telemetry;
@@ -41,6 +43,8 @@ use super::{
     EnvFileFacts, FileFacts, HostFacts, LogFacts, MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts,
     SCHEMA, SudoersFiles, UnitFacts, VenvFacts,
 };
+use room::Room;
+
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
 use crate::syntax::version::SystemdVersion;
@@ -244,6 +248,17 @@ impl<'a> Worker<'a> {
         content(lookup).and_then(|real| self.ground.system.read(real, limit))
     }
 
+    /// The bytes of a file as far as there is room for them.
+    fn read_within(&self, lookup: &Lookup, room: &mut Room) -> Observed<Vec<u8>> {
+        if let Err(why) = room.file() {
+            return Observed::Unreadable(why);
+        }
+        self.read(lookup).and_then(|bytes| match room.text(&bytes) {
+            Ok(()) => Observed::Found(bytes),
+            Err(why) => Observed::Unreadable(why),
+        })
+    }
+
     /// The first bytes of a regular file.
     fn beginning(&self, lookup: &Lookup, bytes: u64) -> Observed<Vec<u8>> {
         content(lookup).and_then(|real| self.ground.system.head(real, bytes))
@@ -279,8 +294,7 @@ struct Pad {
     mains: BTreeMap<Arc<str>, Observed<String>>,
     libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
     /// What was read to know the libraries.
-    objects: libraries::Objects,
-    system_libraries: Option<libraries::System>,
+    libraries_known: libraries::Known,
     venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
 }
 

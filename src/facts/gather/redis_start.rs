@@ -1,6 +1,7 @@
 //! The configuration that the unit of a Redis really starts with: the file it names, what that includes, and the options
 //! behind it, which count for more.
 
+use super::room::Room;
 use super::{Pad, Worker};
 use crate::contract::Dependency;
 use crate::facts::environment::{self, EnvFileFacts, EnvFiles};
@@ -73,7 +74,7 @@ pub(super) fn written(
         (None, Ok(None)) => (Some(USUAL_CONFIG.to_owned()), None),
         (None, Ok(Some(start))) => (start.file.clone(), Some(start)),
     };
-    let mut reading = Reading { worker, files: 0, refusals: Vec::new() };
+    let mut reading = Reading { worker, room: Room::of_a_service(), refusals: Vec::new() };
     let mut conf = match &file {
         Some(file) => reading.config(file, 0),
         // It starts with what it has by itself.
@@ -139,8 +140,9 @@ fn start(worker: &Worker<'_>, dependency: &Dependency, pad: &Pad) -> Result<Opti
 
 /// What stands in the env files of the unit. They are read for its command line alone and kept in no fact.
 fn env_files(worker: &Worker<'_>, unit: &EffectiveUnit) -> EnvFiles {
-    let look = |path: &str| {
-        let bytes = worker.read(&worker.walker.lookup(path));
+    let mut room = Room::of_a_service();
+    let mut look = |path: &str| {
+        let bytes = worker.read_within(&worker.walker.lookup(path), &mut room);
         bytes.map(|bytes| EnvFileFacts {
             read: env_file::parse(&bytes, worker.ground.version.0),
             shell: Vec::new(),
@@ -179,13 +181,10 @@ fn matching(worker: &Worker<'_>, include: &str) -> Result<Vec<String>, String> {
 /// Redis itself stops at this many nested includes.
 const DEEPEST: u32 = 16;
 
-/// More files than any configuration is spread over.
-const MOST_FILES: u32 = 128;
-
 /// A configuration on its way in.
 struct Reading<'w, 'a> {
     worker: &'w Worker<'a>,
-    files: u32,
+    room: Room,
     refusals: Vec<Refusal>,
 }
 
@@ -193,11 +192,7 @@ impl Reading<'_, '_> {
     /// Reads a configuration with what it includes. The server itself names the file, so a text that is no configuration
     /// of Redis is not taken over: it could be anybody's file.
     fn config(&mut self, path: &str, depth: u32) -> Observed<RedisConf> {
-        if self.files == MOST_FILES {
-            return Observed::Unreadable(format!("{path}: more than {MOST_FILES} files are included"));
-        }
-        self.files += 1;
-        let mut conf = match self.worker.read(&self.worker.walker.lookup(path)) {
+        let mut conf = match self.worker.read_within(&self.worker.walker.lookup(path), &mut self.room) {
             Observed::Found(bytes) => redis_conf::parse(&bytes),
             Observed::Absent => return Observed::Absent,
             Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
@@ -234,7 +229,7 @@ impl Reading<'_, '_> {
             return Observed::Unreadable(format!("{path}: includes are nested too deeply"));
         }
         let mut all = RedisConf::default();
-        let named = match matching(self.worker, include) {
+        let named = match self.room.file().and_then(|()| matching(self.worker, include)) {
             Ok(paths) => paths,
             Err(why) => return Observed::Unreadable(format!("{path}: include {include}: {why}")),
         };

@@ -17,6 +17,9 @@ const MOST_DIRECTORIES: usize = 50_000;
 /// Nor one with more names.
 const MOST_ENTRIES: usize = 300_000;
 
+/// How much room the paths of one search may take in memory: three hundred thousand long ones.
+const ALL_PATHS: usize = 48 << 20;
+
 /// How long all searches of one audit take at most, and how long the trees of strangers are looked at.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 const TIME_FOR_STRANGERS: Duration = Duration::from_secs(3);
@@ -36,6 +39,7 @@ pub(super) struct Budget {
     until: Instant,
     directories: usize,
     entries: usize,
+    paths: usize,
     bytes: u64,
     room: usize,
 }
@@ -47,6 +51,7 @@ impl Budget {
             until,
             directories: MOST_DIRECTORIES,
             entries: MOST_ENTRIES,
+            paths: ALL_PATHS,
             bytes: ALL_SCRIPTS,
             room: ALL_COMMANDS,
         }
@@ -69,6 +74,30 @@ impl Budget {
 
     pub(super) fn entries(&mut self, count: usize) {
         self.entries = self.entries.saturating_sub(count);
+    }
+
+    /// Why one more path, which no listing gave, is not looked at.
+    pub(super) fn entry(&mut self) -> Result<(), String> {
+        if self.entries == 0 {
+            return Err(format!("more than {MOST_ENTRIES} names"));
+        }
+        self.entries -= 1;
+        // The clock costs more than a path does.
+        match self.entries.is_multiple_of(256) && Instant::now() > self.until {
+            true => Err("the search takes too long".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// Why one more path is not kept.
+    pub(super) fn path(&mut self, path: &str) -> Result<(), String> {
+        match self.paths.checked_sub(path.len()) {
+            Some(left) => {
+                self.paths = left;
+                Ok(())
+            }
+            None => Err(format!("its paths take more than {} MiB", ALL_PATHS >> 20)),
+        }
     }
 
     /// The text of a script with the calls in it, or why it is not read.
@@ -215,6 +244,7 @@ impl<'a, 'w> Tree<'a, 'w> {
         let mut unread = Vec::new();
         let mut waiting = vec![from.to_owned()];
         (self.budget.directories, self.budget.entries) = (MOST_DIRECTORIES, MOST_ENTRIES);
+        self.budget.paths = ALL_PATHS;
         while let Some(below) = waiting.pop() {
             let path = if below.is_empty() { top.to_owned() } else { format!("{top}/{below}") };
             if let Err(why) = self.budget.directory() {
@@ -232,6 +262,10 @@ impl<'a, 'w> Tree<'a, 'w> {
             self.budget.entries(entries.len());
             for Entry { name, kind, .. } in entries {
                 let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+                if let Err(why) = self.budget.path(&path) {
+                    unread.push((format!("{top}/{below}").into(), why));
+                    return unread;
+                }
                 match kind {
                     NodeKind::Directory if !self.skips(&name) => waiting.push(path),
                     NodeKind::Directory => {}
@@ -265,10 +299,19 @@ impl<'a, 'w> Tree<'a, 'w> {
             }
         });
         let mut tracked = HashSet::new();
-        match facts.as_ref().and_then(|git| git::tracked(self.worker, git, matches)) {
-            Observed::Found(paths) => tracked.extend(paths),
-            Observed::Absent => {}
-            Observed::Unreadable(why) => unread.push((format!("{top}/.git").into(), why)),
+        self.budget.entries = MOST_ENTRIES;
+        let read = facts.as_ref().and_then(|git| {
+            git::tracked(self.worker, git, |path| {
+                self.budget.entry()?;
+                if matches(path) {
+                    self.budget.path(path)?;
+                    tracked.insert(path.to_owned());
+                }
+                Ok(())
+            })
+        });
+        if let Observed::Unreadable(why) = read {
+            unread.push((format!("{top}/.git").into(), why));
         }
         let mut found: Vec<Unwanted> = there
             .into_iter()

@@ -6,9 +6,8 @@ use crate::facts::condition;
 use crate::facts::environment;
 use crate::facts::made::{REQUIREMENTS, own_directories};
 use crate::facts::start::{
-    self, Code, EXEC_SETTINGS, HOMES, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS, SYSTEM,
-    TEMPORARY, behind_binds, commands, given_code, library_key, paths_of_child, program_paths,
-    working_directory,
+    self, Code, EXEC_SETTINGS, HOMES, Loading, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS,
+    SYSTEM, TEMPORARY, behind_binds, commands, given_code, paths_of_child, program_paths, working_directory,
 };
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{Need, ProgramFacts};
@@ -174,14 +173,11 @@ fn env_program(worker: &Worker<'_>, unit: &EffectiveUnit, mut path: String, pad:
 
 /// The shared libraries of the programs of a start.
 fn libraries_of(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
-    let Ok(mut layers) = environment::layers(&pad.env_files, unit, "LD_LIBRARY_PATH") else { return };
-    let stated = layers.pop().map(|layer| layer.value);
-    let directories: Vec<String> = stated
-        .iter()
-        .flat_map(|stated| stated.split(':'))
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let Ok(loading) = Loading::of(|name| environment::layers(&pad.env_files, unit, name)) else { return };
+    let stated = libraries::Stated {
+        library_path: loading.library_path.as_deref(),
+        preload: loading.preload.as_deref(),
+    };
     let mut programs: Vec<String> =
         commands(unit, START_SETTINGS).into_iter().map(|started| started.command.program).collect();
     programs.sort_unstable();
@@ -189,10 +185,10 @@ fn libraries_of(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
     for program in programs {
         for path in program_paths(unit, &program) {
             let path = behind_binds(unit, &path);
-            let key = library_key(&path, stated.as_deref());
+            let key = loading.key(&path);
             if !pad.libraries.contains_key(key.as_str()) {
                 let binary = binary_of(&path, pad);
-                let missing = binary.and_then(|path| libraries::missing(worker, &path, &directories, pad));
+                let missing = binary.and_then(|path| libraries::missing(worker, &path, &stated, pad));
                 if !matches!(missing, Observed::Absent) {
                     pad.libraries.insert(key.into(), missing);
                 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::layers::{Layers, layers};
+use crate::contract::secrets::is_hidden;
 use crate::contract::{
     Content, Contract, Dependency, DependencyKind, Place, Service, VariableDemand, VariableForm,
 };
@@ -169,10 +170,11 @@ pub(super) fn environment(page: &mut Page, contract: &Contract) {
             VariableForm::Equals(_) | VariableForm::Absent => None,
             _ => of.and_then(|of| contract.provision.variable(of, &demand.name)),
         };
+        let choice = choice.filter(|value| !is_hidden(contract, "", &demand.name, value));
         [
             whose,
             code(&demand.name),
-            words::variable(&demand.form),
+            words::variable(&demand.name, &demand.form),
             words::level(demand.severity).to_owned(),
             choice.map_or_else(String::new, |value| code(&value)),
         ]

@@ -10,8 +10,9 @@ rule! {
     /// One `sudo git pull` leaves objects, references and files that belong to root. The owner of the work tree can then
     /// neither fetch nor check out: "insufficient permission for adding an object to repository database". Everything
     /// below `.git` is looked at, and of the work tree what git tracks and the directories in which that lies, since git
-    /// replaces files. What git does not track may be anybody's, and so may an index that the owner can read: `git status` as
-    /// root writes it, and git replaces it. A repository with `core.sharedRepository` is meant for
+    /// replaces files; links are not followed. What git does not track may be anybody's. So may what git only reads, where
+    /// the owner can: hooks, `config`, `description`, `info`, and the index, which `git status` as root writes and git
+    /// replaces. A reflog (`logs`) counts: git appends to it, and a pull fails where it cannot. A repository with `core.sharedRepository` is meant for
     /// several users (git-config(1)).
     ///
     /// A person gives the files back: the directories belong to a user, who can exchange a file at any moment.

@@ -1,5 +1,6 @@
 //! Secrets in env files that are not declared to hold them.
 
+use crate::contract::secrets::characters;
 use crate::rules::env_files::{contents, demanded_at, may_hold_secrets, none};
 use crate::rules::prelude::*;
 use crate::syntax::env_file::Variable;
@@ -61,7 +62,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn observed(variable: &Variable) -> String {
     match secret_shape::secret_shape(&variable.value) {
-        Some(shape) => format!("{}= {}, {} characters", variable.name, shape.words(), variable.value.chars().count()),
-        None => format!("{}= a value of {} characters", variable.name, variable.value.chars().count()),
+        Some(shape) => format!("{}= {}, {}", variable.name, shape.words(), characters(&variable.value)),
+        None => format!("{}= a value of {}", variable.name, characters(&variable.value)),
     }
 }

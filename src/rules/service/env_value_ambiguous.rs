@@ -8,6 +8,7 @@ use crate::rules::remedy::of_many;
 use crate::syntax::env_file::{Note, Variable};
 use crate::syntax::env_shell::ShellReading;
 use crate::syntax::hijack::hijacks;
+use crate::syntax::stand_in::undeciding;
 
 rule! {
     /// systemd and a shell read a value differently.
@@ -109,7 +110,7 @@ fn remedy(
 fn speaks_first(view: &ServiceView, content: &EnvFileFacts, variable: &Variable) -> Option<&'static str> {
     let Variable { name, value, line } = variable;
     let mangles = |note: &Note| note.line == *line && super::env_value_mangled::mangled(note.kind).is_some();
-    let refuses = |demand: &VariableDemand| *demand.name == **name && !demand.form.accepts(value);
+    let refuses = |demand: &VariableDemand| *demand.name == **name && !undeciding(|| demand.form.accepts(value));
     let same = content.read.variables.iter().filter(|other| other.name == *name);
     if content.read.notes.iter().any(mangles) {
         Some(super::env_value_mangled::RULE.info.id)

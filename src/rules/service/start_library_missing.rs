@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use crate::facts::MissingLibrary;
-use crate::facts::start::{NAMESPACE_SETTINGS, START_SETTINGS, behind_binds, commands, library_key, namespace_paths, program_paths};
+use crate::facts::start::{Loading, NAMESPACE_SETTINGS, START_SETTINGS, behind_binds, commands, namespace_paths, program_paths};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
-use crate::rules::reach::has_own_root;
+use crate::rules::reach::{brings_files, has_own_root};
 
 rule! {
     /// A program needs a shared library that is in no directory where it is looked for.
     ///
     /// The program starts and ends at once with 127: "error while loading shared libraries". Reads what the program and its
-    /// libraries ask for (`DT_NEEDED`) and looks as ld.so(8) does: `DT_RPATH`, `LD_LIBRARY_PATH` of the unit, `DT_RUNPATH` with
-    /// `$ORIGIN`, the directories of ld.so.conf(5), and those of the system; a library of another machine does not count. Nothing
-    /// is loaded or run. What a program loads by itself later (dlopen(3)) is not seen.
+    /// libraries ask for (`DT_NEEDED`) and looks as ld.so(8) does: what is loaded already under that name (`LD_PRELOAD`,
+    /// /etc/ld.so.preload, `DT_SONAME`), `DT_RPATH`, `LD_LIBRARY_PATH` of the unit, `DT_RUNPATH` with `$ORIGIN` and `$LIB`, the
+    /// directories of ld.so.conf(5), those of the system, and in all of them those for newer processors (`glibc-hwcaps`); a
+    /// library of another machine does not count. Nothing is loaded or run. What a program loads by itself later (dlopen(3))
+    /// is not seen. A program with more libraries or directories than any has is undecided.
     ///
     /// Install the package that has the library, or name its directory in /etc/ld.so.conf.d and run ldconfig(8).
     ///
@@ -47,14 +49,14 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
-    let stated = view.layers(unit, "LD_LIBRARY_PATH")?.pop().map(|layer| layer.value);
+    let loading = Loading::of(|name| view.layers(unit, name))?;
     let (mut looks, mut seen) = (Looks::default(), BTreeSet::new());
     for started in commands(unit, START_SETTINGS) {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
         if seen.insert(started.command.program.clone()) {
-            looks.add(lacking(view, unit, &started.command.program, stated.as_deref()));
+            looks.add(lacking(view, unit, &started.command.program, &loading));
         }
     }
     looks.ruling()
@@ -65,14 +67,14 @@ fn lacking(
     view: &ServiceView,
     unit: &EffectiveUnit,
     program: &str,
-    stated: Option<&str>,
+    loading: &Loading,
 ) -> Result<Vec<Finding>, Undecided> {
     for path in program_paths(unit, program) {
         let path = behind_binds(unit, &path);
         if view.path(Need::Start, &path)?.node()?.is_none() {
             continue;
         }
-        let missing = view.missing_libraries(&library_key(&path, stated))?.into_iter().flatten();
+        let missing = view.missing_libraries(&loading.key(&path))?.into_iter().flatten();
         let found = missing.map(|library| {
             is_plain(unit, &library.name)?;
             Ok(finding(view, &path, library))
@@ -100,11 +102,11 @@ fn finding(view: &ServiceView, path: &str, library: &MissingLibrary) -> Finding 
 /// Whether the service sees the same libraries as the host.
 fn is_plain(unit: &EffectiveUnit, library: &str) -> Result<(), Undecided> {
     let binds = namespace_paths(unit, NAMESPACE_SETTINGS).into_iter().find(|path| path.key.starts_with("Bind"));
-    match binds {
-        Some(bind) => Err(Undecided::new(format!(
+    match binds.map(|bind| bind.setting).or_else(|| brings_files(unit)) {
+        Some(setting) => Err(Undecided::new(format!(
             "{library} is not found on the host, and {} may bring it ({})",
-            written(bind.setting),
-            bind.setting.at
+            written(setting),
+            setting.at
         ))),
         None => Ok(()),
     }

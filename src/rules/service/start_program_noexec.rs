@@ -15,8 +15,8 @@ rule! {
     /// A program of the start lies where nothing may be executed.
     ///
     /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` where no nearer `ExecPaths=` opens it
-    /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. On a disk that does not run, the options
-    /// are those of fstab(5).
+    /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. `ExecPaths=` opens a file system with
+    /// `noexec`, too (measured on 252 and 257). On a disk that does not run, the options are those of fstab(5).
     ///
     /// Put the program elsewhere, or name it in `ExecPaths=`.
     ///
@@ -67,11 +67,12 @@ fn forbidden(
 ) -> Result<Option<Finding>, Undecided> {
     let Some(path) = existing(view, unit, program)? else { return Ok(None) };
     let by_unit = if is_free { None } else { by_unit(view, unit, &path)? };
-    let by_unit_or_mount = match by_unit {
-        Some(found) => Some(found),
+    let fault = match by_unit {
+        Some(Nearest::Exec) => None,
+        Some(Nearest::NoExec(what, at)) => Some((what, at)),
         None => by_mount(view, &path)?,
     };
-    let Some((what, at)) = by_unit_or_mount else { return Ok(None) };
+    let Some((what, at)) = fault else { return Ok(None) };
     let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
     let finding = Finding::new(
         format!("cannot start: {path} lies below {what}, where nothing may be executed"),
@@ -105,8 +106,16 @@ fn existing(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<O
 /// What forbids it, and where that stands.
 type Forbidden = Option<(String, Location)>;
 
-/// The setting that forbids it: of `NoExecPaths=` and `ExecPaths=` the nearest decides.
-fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Forbidden, Undecided> {
+/// What the nearest setting says of a program.
+enum Nearest {
+    /// `ExecPaths=`: it is mounted anew without `noexec`, whatever the file system below has.
+    Exec,
+    /// `NoExecPaths=`: the path, and the line.
+    NoExec(String, Location),
+}
+
+/// Of `NoExecPaths=` and `ExecPaths=` the nearest decides.
+fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Option<Nearest>, Undecided> {
     let mut nearest: Option<(String, NamespacePath)> = None;
     for path in namespace_paths(unit, &["NoExecPaths", "ExecPaths"]) {
         let lookup = view.path(Need::Start, &path.source)?;
@@ -118,8 +127,10 @@ fn by_unit(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Fo
             nearest = Some((real, path));
         }
     }
-    let forbids = nearest.filter(|(_, path)| path.key == "NoExecPaths");
-    Ok(forbids.map(|(real, path)| (real, path.setting.at.clone())))
+    Ok(nearest.map(|(real, path)| match path.key {
+        "NoExecPaths" => Nearest::NoExec(real, path.setting.at.clone()),
+        _ => Nearest::Exec,
+    }))
 }
 
 /// The line of fstab that forbids it, of the file system on which it lies.

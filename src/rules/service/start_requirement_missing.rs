@@ -13,8 +13,9 @@ rule! {
     ///
     /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start: where the other unit cannot be loaded, systemd refuses
     /// to start this one, "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=` never keeps a unit from
-    /// starting. Slices are made where they are named, mounts by fstab(5) and other generators. Whether a host has a device is
-    /// not known from its disk.
+    /// starting. Slices are made where they are named, mounts by fstab(5) and other generators. On a disk that does not run,
+    /// whether a host has a device is not known; what a script in /etc/init.d is called or provides (`Provides:`) is undecided,
+    /// and so is every missing unit where a generator of others is installed (systemd.generator(7)).
     ///
     /// Install what is missing, name the unit by its right name, or write `Wants=`.
     ///
@@ -112,19 +113,29 @@ fn lack(view: &ServiceView, name: &str) -> Result<Option<&'static str>, Undecide
         LoadState::NotFound if is_special(name) => return Ok(None),
         LoadState::NotFound => {}
     }
-    let by_generator = match parsed.kind() {
-        // On a running host what generators make is there.
-        _ if view.made().is_none() => false,
-        "mount" | "automount" | "swap" => true,
-        "service" => is_of_generator(view, name)?,
-        _ => false,
-    };
-    match by_generator {
-        true => Err(Undecided::new(format!(
-            "{name} has no file here; a generator may make it when the host boots"
-        ))),
-        false => Ok(Some("does not exist")),
+    match maker(view, name, parsed.kind())? {
+        Some(maker) => {
+            let why = format!("{name} has no file here; {maker} may make it when the host boots");
+            Err(Undecided::new(why))
+        }
+        None => Ok(Some("does not exist")),
     }
+}
+
+/// What makes units of this name when the host boots. On a running host they are there.
+fn maker(view: &ServiceView, name: &str, kind: &str) -> Result<Option<String>, Undecided> {
+    let Some(made) = view.made() else { return Ok(None) };
+    let stem = name.trim_end_matches(".service");
+    Ok(match kind {
+        "mount" | "automount" | "swap" => Some("a generator".to_owned()),
+        "service" if name.starts_with("systemd-") => Some("a generator".to_owned()),
+        "service" if is_script(view, stem)? => Some(format!("/etc/init.d/{stem}")),
+        "service" if made.provided.contains_key(stem) => {
+            made.provided.get(stem).map(|script| format!("{script}, which provides {stem},"))
+        }
+        "service" if made.scripts_unread.is_some() => made.scripts_unread.as_ref().map(ToString::to_string),
+        _ => made.generator.as_ref().map(ToString::to_string),
+    })
 }
 
 /// Whether a unit is of systemd's own package: a disk without its file shows a part of a host.
@@ -190,8 +201,7 @@ fn is_of_fstab(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
     Ok(all.any(|(mount, _)| mount.trim_start_matches('/') == path))
 }
 
-/// Services that generators of systemd make: those of its own, and those of scripts in /etc/init.d.
-fn is_of_generator(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
-    let script = format!("/etc/init.d/{}", name.trim_end_matches(".service"));
-    Ok(name.starts_with("systemd-") || view.path(Need::Start, &script)?.node()?.is_some())
+/// Whether a script in /etc/init.d has this name, of which systemd-sysv-generator(8) makes a service.
+fn is_script(view: &ServiceView, stem: &str) -> Result<bool, Undecided> {
+    Ok(view.path(Need::Start, &format!("/etc/init.d/{stem}"))?.node()?.is_some())
 }

@@ -6,6 +6,7 @@ use crate::rules::prelude::*;
 use crate::syntax::command_line::{self, Command};
 use crate::syntax::specifier::Specifiers;
 use crate::syntax::version::SystemdVersion;
+use crate::syntax::stand_in;
 
 rule! {
     /// ExecStart does not run the contract's command.
@@ -172,13 +173,16 @@ fn runs(command: &Command, demanded: &CommandDemand, service: &Service) -> bool 
             false => command.words.iter().collect(),
         };
     // After the prefix `:` a dollar sign is only a dollar sign.
-    let is = |found: &String, wanted: &String| match command.prefixes.no_expand {
-        true => found.replace('$', "$$") == *wanted,
-        false => found == wanted,
+    let is = |found: &String, wanted: &String| {
+        stand_in::compared(found);
+        match command.prefixes.no_expand {
+            true => found.replace('$', "$$") == *wanted,
+            false => found == wanted,
+        }
     };
     let leading =
-        words.len() >= arguments.len() && words.iter().zip(arguments).all(|(found, wanted)| is(found, wanted));
-    same && leading && (!demanded.exact || words.len() == arguments.len())
+        || words.len() >= arguments.len() && words.iter().zip(arguments).all(|(found, wanted)| is(found, wanted));
+    same && (!demanded.exact || words.len() == arguments.len()) && leading()
 }
 
 /// Switches of Python that change neither what runs nor where it is found.

@@ -1,6 +1,6 @@
 //! Secrets in the text of a unit.
 
-use crate::contract::secrets::{Hiding, is_secret};
+use crate::contract::secrets::{Hiding, characters, is_secret};
 use crate::rules::prelude::*;
 use crate::syntax::environment::parse_environment;
 use crate::syntax::secret_shape;
@@ -60,7 +60,7 @@ fn check(view: &ServiceView) -> Ruling {
                 Finding::new(format!("states the secret {name} for everybody"), setting.at.clone(), view.service.unit.at.clone())
                     .key(name.as_str())
                     .expected("no secret in the unit")
-                    .observed(format!("{name}= a value of {} characters", value.chars().count()))
+                    .observed(format!("{name}= a value of {}", characters(value)))
                     .mend(Remedy::decide(question)),
             );
         }

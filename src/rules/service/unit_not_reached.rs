@@ -11,7 +11,9 @@ rule! {
     /// `Upholds=` and the links that stand for them (systemd.unit(5)), through units that exist, load and are not masked.
     /// Where a timer, a socket or a path unit starts the service, the boot must come to that one.
     ///
-    /// Units that are made when the host boots, such as mounts of /etc/fstab, are unknown on a disk. A service that nothing
+    /// Units that are made when the host boots, such as mounts of /etc/fstab and those of foreign generators
+    /// (systemd.generator(7)), are unknown on a disk, and targets that udev starts everywhere. What lies below the `.wants` of
+    /// a template is started with each of its instances. A service that nothing
     /// starts at all is reported by `unit-not-enabled`, `timer-not-enabled` or `activation-not-enabled`.
     ///
     /// Enable the target, or the service for a target that is started. A person decides which.

@@ -193,22 +193,21 @@ impl EffectiveUnit {
         Self::bare(name, LoadState::Masked, Some(by))
     }
 
-    /// Every text of its files that it holds, as a line with its setting, and the file.
-    pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
-        let line = |key: &str, text: &str| format!("{key}={text}");
-        let settings = self.settings.iter().chain(&self.resets).flat_map(move |setting| {
-            let now = (setting.at.path(), line(&setting.key, &setting.raw));
-            let read = setting.read.as_ref().map(|read| (setting.at.path(), line(&setting.key, read)));
-            let before = setting.overrode.iter().map(move |(at, text)| (at.path(), line(&setting.key, text)));
-            std::iter::once(now).chain(read).chain(before)
-        });
+    /// Hands out every text of its files that it holds: a value with its setting, or a line that does not count.
+    pub fn texts(&self, each: &mut dyn FnMut(Option<&str>, &str)) {
+        for setting in self.settings.iter().chain(&self.resets) {
+            let before = setting.overrode.iter().map(|(_, text)| text.as_str());
+            let texts = std::iter::once(&*setting.raw).chain(setting.read.as_deref()).chain(before);
+            texts.for_each(|text| each(Some(&setting.key), text));
+        }
         let others = self.ignored.iter().chain(&self.unmeasured).chain(&self.vain_resets);
-        settings.chain(others.map(|ignored| (ignored.at.path(), ignored.text.clone())))
+        others.for_each(|ignored| each(None, &ignored.text));
     }
 
-    /// Gives its texts another wording where there is one.
-    pub fn rewrite(&mut self, wording: &dyn Fn(&str) -> Option<String>) {
+    /// Gives these texts another wording where there is one.
+    pub fn rewrite(&mut self, wording: &dyn Fn(Option<&str>, &str) -> Option<String>) {
         for setting in self.settings.iter_mut().chain(&mut self.resets) {
+            let wording = |text: &str| wording(Some(&setting.key), text);
             if let Some(other) = wording(&setting.raw) {
                 setting.raw = other.into();
             }
@@ -220,9 +219,8 @@ impl EffectiveUnit {
             }
         }
         for ignored in self.ignored.iter_mut().chain(&mut self.unmeasured).chain(&mut self.vain_resets) {
-            for text in [&mut ignored.text, &mut ignored.why] {
-                *text = wording(text).unwrap_or_else(|| std::mem::take(text));
-            }
+            let other = wording(None, &ignored.text);
+            ignored.text = other.unwrap_or_else(|| std::mem::take(&mut ignored.text));
         }
     }
 

@@ -3,7 +3,7 @@
 /// The loader of this machine.
 const INTERPRETER: &[u8] = b"/lib64/ld-linux-x86-64.so.2\0";
 
-/// The smallest object with a dynamic section: `needs`, `rpath`, `runpath` with commas between words, and `machine`.
+/// The smallest object with a dynamic section: `needs`, `soname`, `rpath`, `runpath` with commas between words, and `machine`.
 pub(super) fn dynamic(asked: &[(&str, &str)]) -> Result<Vec<u8>, String> {
     let mut machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
     let mut strings = vec![0_u8];
@@ -11,6 +11,7 @@ pub(super) fn dynamic(asked: &[(&str, &str)]) -> Result<Vec<u8>, String> {
     for (key, value) in asked {
         let tag = match *key {
             "needs" => 1,
+            "soname" => 14,
             "rpath" => 15,
             "runpath" => 29,
             "machine" => {
