@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::generators::Generators;
 use crate::contract::Service;
 use crate::model::Location;
 
@@ -29,9 +30,9 @@ pub struct BootFacts {
     /// Other names of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<Arc<str>, Arc<str>>,
-    /// A generator on a disk that systemd does not bring itself: it may make units, and links to those of its package.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generator: Option<Arc<str>>,
+    /// Generators on a disk that systemd does not bring itself: they may make units, and links to those of their packages.
+    #[serde(default, skip_serializing_if = "Generators::is_empty")]
+    pub generators: Generators,
     /// Why not all of what units start was read: one that was not may start any other. Set where texts were looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
@@ -187,7 +188,8 @@ impl BootFacts {
             Some(NodeState::Absent) | None => {
                 let made = [".mount", ".automount", ".swap", ".device", ".slice", ".scope"];
                 let by_generator = made.iter().any(|kind| name.ends_with(kind));
-                let by_generator = by_generator || self.generator.is_some() || OF_DEVICES.contains(&name);
+                let by_generator =
+                    by_generator || self.generators.of(name).is_some() || OF_DEVICES.contains(&name);
                 Err(by_generator.then(|| format!("{name} is made when the host boots, which no disk shows")))
             }
             Some(NodeState::Masked | NodeState::Refused) => Err(None),
@@ -203,7 +205,7 @@ impl BootFacts {
             return Some(format!("instances of {name} may be started by what no unit names"));
         }
         let generator =
-            self.generator.as_ref().filter(|_| self.nodes.get(name).is_some_and(|node| node.is_packaged))?;
+            self.generators.of(name).filter(|_| self.nodes.get(name).is_some_and(|node| node.is_packaged))?;
         Some(format!("{generator} may have {name} started when the host boots"))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::generators::Generators;
 use super::start::{lies_under, simplified};
 use crate::model::{Location, Undecided};
 use crate::syntax::effective::{EffectiveUnit, Setting};
@@ -26,9 +27,9 @@ pub struct MadeFacts {
     /// What fstab(5) says of other file systems.
     #[serde(flatten)]
     pub mounts: MountFacts,
-    /// A generator of units that systemd does not bring itself, so that what it makes is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generator: Option<Arc<str>>,
+    /// Generators of units that systemd does not bring itself.
+    #[serde(default, skip_serializing_if = "Generators::is_empty")]
+    pub generators: Generators,
     /// Names that scripts of /etc/init.d provide beside their own, with the scripts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub provided: BTreeMap<Arc<str>, Arc<str>>,

@@ -6,6 +6,7 @@ pub mod boot;
 pub mod condition;
 pub mod environment;
 pub mod gather;
+pub mod generators;
 pub mod leads;
 pub mod logs;
 pub mod made;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Pad, Worker, generators, units};
 use crate::facts::UnitFacts;
 use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
+use crate::facts::generators::Generators;
 use crate::model::{Location, Observed};
 use crate::syntax::effective::{EffectiveUnit, LoadState, TRIGGERS};
 use crate::syntax::unit_name::UnitName;
@@ -31,7 +32,7 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
     worker.index().linked_instances().iter().for_each(|name| graph.instance(name));
     graph.boot.default = worker.index().own_name("default.target");
     let is_disk = worker.ground.system.ask().is_none();
-    graph.boot.generator = is_disk.then(|| generators::foreign(worker)).flatten();
+    graph.boot.generators = if is_disk { generators::foreign(worker) } else { Generators::default() };
     subjects.iter().for_each(|name| graph.add(name));
     let is_open = |graph: &Graph<'_, '_>, name: &str| graph.boot.reaches(name) != Reached::Yes;
     if subjects.iter().any(|name| is_open(&graph, name)) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Worker, units};
+use crate::facts::generators::Generators;
 use crate::model::Observed;
 
 /// Where systemd looks for generators, the strongest first.
@@ -22,14 +23,15 @@ const SCRIPTS: &str = "/etc/init.d";
 const MOST_SCRIPTS: usize = 1000;
 const HEADER: u64 = 8 << 10;
 
-/// A generator that systemd does not bring itself, so that nobody knows what it makes.
-pub(super) fn foreign(worker: &Worker<'_>) -> Option<Arc<str>> {
+/// The generators that systemd does not bring itself.
+pub(super) fn foreign(worker: &Worker<'_>) -> Generators {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for directory in DIRECTORIES {
         let names = match worker.list(&worker.walker.lookup(directory)) {
             Observed::Found(names) => names,
             Observed::Absent => continue,
-            Observed::Unreadable(_) => return Some((*directory).into()),
+            // What stands in there may make anything, and so may the directory in its place.
+            Observed::Unreadable(_) => vec![String::new()],
         };
         for name in names.into_iter().filter(|name| !name.starts_with("systemd-")) {
             let path = format!("{directory}/{name}");
@@ -37,8 +39,8 @@ pub(super) fn foreign(worker: &Worker<'_>) -> Option<Arc<str>> {
         }
     }
     // A link to /dev/null takes the one of its name away.
-    let stands = |path: &&String| !units::points_to_null(worker, path);
-    found.values().find(stands).map(|path| path.as_str().into())
+    let stands = |path: &String| path.ends_with('/') || !units::points_to_null(worker, path);
+    Generators(found.into_values().filter(stands).map(Into::into).collect())
 }
 
 /// The names that scripts in /etc/init.d have beside their own (`Provides:` of their headers), each with its script:

@@ -28,7 +28,7 @@ pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
             Observed::Unreadable(why) => made.unread = Some(format!("{path}: {why}")),
         }
     }
-    made.generator = generators::foreign(worker);
+    made.generators = generators::foreign(worker);
     (made.provided, made.scripts_unread) = generators::provided(worker);
     made
 }

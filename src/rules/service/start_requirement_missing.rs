@@ -15,7 +15,7 @@ rule! {
     /// to start this one, "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=` never keeps a unit from
     /// starting. Slices are made where they are named, mounts by fstab(5) and other generators. On a disk that does not run,
     /// whether a host has a device is not known; what a script in /etc/init.d is called or provides (`Provides:`) is undecided,
-    /// and so is every missing unit where a generator of others is installed (systemd.generator(7)).
+    /// and so is a missing unit that the generator of a package may make (systemd.generator(7)).
     ///
     /// Install what is missing, name the unit by its right name, or write `Wants=`.
     ///
@@ -134,7 +134,7 @@ fn maker(view: &ServiceView, name: &str, kind: &str) -> Result<Option<String>, U
             made.provided.get(stem).map(|script| format!("{script}, which provides {stem},"))
         }
         "service" if made.scripts_unread.is_some() => made.scripts_unread.as_ref().map(ToString::to_string),
-        _ => made.generator.as_ref().map(ToString::to_string),
+        _ => made.generators.of(name).map(str::to_owned),
     })
 }
 
