@@ -58,7 +58,7 @@ fn lies_here<L: Look + ?Sized>(walker: &Walker<'_, L>, stem: &str, kind: &str) -
     // One that cannot be looked at is none of which anything could be demanded.
     let lies_in =
         |directory: &&str| matches!(walker.lookup(&format!("{directory}/{stem}.{kind}")).node(), Ok(Some(_)));
-    UNIT_DIRECTORIES.iter().any(|directory| lies_in(&directory))
+    UNIT_DIRECTORIES.iter().any(lies_in)
 }
 
 /// A name that the contract can give: what a unit's name has beyond that becomes `-`.

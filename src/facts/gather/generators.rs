@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{Worker, units};
 use crate::facts::generators::Generators;
-use crate::model::Observed;
+use crate::facts::made::MadeFacts;
+use crate::model::{NodeKind, Observed};
 
 /// Where systemd looks for generators, the strongest first.
 const DIRECTORIES: &[&str] = &[
@@ -44,32 +45,36 @@ pub(super) fn foreign(worker: &Worker<'_>) -> Generators {
 }
 
 /// The names that scripts in /etc/init.d have beside their own (`Provides:` of their headers), each with its script:
-/// systemd-sysv-generator(8) makes them aliases. And what may provide any name beside: what could not be read.
-pub(super) fn provided(worker: &Worker<'_>) -> (BTreeMap<Arc<str>, Arc<str>>, Option<Arc<str>>) {
-    let mut provided = BTreeMap::new();
+/// systemd-sysv-generator(8) makes them aliases. And what could not be read, which may provide any name.
+pub(super) fn scripts(worker: &Worker<'_>, made: &mut MadeFacts) {
     let names = match worker.list(&worker.walker.lookup(SCRIPTS)) {
         Observed::Found(names) => names,
-        Observed::Absent => return (provided, None),
-        Observed::Unreadable(_) => return (provided, Some(SCRIPTS.into())),
+        Observed::Absent => return,
+        Observed::Unreadable(_) => return made.scripts_unread = Some(SCRIPTS.into()),
     };
-    let mut unread = (names.len() > MOST_SCRIPTS).then(|| SCRIPTS.into());
+    if names.len() > MOST_SCRIPTS {
+        made.scripts_unread = Some(SCRIPTS.into());
+    }
     for name in names.iter().take(MOST_SCRIPTS) {
         let path: Arc<str> = format!("{SCRIPTS}/{name}").into();
-        let bytes = match worker.beginning(&worker.walker.lookup(&path), HEADER) {
+        let lookup = worker.walker.lookup(&path);
+        if lookup.node().is_ok_and(|node| node.is_some_and(|node| node.meta.kind == NodeKind::Directory)) {
+            continue;
+        }
+        let bytes = match worker.beginning(&lookup, HEADER) {
             Observed::Found(bytes) => bytes,
             Observed::Absent => continue,
             Observed::Unreadable(_) => {
-                unread = Some(path);
+                made.scripts_unread = Some(path);
                 continue;
             }
         };
         for word in
             String::from_utf8_lossy(&bytes).lines().filter_map(provides).flat_map(str::split_whitespace)
         {
-            provided.entry(word.trim_end_matches(".service").into()).or_insert_with(|| path.clone());
+            made.provided.entry(word.trim_end_matches(".service").into()).or_insert_with(|| path.clone());
         }
     }
-    (provided, unread)
 }
 
 fn provides(line: &str) -> Option<&str> {

@@ -202,10 +202,6 @@ pub(super) fn tracked(
         read => read,
     };
     index.and_then(|bytes| {
-        // One that was never written to its end names no file.
-        if bytes.is_empty() {
-            return Observed::Found(());
-        }
         let options = gix_index::decode::Options {
             thread_limit: Some(1),
             alloc_limit_bytes: Some(INDEX_ROOM),

@@ -29,7 +29,7 @@ pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
         }
     }
     made.generators = generators::foreign(worker);
-    (made.provided, made.scripts_unread) = generators::provided(worker);
+    generators::scripts(worker, &mut made);
     made
 }
 

@@ -105,10 +105,8 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, mounts: Opti
     facts.approval = approval::gather(&worker, &mut pad);
     facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
-
     let mounts = mounts.filter(|_| needs.has(Need::Start) || needs.has(Need::Places));
     facts.made = mounts.map(|mounts| made::gather(&worker, mounts));
-
     facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;
