@@ -29,7 +29,7 @@ printf 'PORT=8800\nDATABASE_PASSWORD=zq7-Kp31-xW90-hh\nEMPTY=\n' >/etc/orders/ap
 printf 'PORT=8801\n' >/etc/orders/local.env
 chown root:orders /etc/orders/*.env; chmod 0640 /etc/orders/*.env
 cd /etc/systemd/system
-printf '[Unit]\nDescription=Orders %%p\nAfter=network-online.target nginx.service\nWants=network-online.target\n[Service]\nUser=orders\nEnvironmentFile=/etc/orders/api.env\nEnvironmentFile=-/etc/orders/local.env\nEnvironmentFile=-/etc/orders/none.env\nEnvironment=NODE_ENV=production "NOTE=two words"\nWorkingDirectory=/srv/orders\nExecStart=/usr/bin/node api.js ${NODE_FLAGS} --title "[orders] %%n" $$5\nEnvironment=NODE_FLAGS=--no-warnings\nRestart=always\nRestartSec=2min 5s\n[Install]\nWantedBy=multi-user.target\n' >orders-api.service
+printf '[Unit]\nDescription=Orders %%p\nAfter=network-online.target nginx.service\nWants=network-online.target\n[Service]\nUser=orders\nEnvironmentFile=/etc/orders/api.env\nEnvironmentFile=-/etc/orders/local.env\nEnvironmentFile=-/etc/orders/none.env\nEnvironment=NODE_ENV=production "NOTE=two words"\nWorkingDirectory=/srv/orders\nExecStart=/usr/bin/node ${NODE_FLAGS} api.js --title "[orders] %%n" $$5\nEnvironment=NODE_FLAGS=--no-warnings\nRestart=always\nRestartSec=2min 5s\n[Install]\nWantedBy=multi-user.target\n' >orders-api.service
 printf '[Service]\nUser=orders\nGroup=orders\nProtectSystem=strict\nReadWritePaths=/var/lib/orders\nNoNewPrivileges=yes\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_CHOWN\nExecStart=/usr/bin/node /srv/orders/worker.js\nRestart=on-failure\nMemoryMax=1G\n[Install]\nWantedBy=multi-user.target\n' >orders-worker@.service
 printf '[Service]\nType=oneshot\nUser=orders\nExecStart=/usr/bin/true\n' >orders-report.service
 printf '[Timer]\nOnCalendar=daily\nPersistent=true\n[Install]\nWantedBy=timers.target\n' >orders-report.timer
@@ -138,7 +138,7 @@ fn a_host_that_runs_is_written_down() {
     println!("{said}{contract}");
     assert!(!contract.contains("zq7-Kp31") && !contract.contains("kW29-zz81"), "a secret was written down");
     for line in [
-        r#"command = ["/usr/bin/node", "api.js", "${NODE_FLAGS}", "--title", "[orders] %n", "$$5"]"#,
+        r#"command = ["/usr/bin/node", "${NODE_FLAGS}", "api.js", "--title", "[orders] %n", "$$5"]"#,
         r#"activation = "socket""#,
         r#"kind = "timer-job""#,
         r#"name = "orders-worker@1.service""#,

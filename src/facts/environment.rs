@@ -3,6 +3,7 @@
 //! `EnvironmentFile=` beats `Environment=` whatever their order, a later file beats an earlier one, and
 //! `UnsetEnvironment=` beats all (systemd.exec(5)).
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Location, Observed, Undecided};
+use crate::syntax::command_line::{Command, expand_arguments};
 use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::env_shell::ShellReading;
 use crate::syntax::environment::{parse_environment, parse_unset_environment};
 use crate::syntax::glob::{matches_name, pattern};
+use crate::syntax::stand_in::is_stand_in;
 
 /// An env file as systemd reads it, and how a shell would.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +131,48 @@ fn collect(
         }
     }
     Ok(())
+}
+
+/// The arguments of a unit's commands as their programs get them, as far as files decide that.
+pub struct Arguments<'a> {
+    env_files: &'a EnvFiles,
+    unit: &'a EffectiveUnit,
+    /// Made when the first word asks for one.
+    values: OnceCell<BTreeMap<String, Vec<Layer>>>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Of a unit.
+    pub fn of(env_files: &'a EnvFiles, unit: &'a EffectiveUnit) -> Self {
+        Self { env_files, unit, values: OnceCell::new() }
+    }
+
+    /// The arguments after `argv[0]`. A word stays as it is written where it asks for a variable that nothing sets, or whose
+    /// value is not known here.
+    pub fn words(&self, command: &Command) -> Vec<String> {
+        let asks = |word: &String| word.contains('$') && !command.prefixes.no_expand;
+        let words = command.words.iter();
+        words
+            .flat_map(|word| if asks(word) { self.expanded(command, word) } else { vec![word.clone()] })
+            .collect()
+    }
+
+    fn expanded(&self, command: &Command, word: &str) -> Vec<String> {
+        let alone = Command { words: vec![word.to_owned()], ..command.clone() };
+        let is_open = Cell::new(false);
+        let words = expand_arguments(&alone, &|name| {
+            let value = self.value(name);
+            is_open.set(is_open.get() || value.is_none());
+            value
+        });
+        if is_open.get() { vec![word.to_owned()] } else { words }
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        let values = self.values.get_or_init(|| all(self.env_files, self.unit).unwrap_or_default());
+        let last = values.get(name)?.last()?;
+        (!is_stand_in(&last.value)).then(|| last.value.clone())
+    }
 }
 
 /// The `host:port` that a unit's environment names in these two variables; `None` where one of them is not set.

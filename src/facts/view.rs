@@ -287,6 +287,11 @@ impl<'a> View<'a> {
         environment::layers(&self.facts(Need::EnvFiles)?.env_files, unit, name)
     }
 
+    /// The arguments of a unit's commands as their programs get them.
+    pub fn arguments(&self, unit: &'a EffectiveUnit) -> Result<environment::Arguments<'a>, Undecided> {
+        Ok(environment::Arguments::of(&self.facts(Need::EnvFiles)?.env_files, unit))
+    }
+
     /// Every variable of a unit's environment with all values it is given, the one that counts last.
     pub fn environment(&self, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
         environment::all(&self.facts(Need::EnvFiles)?.env_files, unit)

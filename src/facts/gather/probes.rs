@@ -69,8 +69,10 @@ fn modules(
     let Some(roots) = roots(facts, unit, &directory.path) else { return Default::default() };
     let bin = format!("{venv}/bin");
     let mut names: Vec<String> = Vec::new();
+    let arguments = environment::Arguments::of(&facts.env_files, unit);
     for started in commands(unit, &["ExecStart"]) {
-        let (program, words) = (&started.command.program, &started.command.words);
+        let program = &started.command.program;
+        let words = &arguments.words(&started.command);
         let elsewhere = |word: &String| ELSEWHERE.iter().any(|option| word.starts_with(option));
         if !lies_under(program, &bin) || words.iter().any(elsewhere) {
             continue;

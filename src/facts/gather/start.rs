@@ -52,14 +52,17 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         pad.look(worker, &behind_binds(&unit, directory));
     }
     program(worker, OF_THIS_MACHINE, pad);
-    for started in commands(&unit, EXEC_SETTINGS) {
+    let all = commands(&unit, EXEC_SETTINGS);
+    let arguments = environment::Arguments::of(&pad.env_files, &unit);
+    let given: Vec<Vec<String>> = all.iter().map(|started| arguments.words(&started.command)).collect();
+    for (started, words) in all.iter().zip(&given) {
         for path in program_paths(&unit, &started.command.program) {
             let path = behind_binds(&unit, &path);
             program(worker, &path, pad);
             env_program(worker, &unit, path, pad);
         }
         if let Some(directory) = &directory {
-            code(worker, &unit, &started.command.program, &started.command.words, directory, pad);
+            code(worker, &unit, &started.command.program, words, directory, pad);
         }
     }
     demanded_program(worker, service, &unit, pad);

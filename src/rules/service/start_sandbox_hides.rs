@@ -49,7 +49,7 @@ rule! {
     id: "start-sandbox-hides",
     section: D,
     severity: Must,
-    needs: [Units, Accounts, Start],
+    needs: [Units, Accounts, EnvFiles, Start],
     cause: Unit,
     why: "the next start fails with 200/CHDIR or 203/EXEC, and only under systemd",
     check: Service(check),
@@ -98,7 +98,7 @@ fn needed(
     unit: &EffectiveUnit,
 ) -> Result<Option<Vec<(&'static str, String)>>, Undecided> {
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(None) };
-    let mut all = Vec::new();
+    let (arguments, mut all) = (view.arguments(unit)?, Vec::new());
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
         if command.prefixes.ignore_failure && started.key != "ExecStart"
@@ -112,7 +112,7 @@ fn needed(
                 break;
             }
         }
-        for code in given_code(&command.program, &command.words) {
+        for code in given_code(&command.program, &arguments.words(command)) {
             if let Code::File(file) = code
                 && !file.contains('$')
             {

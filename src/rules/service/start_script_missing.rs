@@ -65,17 +65,18 @@ fn check(view: &ServiceView) -> Ruling {
     has_own_root(unit)?;
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
-    let mut findings = Vec::new();
+    let (arguments, mut findings) = (view.arguments(unit)?, Vec::new());
     for started in commands(unit, START_SETTINGS) {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
         let runner = user.clone().of(&started.command);
-        for code in given_code(&started.command.program, &started.command.words) {
+        let words = arguments.words(&started.command);
+        for code in given_code(&started.command.program, &words) {
             let obstacle = match &code {
                 Code::File(file) if is_certain(file) => {
                     let path = behind_binds(unit, &from_directory(&directory.path, file));
-                    let interpreter = interpreter(&started.command.program, &started.command.words);
+                    let interpreter = interpreter(&started.command.program, &words);
                     file_obstacle(view, &runner, interpreter, &path)?
                 }
                 Code::Module { name, runs } if is_certain(name) => {
