@@ -47,9 +47,11 @@ fn unit(name: &str) -> Result<UnitName, String> {
     let kinds = TRIGGERS.iter().map(|(kind, _)| *kind).chain(["service"]);
     let ending = kinds.filter_map(|kind| name.strip_suffix(kind)?.strip_suffix('.')).next();
     let unit = UnitName::parse(&format!("{}.service", ending.unwrap_or(name)))
-        .map_err(|why| format!("{name} is no name of a unit: {why}"))?;
+        .map_err(|why| format!("{name:?} is no name of a unit: {why}"))?;
     match unit.instance() {
-        Some("") => Err(format!("{name} is a template: name an instance of it, such as {}@1", unit.prefix())),
+        Some("") => {
+            Err(format!("{name:?} is a template: name an instance of it, such as {}@1", unit.prefix()))
+        }
         _ => Ok(unit),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Named;
 use crate::contract::secrets::Hiding;
-use crate::contract::{Activation, has_placeholder};
+use crate::contract::{Activation, means_itself};
 use crate::facts::environment::{ReadFile, matched_files};
 use crate::facts::{HostFacts, environment};
 use crate::model::{Meta, NodeKind};
@@ -143,7 +143,7 @@ pub(super) fn service<L: Look + ?Sized>(
     let env_files = env_files(facts, &look, unit);
     let directory = unit.scalar("Service", "WorkingDirectory").map(Setting::value);
     // One that may be missing (`-/path`) and the user's home (`~`) are left to the unit.
-    let directory = directory.filter(|path| path.starts_with('/') && !has_placeholder(path));
+    let directory = directory.filter(|path| path.starts_with('/') && means_itself(path));
     let writes: Vec<String> = written(unit);
     let places = directory.iter().copied().chain(writes.iter().map(String::as_str));
     let places = places.filter_map(|path| look.place(path)).collect();
@@ -207,7 +207,7 @@ fn command(hiding: &Hiding<'_>, unit: &EffectiveUnit) -> Option<Command> {
     // A secret of a command line is not written down a second time.
     let words = words(&command);
     let texts: Vec<&str> = words.iter().map(String::as_str).collect();
-    let is_open = hiding.spans_of_words(&texts).is_empty() && !texts.iter().any(|word| has_placeholder(word));
+    let is_open = hiding.spans_of_words(&texts).is_empty() && texts.iter().all(|word| means_itself(word));
     // What a bare name leads to is the search path's to say.
     let is_plain = command.program.starts_with('/')
         && is_open
@@ -220,9 +220,9 @@ fn words(command: &Command) -> Vec<String> {
     std::iter::once(command.program.clone()).chain(command.words.iter().cloned()).collect()
 }
 
-/// Whether a text may stand in a contract as it is: it is no secret, and holds no word that a contract would fill in.
+/// Whether a text may stand in a contract as it is: it is no secret, and means itself there.
 fn may_be_written(hiding: &Hiding<'_>, key: &str, text: &str) -> bool {
-    hiding.spans_of_setting(key, text).is_empty() && !has_placeholder(text)
+    hiding.spans_of_setting(key, text).is_empty() && means_itself(text)
 }
 
 /// What the unit's own files state, and what links say is somebody's choice to start it.
@@ -248,6 +248,10 @@ fn demand(hiding: &Hiding<'_>, unit: &EffectiveUnit, section: &str, setting: &Se
     // A condition holds of a place, now; several of them are one question.
     if key.starts_with("Condition") || key.starts_with("Assert") {
         return None;
+    }
+    // An empty value that counts is one: `CapabilityBoundingSet=` leaves none.
+    if setting.raw().is_empty() {
+        return Some(Demand::Equals(String::new()));
     }
     if !may_be_written(hiding, key, setting.raw()) {
         return Some(Demand::Present);
@@ -278,7 +282,7 @@ fn variables(facts: &HostFacts, hiding: &Hiding<'_>, unit: &EffectiveUnit) -> BT
     for setting in unit.assignments("Service", "Environment") {
         for assignment in parse_environment(setting.value(), &|word| Ok(word.to_owned())).items {
             let is_open = !hiding.hides(setting.at.path(), &assignment.name, &assignment.value)
-                && !has_placeholder(&assignment.value);
+                && means_itself(&assignment.value);
             let demand = if is_open { Demand::Equals(assignment.value) } else { Demand::Present };
             found.insert(assignment.name, demand);
         }
@@ -318,7 +322,7 @@ fn written(unit: &EffectiveUnit) -> Vec<String> {
     let words = unit.words("Service", "ReadWritePaths").into_iter();
     let paths = words
         .map(|(word, _)| word)
-        .filter(|word| word.starts_with('/') && !word.contains('%') && !has_placeholder(word));
+        .filter(|word| word.starts_with('/') && !word.contains('%') && means_itself(word));
     let mut paths: Vec<String> = paths.filter(|path| !COMMON.contains(&path.as_str())).collect();
     paths.dedup();
     paths

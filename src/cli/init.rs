@@ -114,7 +114,7 @@ fn of_host(args: &InitArgs, directory: &Path) -> Result<Adopted, Failure> {
     let text = adopt::contract(&system, header, &args.from_host).map_err(|adopt::Refused(why)| {
         Failure::listing(why.join("\n")).hint("systemctl list-units --type=service")
     })?;
-    let contract = find::parse(&text, Path::new("golden.toml"))?;
+    let contract = find::parse(&text, Path::new("what was written of these units"))?;
     let selection = Selection::default();
     let report = audit(&contract, &gather(&system, &contract, selection.needs(&contract)), &selection, false);
     let summary = report.summary();

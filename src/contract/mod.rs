@@ -37,7 +37,7 @@ pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
 pub use diff::diff;
 pub use error::ContractError;
 pub use models::{Assignment, Model, Query, Source as NumberSource, Watch};
-pub use placeholder::has_placeholder;
+pub use placeholder::means_itself;
 pub use provision::{Health, Provision, ServiceProvision};
 pub use safety::{Gate, Rollback, Safety, Scoreboard, Telemetry};
 pub use service::{Activation, CommandDemand, EnvFileDemand, Job, JobProgram, Kind, Service};

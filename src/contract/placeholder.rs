@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reader::Cx;
 use super::suggest::nearest;
 use super::text::Span;
+use super::words;
 
 /// Words that each service fills with its own value.
 const OF_A_SERVICE: [&str; 3] = ["service", "unit", "title"];
@@ -83,9 +84,11 @@ pub(super) fn is_per_service(text: &str) -> bool {
         && pieces(text).iter().any(|piece| matches!(piece, Piece::Word(word) if OF_A_SERVICE.contains(word)))
 }
 
-/// True when a contract would fill in something of this text, or refuse it: a word in braces.
-pub fn has_placeholder(text: &str) -> bool {
-    text.contains('{') && pieces(text).iter().any(|piece| matches!(piece, Piece::Word(_)))
+/// Whether a text means itself in a contract: it is not blank, it is one line, and no word in braces would be filled in or
+/// refused.
+pub fn means_itself(text: &str) -> bool {
+    let has_word = || pieces(text).iter().any(|piece| matches!(piece, Piece::Word(_)));
+    !text.trim().is_empty() && words::is_one_line(text) && !(text.contains('{') && has_word())
 }
 
 /// The names of places that a text refers to.

@@ -11,7 +11,7 @@ use super::schema::Keys;
 use super::suggest::nearest;
 use super::text::{SourceText, Span};
 use super::tree::{Entry, Node, Table, Value};
-use super::words::Wrong;
+use super::words::{self, Wrong};
 use crate::model::{Location, Stated};
 
 /// After so many errors nobody reads suggestions, and looking for them costs time.
@@ -173,7 +173,7 @@ impl<'a> Cx<'a> {
             self.error(node.span, format!("`{key}` is empty"), "write a value, or leave the key out");
             return None;
         }
-        if text.contains(|c: char| c.is_control()) {
+        if !words::is_one_line(text) {
             let message = format!("`{key}` holds a line break or another control character");
             self.error(node.span, message, "write it in one line");
             return None;

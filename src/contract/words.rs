@@ -38,6 +38,11 @@ pub(super) fn relative(text: &str) -> Result<String, Wrong> {
     Ok(parts.join("/"))
 }
 
+/// Whether a text holds no line break and no other control character.
+pub(super) fn is_one_line(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control())
+}
+
 /// A name that the contract gives to one of its own things.
 pub(super) fn name(text: &str) -> Result<String, Wrong> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
