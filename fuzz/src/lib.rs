@@ -171,7 +171,7 @@ pub fn commands(data: &[u8]) {
         _ => {
             let (pattern, path) = text.split_once('\n').unwrap_or((&text, "/a/b"));
             glob::matches(pattern, path);
-            secret_shape::glob_matches(pattern, path);
+            golden::syntax::glob::matches_word(pattern, path);
             secret_shape::secret_shape(&text);
             secret_shape::is_placeholder(&text);
         }

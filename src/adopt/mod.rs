@@ -57,7 +57,7 @@ pub fn contract(system: &dyn System, header: Header<'_>, units: &[String]) -> Re
     let mut wrong = Vec::new();
     let mut services: Vec<service::Service> = Vec::new();
     for named in &named {
-        match loaded(&facts, named) {
+        match loaded(&facts, &hiding, named) {
             Ok(unit) => match service::service(&facts, &Walker::new(system), &hiding, named, unit) {
                 // Another name of a unit that was named already.
                 Ok(service) if services.iter().any(|other| other.unit == service.unit) => {}
@@ -78,7 +78,11 @@ fn draft(header: Header<'_>, named: &[Named]) -> Result<Contract, Refused> {
         .map_err(|errors| Refused(errors.iter().map(|error| error.render(&text)).collect()))
 }
 
-fn loaded<'f>(facts: &'f HostFacts, named: &Named) -> Result<&'f Arc<EffectiveUnit>, String> {
+fn loaded<'f>(
+    facts: &'f HostFacts,
+    hiding: &Hiding<'_>,
+    named: &Named,
+) -> Result<&'f Arc<EffectiveUnit>, String> {
     let name = &named.unit;
     let seen = facts.units.get(name.as_str()).map(|unit| unit.effective.known());
     let undecided = |undecided: Undecided| format!("{name} cannot be read: {undecided}");
@@ -91,7 +95,7 @@ fn loaded<'f>(facts: &'f HostFacts, named: &Named) -> Result<&'f Arc<EffectiveUn
             Err(format!("{name} is masked: nothing can be demanded of it (systemctl unmask {name})"))
         }
         LoadState::BadSetting(why, at) | LoadState::Error(why, at) => {
-            Err(format!("{name} does not load: {at}: {why}"))
+            Err(format!("{name} does not load: {at}: {}", hiding.shown(at.path(), why)))
         }
     }
 }

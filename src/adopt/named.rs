@@ -13,13 +13,14 @@ pub struct Named {
     pub name: String,
     /// Its unit.
     pub unit: UnitName,
-    /// Units of the same name that could start it, which lie on this host.
-    pub triggers: Vec<Activation>,
+    /// A unit of the same name that lies on this host and may start it.
+    pub trigger: Option<Activation>,
+    /// Whether that unit was named, and not the service.
+    pub by_trigger: bool,
 }
 
-/// What may start a service of the same name in place of the boot, by the ending of its unit.
-const TRIGGERS: [(&str, Activation); 3] =
-    [("timer", Activation::Timer), ("socket", Activation::Socket), ("path", Activation::Path)];
+/// What may start a service of the same name in place of the boot; the ending of its unit is the contract's word for it.
+const TRIGGERS: [Activation; 3] = [Activation::Timer, Activation::Socket, Activation::Path];
 
 /// Each named service once, in the order of the names.
 pub(super) fn named<L: Look + ?Sized>(
@@ -29,12 +30,12 @@ pub(super) fn named<L: Look + ?Sized>(
     let (mut found, mut wrong): (Vec<Named>, Vec<String>) = (Vec::new(), Vec::new());
     for name in names {
         match unit(name) {
-            Ok(unit) if found.iter().any(|other| other.unit == unit) => {}
-            Ok(unit) => {
-                let triggers = TRIGGERS.iter().filter(|(kind, _)| lies_here(walker, unit.stem(), kind));
-                let triggers = triggers.map(|(_, activation)| *activation).collect();
+            Ok((unit, _)) if found.iter().any(|other| other.unit == unit) => {}
+            Ok((unit, by)) => {
+                let lies_here = |way: &Activation| lies_here(walker, unit.stem(), way.word());
+                let trigger = by.or_else(|| TRIGGERS.into_iter().find(lies_here));
                 let name = free_name(unit.stem(), &found);
-                found.push(Named { name, unit, triggers });
+                found.push(Named { name, unit, trigger, by_trigger: by.is_some() });
             }
             Err(why) => wrong.push(why),
         }
@@ -43,16 +44,17 @@ pub(super) fn named<L: Look + ?Sized>(
 }
 
 /// The service of a name; that of a timer, socket or path is its namesake.
-fn unit(name: &str) -> Result<UnitName, String> {
-    let kinds = TRIGGERS.iter().map(|(kind, _)| *kind).chain(["service"]);
-    let ending = kinds.filter_map(|kind| name.strip_suffix(kind)?.strip_suffix('.')).next();
-    let unit = UnitName::parse(&format!("{}.service", ending.unwrap_or(name)))
+fn unit(name: &str) -> Result<(UnitName, Option<Activation>), String> {
+    let stem_of = |kind: &str| name.strip_suffix(kind)?.strip_suffix('.');
+    let by = TRIGGERS.into_iter().find_map(|way| Some((stem_of(way.word())?, way)));
+    let stem = by.map(|(stem, _)| stem).or_else(|| stem_of("service")).unwrap_or(name);
+    let unit = UnitName::parse(&format!("{stem}.service"))
         .map_err(|why| format!("{name:?} is no name of a unit: {why}"))?;
     match unit.instance() {
         Some("") => {
             Err(format!("{name:?} is a template: name an instance of it, such as {}@1", unit.prefix()))
         }
-        _ => Ok(unit),
+        _ => Ok((unit, by.map(|(_, way)| way))),
     }
 }
 

@@ -26,13 +26,16 @@ fn head(header: Header<'_>) -> String {
 pub(super) fn draft(header: Header<'_>, named: &[Named]) -> String {
     let mut out = head(header);
     out.push_str("\n[identity]\nuser = \"nobody\"\ngroup = \"nogroup\"\n");
-    for Named { name, unit, .. } in named {
+    for Named { name, unit, trigger, .. } in named {
         let _ = write!(
             out,
             "\n[services.{}]\nkind = \"executable\"\nunit = {}\ncommand = [\"/usr/bin/true\"]\n",
             key(name),
             text(unit.as_str())
         );
+        if let Some(trigger) = trigger {
+            let _ = writeln!(out, "activation = {}", text(trigger.word()));
+        }
     }
     out
 }
@@ -59,11 +62,13 @@ pub(super) fn write(header: Header<'_>, services: &[Service]) -> String {
             let _ = writeln!(out, "{} = {}", key(name), text(path));
         }
     }
-    if let Some(owned) = &common.env {
+    // Of files that are not there yet nothing is known but that root should keep them.
+    let of_none = Owned { owner: "root".to_owned(), group: "root".to_owned(), mode: 0o640 };
+    if services.iter().any(|service| !service.env_files.is_empty()) {
         let _ = write!(
             out,
             "\n[env]                                           # what every env file must be; a stricter mode passes\n{}",
-            owned_lines(owned)
+            owned_lines(common.env.unwrap_or(&of_none))
         );
     }
     for service in services {
@@ -183,13 +188,11 @@ fn service(out: &mut String, service: &Service, common: &Common<'_>) {
     // Its unit is somebody's: golden judges it, and adds drop-ins where a demand is broken.
     line("provision", "{ rendered = false }".to_owned());
     let _ = write!(out, "\n[services.{name}.unit]\nname = {}\n", text(&service.unit));
-    let mut section = "";
-    for (of, setting, demand) in &service.settings {
-        if of != section {
-            section = of;
-            let _ = write!(out, "\n[services.{name}.unit.{}]\n", key(section));
+    for (section, settings) in &service.settings {
+        let _ = write!(out, "\n[services.{name}.unit.{}]\n", key(section));
+        for (setting, demand) in settings {
+            let _ = writeln!(out, "{} = {}", key(setting), demanded(demand));
         }
-        let _ = writeln!(out, "{} = {}", key(setting), demanded(demand));
     }
     if !service.variables.is_empty() {
         let _ = write!(out, "\n[services.{name}.variables]\n");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Contract, DependencyKind, VariableForm};
+use crate::syntax::glob;
 use crate::syntax::secret_shape;
 use crate::syntax::secret_text::{self, Kind};
 use crate::syntax::stand_in;
@@ -12,7 +13,7 @@ use crate::syntax::stand_in;
 /// Whether the contract's patterns call a name one of a secret. An option is asked for as the variable that it would be.
 pub fn is_secret_name(contract: &Contract, name: &str) -> bool {
     let patterns = &contract.env.secret_names.value;
-    let has = |name: &str| patterns.iter().any(|pattern| secret_shape::glob_matches(pattern, name));
+    let has = |name: &str| patterns.iter().any(|pattern| glob::matches_word(pattern, name));
     has(name)
         || name.starts_with('-') && has(&name.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
 }
@@ -31,10 +32,8 @@ pub fn is_hidden(contract: &Contract, path: &str, name: &str, value: &str) -> bo
 }
 
 /// Whether a demand states values that are shown to nobody.
-pub fn states_secret(name: &str, form: &VariableForm) -> bool {
-    let is_one = |value: &String| {
-        secret_shape::is_secret_by_name(name, value) || secret_shape::secret_shape(value).is_some()
-    };
+pub fn states_secret(contract: &Contract, name: &str, form: &VariableForm) -> bool {
+    let is_one = |value: &String| is_hidden(contract, "", name, value);
     match form {
         VariableForm::Equals(value) => is_one(value),
         VariableForm::OneOf(values) => values.iter().any(is_one),

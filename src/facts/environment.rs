@@ -133,6 +133,9 @@ fn collect(
     Ok(())
 }
 
+/// A longer value is not filled in: a command may ask for it thousands of times.
+const LONGEST_VALUE: usize = 4 << 10;
+
 /// The arguments of a unit's commands as their programs get them, as far as files decide that.
 pub struct Arguments<'a> {
     env_files: &'a EnvFiles,
@@ -171,7 +174,8 @@ impl<'a> Arguments<'a> {
     fn value(&self, name: &str) -> Option<String> {
         let values = self.values.get_or_init(|| all(self.env_files, self.unit).unwrap_or_default());
         let last = values.get(name)?.last()?;
-        (!is_stand_in(&last.value)).then(|| last.value.clone())
+        let is_told = !is_stand_in(&last.value) && last.value.len() <= LONGEST_VALUE;
+        is_told.then(|| last.value.clone())
     }
 }
 

@@ -24,6 +24,35 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("zfs-mount-generator", &["*.mount", "zfs-*"]),
 ];
 
+/// Those that systemd brings itself, up to 262. Another package may call its own systemd-… as well (systemd-cron does).
+const OF_SYSTEMD: &[&str] = &[
+    "systemd-bless-boot-generator",
+    "systemd-cryptsetup-generator",
+    "systemd-debug-generator",
+    "systemd-factory-reset-generator",
+    "systemd-fstab-generator",
+    "systemd-getty-generator",
+    "systemd-gpt-auto-generator",
+    "systemd-hibernate-resume-generator",
+    "systemd-import-generator",
+    "systemd-integritysetup-generator",
+    "systemd-rc-local-generator",
+    "systemd-run-generator",
+    "systemd-ssh-generator",
+    "systemd-system-update-generator",
+    "systemd-sysv-generator",
+    "systemd-tpm2-generator",
+    "systemd-veritysetup-generator",
+];
+
+/// Whether systemd brings a generator of this name itself.
+pub fn is_of_systemd(name: &str) -> bool {
+    OF_SYSTEMD.contains(&name)
+}
+
+/// Where packages put theirs: one elsewhere is somebody's own, whatever it is called.
+const OF_PACKAGES: [&str; 2] = ["/usr/lib/systemd/system-generators/", "/lib/systemd/system-generators/"];
+
 /// The generators of others that stand on a disk, by their paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -42,8 +71,8 @@ impl Generators {
 }
 
 fn may_make(path: &str, unit: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let known = KNOWN.iter().find(|(known, _)| *known == name);
+    let name = OF_PACKAGES.iter().find_map(|directory| path.strip_prefix(directory));
+    let known = KNOWN.iter().find(|(known, _)| Some(*known) == name);
     known.is_none_or(|(_, makes)| makes.iter().any(|pattern| glob::matches(pattern, unit)))
 }
 
@@ -57,8 +86,16 @@ mod tests {
         let known = all(&["/usr/lib/systemd/system-generators/openvpn-generator"]);
         assert_eq!(known.of("vpn.service"), None);
         assert!(known.of("openvpn@home.service").is_some());
-        let own = all(&["/etc/systemd/system-generators/ours", "/x/openvpn-generator"]);
-        assert_eq!(own.of("vpn.service"), Some("/etc/systemd/system-generators/ours"));
+        let own = all(&[
+            "/usr/lib/systemd/system-generators/tor-generator",
+            "/etc/systemd/system-generators/netplan",
+        ]);
+        assert_eq!(own.of("vpn.service"), Some("/etc/systemd/system-generators/netplan"));
+        for (generator, makes) in KNOWN {
+            let all = all(&[&format!("/lib/systemd/system-generators/{generator}")]);
+            assert!(makes.iter().all(|pattern| all.of(&pattern.replace('*', "x")).is_some()), "{generator}");
+            assert_eq!(all.of("app.service"), None, "{generator}");
+        }
         assert_eq!(all(&[]).of("vpn.service"), None);
     }
 }

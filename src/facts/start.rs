@@ -185,8 +185,9 @@ pub fn working_directory<'a>(
         None => (setting.value(), false),
     };
     let path = if path == "~" {
-        let name = unit.scalar("Service", "User").map_or("root", Setting::value);
-        accounts?.user(name)?.home.clone()
+        let (name, accounts) = (unit.user_name()?, accounts?);
+        let by_id = || name.parse().ok().and_then(|uid| accounts.user_by_id(uid));
+        accounts.user(name).or_else(by_id)?.home.clone()
     } else {
         simplified(path)
     };

@@ -151,6 +151,9 @@ pub struct PythonSaid {
     pub missing: Vec<String>,
 }
 
+/// What SQLite keeps beside a database, by what comes behind its name (<https://www.sqlite.org/tempfiles.html>).
+pub const BESIDE_SQLITE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// What SQLite says of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqliteAnswer {

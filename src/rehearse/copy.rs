@@ -11,16 +11,12 @@ use std::io;
 use crate::contract::Contract;
 use crate::model::{Entry, Observed};
 use crate::render::Artefact;
-use crate::syntax::search::UNIT_DIRECTORIES;
+use crate::syntax::search::{GENERATOR_DIRECTORIES, UNIT_DIRECTORIES};
 use crate::system::act::{Act, Rights};
 use crate::system::{DiskSystem, Look, Walker};
 
-/// Where generators lie that make units at boot (systemd.generator(7)).
-const GENERATORS: [&str; 3] = [
-    "/etc/systemd/system-generators",
-    "/usr/local/lib/systemd/system-generators",
-    "/usr/lib/systemd/system-generators",
-];
+/// Where a link to /dev/null masks a generator of the same name. Only /run counts before it, which is empty in a copy.
+const MASKS: &str = "/etc/systemd/system-generators";
 
 /// Users whose own managers start with the host (loginctl(1)).
 const LINGERING: &str = "/var/lib/systemd/linger";
@@ -104,9 +100,9 @@ impl Copy<'_> {
     /// Start scripts, tables of mounts, disks by their type, consoles, a way in by ssh: whatever a generator makes a unit of
     /// is none of the contract's. `/dev/null` in the directory that counts first hides a generator of the same name.
     fn mask_generators(&self) -> io::Result<()> {
-        for directory in GENERATORS {
+        for directory in GENERATOR_DIRECTORIES {
             for Entry { name, .. } in self.entries(directory)? {
-                let mask = format!("{}/{name}", GENERATORS[0]);
+                let mask = format!("{MASKS}/{name}");
                 self.act.make_way(&mask)?;
                 self.act.link(&mask, "/dev/null", 0, 0)?;
             }

@@ -2,7 +2,7 @@
 
 use super::markdown::{code, codes};
 use crate::contract::secrets::states_secret;
-use crate::contract::{Form, Kind, Service, SettingDemand, VariableForm};
+use crate::contract::{Contract, Form, Kind, Service, SettingDemand, VariableForm};
 use crate::model::Severity;
 
 /// `must` or `should`.
@@ -42,9 +42,11 @@ pub(super) fn setting(demand: &SettingDemand) -> String {
 }
 
 /// What a variable must be.
-pub(super) fn variable(name: &str, form: &VariableForm) -> String {
+pub(super) fn variable(contract: &Contract, name: &str, form: &VariableForm) -> String {
     match form {
-        form if states_secret(name, form) => "the value of the contract, which is a secret".to_owned(),
+        form if states_secret(contract, name, form) => {
+            "the value of the contract, which is a secret".to_owned()
+        }
         VariableForm::Equals(value) => code(value),
         VariableForm::OneOf(values) => either(values),
         VariableForm::Path { under: None } => "an absolute path".to_owned(),

@@ -12,10 +12,11 @@ use crate::syntax::stand_in::undeciding;
 pub fn written_demand(contract: &Contract, demand: &VariableDemand) -> String {
     let name = &demand.name;
     match &demand.form {
-        VariableForm::Equals(value) if is_hidden(contract, "", name, value) => {
-            format!("{name}= the value of the contract")
+        form if states_secret(contract, name, form) => {
+            let one_of =
+                if matches!(form, VariableForm::OneOf(_)) { "one of the values" } else { "the value" };
+            format!("{name}= {one_of} of the contract")
         }
-        form if states_secret(name, form) => format!("{name}= one of the values of the contract"),
         VariableForm::Equals(value) => format!("{name}={value}"),
         VariableForm::OneOf(values) => format!("{name}= one of {}", values.join(" ")),
         VariableForm::Path { under: Some(directory) } => {
@@ -91,7 +92,7 @@ pub fn give(view: &ServiceView, unit: &EffectiveUnit, demand: &VariableDemand, l
         }
         (Some(place), Some(value)) => env_files::set(view, place, name, Some(&value)),
         (None, Some(value)) => in_drop_in(view, unit, name, &value),
-        (place, None) => choose(demand, place),
+        (place, None) => choose(view.contract, demand, place),
     }
 }
 
@@ -138,7 +139,7 @@ fn environment_word(name: &str, value: &str) -> String {
 }
 
 /// The question which value it should be.
-fn choose(demand: &VariableDemand, place: Option<Place>) -> Remedy {
+fn choose(contract: &Contract, demand: &VariableDemand, place: Option<Place>) -> Remedy {
     let name = demand.name.as_ref();
     let at = place.map_or_else(|| "the unit".to_owned(), |place| place.to_string());
     let what = match &demand.form {
@@ -149,7 +150,7 @@ fn choose(demand: &VariableDemand, place: Option<Place>) -> Remedy {
     };
     let question = Remedy::decide(format!("choose {what} for {name} and write it into {at}"));
     match (&demand.form, place) {
-        (form @ VariableForm::OneOf(values), Some(place)) if !states_secret(name, form) => {
+        (form @ VariableForm::OneOf(values), Some(place)) if !states_secret(contract, name, form) => {
             let shell = |value: &String| place.change(name, Some(value)).shell();
             values.iter().fold(question, |question, value| question.candidate("", shell(value)))
         }

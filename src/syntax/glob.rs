@@ -59,14 +59,27 @@ fn components(pattern: &[&str], path: &[&str]) -> bool {
     reached[path.len()]
 }
 
-/// One component, without backtracking over more than the last star.
+/// Whether a word without slashes matches, such as the name of a variable.
+pub fn matches_word(pattern: &str, word: &str) -> bool {
+    component(pattern, word)
+}
+
+/// One component. Bytes are as good as characters where there is nothing but ASCII, and cost nothing.
 fn component(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
+    if pattern.is_ascii() && name.is_ascii() {
+        return spread(pattern.as_bytes(), name.as_bytes());
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    spread(&pattern, &name)
+}
+
+/// Without backtracking over more than the last star.
+fn spread<C: Character>(pattern: &[C], name: &[C]) -> bool {
+    let many = C::from(b'*');
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {
-        if pattern.get(p) == Some(&'*') {
+        if pattern.get(p) == Some(&many) {
             star = Some((p, n));
             p += 1;
         } else if let Some(length) = pattern.get(p..).and_then(|rest| one(rest, name[n])) {
@@ -80,27 +93,34 @@ fn component(pattern: &str, name: &str) -> bool {
             return false;
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+    pattern[p..].iter().all(|c| *c == many)
 }
 
+/// A byte of ASCII, or a character.
+trait Character: Copy + PartialOrd + From<u8> {}
+
+impl<C: Copy + PartialOrd + From<u8>> Character for C {}
+
 /// How much of the pattern one character uses up, when it matches.
-fn one(pattern: &[char], character: char) -> Option<usize> {
-    match pattern.first()? {
-        '?' => Some(1),
-        '[' => class(pattern, character).unwrap_or_else(|| (character == '[').then_some(1)),
-        plain => (*plain == character).then_some(1),
+fn one<C: Character>(pattern: &[C], character: C) -> Option<usize> {
+    let first = *pattern.first()?;
+    let alone = || (first == character).then_some(1);
+    match first {
+        any if any == C::from(b'?') => Some(1),
+        open if open == C::from(b'[') => class(pattern, character).unwrap_or_else(alone),
+        _ => alone(),
     }
 }
 
 /// A class in brackets; `None` when the bracket is never closed and so stands for itself.
-fn class(pattern: &[char], character: char) -> Option<Option<usize>> {
-    let negated = matches!(pattern.get(1), Some('!' | '^'));
+fn class<C: Character>(pattern: &[C], character: C) -> Option<Option<usize>> {
+    let negated = [b'!', b'^'].iter().any(|not| pattern.get(1) == Some(&C::from(*not)));
     let first = if negated { 2 } else { 1 };
-    let close = (first + 1..pattern.len()).find(|at| pattern[*at] == ']')?;
+    let close = (first + 1..pattern.len()).find(|at| pattern[*at] == C::from(b']'))?;
     let mut inside = false;
     let mut at = first;
     while at < close {
-        if at + 2 < close && pattern[at + 1] == '-' {
+        if at + 2 < close && pattern[at + 1] == C::from(b'-') {
             inside |= (pattern[at]..=pattern[at + 2]).contains(&character);
             at += 3;
         } else {
@@ -131,6 +151,9 @@ mod tests {
             ("a[b", "a[b", true),
             ("*a*b*c", "xxaxxbxxc", true),
             ("*a*b*c", "xxaxxbxx", false),
+            ("x[!0-9]ä", "xyä", true),
+            ("?ü*", "xüyz", true),
+            ("[ä-ö]", "ö", true),
         ] {
             assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
         }

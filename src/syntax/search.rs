@@ -23,6 +23,15 @@ pub const UNIT_DIRECTORIES: &[&str] = &[
     "/run/systemd/generator.late",
 ];
 
+/// Where systemd looks for generators, the strongest first (systemd.generator(7)).
+pub const GENERATOR_DIRECTORIES: &[&str] = &[
+    "/run/systemd/system-generators",
+    "/etc/systemd/system-generators",
+    "/usr/local/lib/systemd/system-generators",
+    "/usr/lib/systemd/system-generators",
+    "/lib/systemd/system-generators",
+];
+
 /// A drop-in that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropIn {

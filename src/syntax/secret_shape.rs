@@ -1,12 +1,13 @@
 //! Values that are secrets by their shape: tokens of well-known services, private keys, passwords in URLs.
 //!
 //! A shape is a documented prefix with the right length and alphabet; entropy alone proves nothing. Which *keys*
-//! hold secrets is the contract's business, by patterns that [`glob_matches`] understands.
+//! hold secrets is the contract's business, by patterns that [`glob::matches_word`] understands.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::glob;
 use super::stand_in::{self, is_stand_in};
 
 /// A well-known kind of secret.
@@ -357,7 +358,7 @@ pub fn is_secret_by_name(name: &str, value: &str) -> bool {
     let name = name.trim_start_matches('-').replace(['-', '.'], "_").to_ascii_uppercase();
     let describes =
         ["_FILE", "_PATH", "_DIR", "_NAME", "_ID", "_LENGTH", "_TTL", "_POLICY", "_HASHERS", "_VALIDATORS"];
-    SECRET_NAMES.iter().any(|pattern| glob_matches(pattern, &name))
+    SECRET_NAMES.iter().any(|pattern| glob::matches_word(pattern, &name))
         && !describes.iter().any(|end| name.ends_with(end))
         && !is_path_of_secret(value)
         && !is_placeholder(value)
@@ -423,40 +424,6 @@ pub fn is_placeholder(value: &str) -> bool {
             .iter()
             .any(|word| lower.contains(word))
         || lower.strip_prefix('$').is_some_and(|name| !name.is_empty() && name.bytes().all(is_word))
-}
-
-/// Matches `text` against a pattern in which `*` stands for any text and `?` for one character.
-pub fn glob_matches(pattern: &str, text: &str) -> bool {
-    if pattern.is_ascii() && text.is_ascii() {
-        return matches(pattern.as_bytes(), text.as_bytes(), b'*', b'?');
-    }
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    matches(&pattern, &text, '*', '?')
-}
-
-fn matches<T: Copy + PartialEq>(pattern: &[T], text: &[T], many: T, one: T) -> bool {
-    let (mut at_pattern, mut at_text) = (0, 0);
-    // Where to go on after the last `*` when what follows it does not fit.
-    let mut retry: Option<(usize, usize)> = None;
-    while at_text < text.len() {
-        match (pattern.get(at_pattern), retry) {
-            (Some(&c), _) if c == many => {
-                retry = Some((at_pattern + 1, at_text));
-                at_pattern += 1;
-            }
-            (Some(&c), _) if c == one || c == text[at_text] => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            (_, Some((after_star, started))) => {
-                retry = Some((after_star, started + 1));
-                at_pattern = after_star;
-                at_text = started + 1;
-            }
-            (_, None) => return false,
-        }
-    }
-    pattern.iter().skip(at_pattern).all(|&c| c == many)
 }
 
 #[cfg(test)]
@@ -595,7 +562,7 @@ mod tests {
             ("", "A", false),
             ("*a*b*c", "xxaxxbxxbc", true),
         ] {
-            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(glob::matches_word(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod hand;
 pub mod journald;
 pub mod manifest;
 pub mod memory;
+pub mod mounts;
 pub mod os;
 pub mod partial;
 pub mod state;

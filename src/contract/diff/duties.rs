@@ -142,7 +142,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
     }
     forbidden.iter().for_each(|one| forbid(&mut all, one));
     dependencies.values().for_each(|one| dependency(&mut all, one));
-    services.iter().for_each(|one| service(&mut all, one));
+    services.iter().for_each(|one| service(&mut all, contract, one));
     jobs.iter().for_each(|one| job(&mut all, one));
     waivers.iter().for_each(|one| waiver(&mut all, one));
     safety.iter().for_each(|one| models(&mut all, one));
@@ -328,7 +328,7 @@ fn dependency(all: &mut Vec<Duty>, dependency: &Dependency) {
     of.add("kind", format!("kind = {word:?}"), Shape::Exactly(word.to_owned()), at);
 }
 
-fn service(all: &mut Vec<Duty>, service: &Service) {
+fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
     let Service {
         name,
         title: _,
@@ -390,7 +390,7 @@ fn service(all: &mut Vec<Duty>, service: &Service) {
     for demand in variables {
         let VariableDemand { name, form, severity, at } = demand.as_ref();
         of.severity = *severity;
-        of.add(format!("${name}"), variable_words(name, form), Shape::Variable(form.clone()), at);
+        of.add(format!("${name}"), variable_words(contract, name, form), Shape::Variable(form.clone()), at);
     }
 }
 
@@ -424,9 +424,9 @@ fn setting_words(key: &str, form: &Form) -> String {
     }
 }
 
-fn variable_words(name: &str, form: &VariableForm) -> String {
+fn variable_words(contract: &Contract, name: &str, form: &VariableForm) -> String {
     match form {
-        form if states_secret(name, form) => format!("{name} = (a secret)"),
+        form if states_secret(contract, name, form) => format!("{name} = (a secret)"),
         VariableForm::Equals(value) => format!("{name} = {value:?}"),
         VariableForm::OneOf(values) => format!("{name} one of {values:?}"),
         VariableForm::Path { under: None } => format!("{name} an absolute path"),

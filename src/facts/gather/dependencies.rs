@@ -7,7 +7,7 @@ use super::{Ground, Pad, Part, Worker, redis_start};
 use crate::contract::{Contract, Dependency, DependencyKind, Service};
 use crate::facts::{DependencyFacts, Need, environment};
 use crate::model::Observed;
-use crate::model::answers::{Listener, RedisAnswer, RedisQuestion};
+use crate::model::answers::{BESIDE_SQLITE, Listener, RedisAnswer, RedisQuestion};
 use crate::syntax::env_file;
 use crate::system::System;
 
@@ -79,7 +79,7 @@ fn look(
         }
         DependencyKind::Sqlite { path, check_up_to, .. } => {
             let real = pad.look(worker, &path.value).real().unwrap_or(&path.value).to_owned();
-            for beside in ["-wal", "-shm", "-journal"] {
+            for beside in BESIDE_SQLITE {
                 pad.look(worker, &format!("{real}{beside}"));
             }
             DependencyFacts::Sqlite(

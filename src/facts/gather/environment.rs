@@ -86,5 +86,11 @@ fn look(worker: &Worker<'_>, path: &str, room: &mut Room, pad: &mut Pad) {
         let shell = env_shell::shell_readings(&bytes, &read);
         EnvFileFacts { read, shell }
     });
+    let content = match content {
+        Observed::Absent if worker.ground.system.ask().is_none() && path.starts_with("/run/") => {
+            Observed::Unreadable("what lies in /run is made while the host runs".to_owned())
+        }
+        content => content,
+    };
     pad.env_files.insert(path.into(), content);
 }

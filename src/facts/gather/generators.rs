@@ -5,18 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Worker, units};
-use crate::facts::generators::Generators;
+use crate::facts::generators::{Generators, is_of_systemd};
 use crate::facts::made::MadeFacts;
 use crate::model::{NodeKind, Observed};
-
-/// Where systemd looks for generators, the strongest first.
-const DIRECTORIES: &[&str] = &[
-    "/run/systemd/system-generators",
-    "/etc/systemd/system-generators",
-    "/usr/local/lib/systemd/system-generators",
-    "/usr/lib/systemd/system-generators",
-    "/lib/systemd/system-generators",
-];
+use crate::syntax::search::GENERATOR_DIRECTORIES;
 
 const SCRIPTS: &str = "/etc/init.d";
 
@@ -27,14 +19,14 @@ const HEADER: u64 = 8 << 10;
 /// The generators that systemd does not bring itself.
 pub(super) fn foreign(worker: &Worker<'_>) -> Generators {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for directory in DIRECTORIES {
+    for directory in GENERATOR_DIRECTORIES {
         let names = match worker.list(&worker.walker.lookup(directory)) {
             Observed::Found(names) => names,
             Observed::Absent => continue,
             // What stands in there may make anything, and so may the directory in its place.
             Observed::Unreadable(_) => vec![String::new()],
         };
-        for name in names.into_iter().filter(|name| !name.starts_with("systemd-")) {
+        for name in names.into_iter().filter(|name| !is_of_systemd(name)) {
             let path = format!("{directory}/{name}");
             found.entry(name).or_insert(path);
         }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use super::room::Room;
 use super::{Worker, content, generators};
 use crate::facts::made::{AtBoot, MadeFacts, MadeKind, MountFacts};
+use crate::facts::start::lies_under;
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::fstab;
 use crate::syntax::tmpfiles::{self, Makes};
+use crate::system::mounts::{self, MountUnit};
 use crate::system::partial::Partial;
 use crate::system::{System, TEXT_LIMIT, Walker};
 
@@ -100,6 +102,13 @@ fn at_boot(line: &tmpfiles::Line, uid: u32, gid: u32, at: Location) -> AtBoot {
 /// The table of file systems.
 const FSTAB: &str = "/etc/fstab";
 
+/// Whether a mount unit is the host's own. Those of packages mount what is the kernel's, or nothing until somebody asks.
+fn is_of_the_host(unit: &MountUnit) -> bool {
+    let is_packaged = ["/usr/lib/", "/lib/", "/run/"].iter().any(|of| unit.path.starts_with(of));
+    let is_kernels = ["/dev", "/proc", "/sys", "/run", "/tmp"].iter().any(|of| lies_under(&unit.place, of));
+    unit.place.starts_with('/') && unit.place != "/" && !is_packaged && !is_kernels
+}
+
 /// Where fstab(5) mounts something beside the root, and the disk as what is not mounted now leaves it.
 pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<Partial<'a>>) {
     let walker = Walker::new(system);
@@ -131,6 +140,18 @@ pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<P
                 let all = if mount.is_at_boot() { &mut facts.mounts } else { &mut facts.on_demand };
                 all.push((place.into(), at));
             }
+        }
+    }
+    let (units, unread) = mounts::units(system);
+    facts.mounts_unread = facts.mounts_unread.take().or(unread);
+    for unit in units.into_iter().filter(|unit| is_of_the_host(unit)) {
+        let lookup = walker.lookup(&unit.place);
+        let place = lookup.real().unwrap_or(&unit.place).to_owned();
+        let is_present =
+            lookup.real().is_some_and(|real| matches!(system.is_mount_point(real), Observed::Found(true)));
+        if !is_present && !hidden.iter().any(|(other, _)| *other == place) {
+            hidden
+                .push((place, format!("{} mounts a file system there, which is not mounted now", unit.path)));
         }
     }
     let is_whole = hidden.is_empty() && facts.mounts_unread.is_none();

@@ -8,6 +8,7 @@ use crate::syntax::fstab;
 use crate::syntax::glob;
 use crate::syntax::search::UNIT_DIRECTORIES;
 use crate::system::hand::{Call, Hand};
+use crate::system::mounts;
 use crate::system::{READ_LIMIT, System, Walker};
 
 /// Directories that every host has: their owners and modes are nobody's to change, and they never go.
@@ -83,31 +84,43 @@ pub(super) fn below_packages(path: &str) -> Result<(), No> {
     }
 }
 
+/// Where file systems belong that are not mounted.
+#[derive(Debug, Default)]
+pub(super) struct Unmounted {
+    points: Vec<String>,
+    /// Why not all of them are known.
+    unread: Option<String>,
+}
+
 /// The mount points that the contract, fstab(5) or a mount unit names and at which nothing is mounted, or nobody can tell.
-pub(super) fn unmounted<'a>(system: &dyn System, demanded: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let read = |path: &str| match system.read(path, READ_LIMIT) {
-        Observed::Found(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        _ => String::new(),
-    };
+pub(super) fn unmounted<'a>(system: &dyn System, demanded: impl Iterator<Item = &'a str>) -> Unmounted {
+    let (units, mut unread) = mounts::units(system);
     let mut points: BTreeSet<String> = demanded.map(str::to_owned).collect();
-    points.extend(fstab::parse(&read("/etc/fstab")).into_iter().map(|mount| mount.place));
-    let units = list(system, "/etc/systemd/system").unwrap_or_default();
-    for unit in units.iter().filter(|name| name.ends_with(".mount")) {
-        let text = read(&format!("/etc/systemd/system/{unit}"));
-        let place = text.lines().find_map(|line| line.trim().strip_prefix("Where="));
-        points.extend(place.map(|place| place.trim().to_owned()));
+    points.extend(units.into_iter().map(|unit| unit.place));
+    match system.read(&real(system, "/etc/fstab"), READ_LIMIT) {
+        Observed::Found(bytes) => {
+            let table = fstab::parse(&String::from_utf8_lossy(&bytes));
+            points.extend(table.into_iter().map(|mount| mount.place));
+        }
+        Observed::Absent => {}
+        Observed::Unreadable(why) => unread = Some(format!("/etc/fstab: {why}")),
     }
     let is_meant = |point: &String| point.starts_with('/') && point != "/";
     let is_mounted = |point: &String| {
         let real = real(system, point.trim_end_matches('/'));
         matches!(system.is_mount_point(&real), Observed::Found(true))
     };
-    points.into_iter().filter(|point| is_meant(point) && !is_mounted(point)).collect()
+    let points = points.into_iter().filter(|point| is_meant(point) && !is_mounted(point)).collect();
+    Unmounted { points, unread }
 }
 
-/// Nothing is changed at or below a mount point where nothing is mounted.
-pub(super) fn mounted(path: &str, unmounted: &[String]) -> Result<(), No> {
-    match unmounted.iter().find(|point| is_below(path, point.trim_end_matches('/'))) {
+/// Nothing is changed at or below a mount point where nothing is mounted. Where these are not known, only what lies in
+/// /etc, which is part of the root (file-hierarchy(7)), is changed.
+pub(super) fn mounted(path: &str, unmounted: &Unmounted) -> Result<(), No> {
+    if let Some(why) = unmounted.unread.as_ref().filter(|_| !is_below(path, "/etc")) {
+        return Err(person(format!("what is mounted where is not known: {why}")));
+    }
+    match unmounted.points.iter().find(|point| is_below(path, point.trim_end_matches('/'))) {
         Some(point) => Err(person(format!("a file system belongs at {point}, and none is mounted there"))),
         None => Ok(()),
     }
@@ -363,13 +376,18 @@ mod tests {
             "file /etc/fstab root:root 0644\n| # UUID=1 /old ext4\n| UUID=1 / ext4\n| UUID=2 /srv/my\\040data ext4\n\
              | UUID=3 /srv/up ext4\n| UUID=4 none swap\n\
              file /etc/systemd/system/srv-nas.mount root:root 0644\n| [Mount]\n| Where=/srv/nas\n\
+             file /usr/local/lib/systemd/system/srv-far.mount root:root 0644\n| [Mount]\n| Where=/srv/far\n\
              dir /srv/up root:root 0755\nfile-system /srv/up ext4\n",
         )
         .unwrap();
         let points = unmounted(&system, ["/srv/asked"].into_iter());
-        assert_eq!(points, ["/srv/asked", "/srv/my data", "/srv/nas"]);
+        assert_eq!(points.points, ["/srv/asked", "/srv/far", "/srv/my data", "/srv/nas"]);
         assert!(mounted("/srv/nas/app", &points).is_err() && mounted("/srv/nas", &points).is_err());
         assert!(mounted("/srv/nas-2", &points).is_ok() && mounted("/srv/up", &points).is_ok());
+        let unread = "closed /etc/fstab no permission\n";
+        let system = crate::system::MemorySystem::from_manifest(unread).unwrap();
+        let points = unmounted(&system, std::iter::empty());
+        assert!(mounted("/srv/any", &points).is_err() && mounted("/etc/app", &points).is_ok());
     }
 
     #[test]

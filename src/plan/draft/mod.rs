@@ -71,7 +71,7 @@ pub struct Draft<'a> {
     /// Env files that golden wrote, and who of the contract reads which.
     pub env_files: EnvFiles,
     /// Mount points at which nothing is mounted: what is changed there is not what is meant.
-    unmounted: Vec<String>,
+    unmounted: guard::Unmounted,
 }
 
 /// What a draft must know of env files.
@@ -96,7 +96,7 @@ impl<'a> Draft<'a> {
             settings: BTreeMap::new(),
             variables: BTreeMap::new(),
             env_files,
-            unmounted: Vec::new(),
+            unmounted: guard::Unmounted::default(),
         }
     }
 

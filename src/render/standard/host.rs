@@ -174,7 +174,7 @@ pub(super) fn environment(page: &mut Page, contract: &Contract) {
         [
             whose,
             code(&demand.name),
-            words::variable(&demand.name, &demand.form),
+            words::variable(contract, &demand.name, &demand.form),
             words::level(demand.severity).to_owned(),
             choice.map_or_else(String::new, |value| code(&value)),
         ]

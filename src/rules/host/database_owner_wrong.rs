@@ -1,5 +1,6 @@
 //! Whose the database is.
 
+use crate::model::answers::BESIDE_SQLITE;
 use crate::rules::files::owners;
 use crate::rules::prelude::*;
 
@@ -49,8 +50,8 @@ fn check(view: &DependencyView) -> Ruling {
 
 /// The same command for the database and for what SQLite keeps beside it, as far as that is there.
 fn mend(path: &str, owner: &str) -> Remedy {
-    let files = [path.to_owned(), format!("{path}-wal"), format!("{path}-shm")];
-    let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
+    let beside = BESIDE_SQLITE.iter().map(|beside| format!("{path}{beside}"));
+    let files: Vec<String> = std::iter::once(path.to_owned()).chain(beside).map(|file| quoted(&file)).collect();
     let chown = format!("chown --no-dereference {}:", quoted(owner));
     Remedy::decide(format!("stop the services, look at {path}, and give it and what SQLite keeps beside it to {owner}"))
         .candidate("", format!("for f in {}; do [ ! -e \"$f\" ] || {chown} \"$f\"; done", files.join(" ")))

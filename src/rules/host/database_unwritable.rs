@@ -1,6 +1,7 @@
 //! Whether its owner can write the database.
 
 use crate::model::looked::End;
+use crate::model::answers::BESIDE_SQLITE;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Runner, obstacle};
 
@@ -39,9 +40,6 @@ rule! {
     check: Dependency(check),
 }
 
-/// What SQLite keeps beside a database.
-pub const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
-
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, owner, .. } = &view.dependency.kind else {
         return Ok(Outcome::not_applicable("it is no database"));
@@ -61,7 +59,7 @@ fn check(view: &DependencyView) -> Ruling {
     let read_and_write = [Access::Read, Access::Write];
     let mut obstacles = vec![obstacle(view, &runner, database, NodeKind::File, &read_and_write)?];
     let real = database.real().unwrap_or(&path.value);
-    for beside in BESIDE {
+    for beside in BESIDE_SQLITE {
         let lookup = view.path(Need::Databases, &format!("{real}{beside}"))?;
         if lookup.node()?.is_some() {
             obstacles.push(obstacle(view, &runner, lookup, NodeKind::File, &read_and_write)?);

@@ -161,7 +161,6 @@ const SPECIAL: &[&str] = &[
     "integritysetup.target",
     "kexec.target",
     "local-fs-pre.target",
-    "machines.target",
     "network-online.target",
     "network-pre.target",
     "network.target",
