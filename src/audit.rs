@@ -13,9 +13,9 @@ use crate::model::{
 };
 use crate::policy;
 use crate::rules::{Check, RULES, Rule};
-use crate::syntax::effective::noticing_unread;
 use crate::syntax::secret_text::{Kind, replaced};
 use crate::syntax::stand_in::{all as all_stand_ins, noticing_hidden};
+use crate::systemd::effective::noticing_unread;
 
 /// What to judge. Empty lists mean everything.
 #[derive(Clone, Debug, Default)]

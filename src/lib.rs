@@ -23,3 +23,4 @@ pub mod safety;
 pub mod statistics;
 pub mod syntax;
 pub mod system;
+pub mod systemd;

@@ -20,36 +20,38 @@ const TABLE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("statistics", &[]),
     ("syntax", &["model"]),
-    // From syntax what systemd would ignore of a demand.
-    ("contract", &["model", "syntax"]),
-    ("system", &["model", "syntax"]),
+    ("systemd", &["model", "syntax"]),
+    // From systemd what it would ignore of a demand.
+    ("contract", &["model", "syntax", "systemd"]),
+    // From systemd where units lie.
+    ("system", &["model", "syntax", "systemd"]),
     ("ledger", &["system", "model"]),
     // From ledger only how its text is read.
-    ("facts/gather", &["system", "ledger", "facts", "syntax", "contract", "model"]),
-    ("facts", &["syntax", "contract", "model", "statistics"]),
-    ("rules", &["facts", "contract", "syntax", "model", "statistics"]),
+    ("facts/gather", &["system", "ledger", "facts", "syntax", "systemd", "contract", "model"]),
+    ("facts", &["syntax", "systemd", "contract", "model", "statistics"]),
+    ("rules", &["facts", "contract", "syntax", "systemd", "model", "statistics"]),
     // From contract only what a draft of one is.
-    ("adopt", &["contract", "facts", "facts/gather", "model", "syntax", "system"]),
+    ("adopt", &["contract", "facts", "facts/gather", "model", "syntax", "systemd", "system"]),
     ("policy", &["audit", "contract", "model"]),
-    // From syntax only the word that a rule has looked at a value nobody knows.
-    ("audit", &["policy", "rules", "facts", "contract", "syntax", "model"]),
+    // From syntax and systemd only the word that a rule has looked at a value that is not known.
+    ("audit", &["policy", "rules", "facts", "contract", "syntax", "systemd", "model"]),
     ("report", &["model"]),
     // From rules and policy only what each rule is about, for the documents.
     ("render", &["contract", "policy", "rules", "syntax", "model"]),
-    ("plan", &["render", "ledger", "contract", "syntax", "model", "system"]),
+    ("plan", &["render", "ledger", "contract", "syntax", "systemd", "model", "system"]),
     // From report only how a failed proof is shown.
     ("operate", &["audit", "contract", "facts", "model", "plan", "render", "report", "rules", "system"]),
     (
         "safety",
         &["audit", "contract", "facts", "ledger", "model", "plan", "rules", "statistics", "syntax", "system"],
     ),
-    ("rehearse", &["render", "contract", "system", "model", "syntax"]),
-    ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "system"]),
+    ("rehearse", &["render", "contract", "system", "model", "systemd"]),
+    ("run", &["audit", "contract", "facts", "model", "rules", "syntax", "systemd", "system"]),
     (
         "cli",
         &[
             "adopt", "audit", "contract", "facts", "ledger", "model", "operate", "policy", "plan",
-            "rehearse", "render", "report", "rules", "run", "safety", "syntax", "system",
+            "rehearse", "render", "report", "rules", "run", "safety", "syntax", "system", "systemd",
         ],
     ),
 ];

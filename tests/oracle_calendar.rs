@@ -9,7 +9,7 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
-use golden::syntax::calendar;
+use golden::systemd::calendar;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

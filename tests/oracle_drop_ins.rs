@@ -16,8 +16,8 @@ mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use golden::syntax::effective::EffectiveUnit;
 use golden::system::memory::{MemoryNode, MemorySystem, Owned};
+use golden::systemd::effective::EffectiveUnit;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

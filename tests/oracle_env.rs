@@ -14,11 +14,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use golden::syntax::effective::{EffectiveUnit, LoadState};
-use golden::syntax::specifier::Specifiers;
-use golden::syntax::unit_name::UnitName;
-use golden::syntax::version::SystemdVersion;
-use golden::syntax::{command_line, env_file, environment, glob, unit_file};
+use golden::syntax::{env_file, glob, unit_file};
+use golden::systemd::effective::{EffectiveUnit, LoadState};
+use golden::systemd::specifier::Specifiers;
+use golden::systemd::unit_name::UnitName;
+use golden::systemd::version::SystemdVersion;
+use golden::systemd::{command_line, environment};
 use serde_json::Value;
 
 /// The env files that lay on the machines.

@@ -14,11 +14,11 @@ mod shown;
 
 use std::collections::BTreeMap;
 
-use golden::syntax::effective::EffectiveUnit;
-use golden::syntax::specifier::Specifiers;
 use golden::syntax::unit_file;
-use golden::syntax::unit_name::UnitName;
-use golden::syntax::version::SystemdVersion;
+use golden::systemd::effective::EffectiveUnit;
+use golden::systemd::specifier::Specifiers;
+use golden::systemd::unit_name::UnitName;
+use golden::systemd::version::SystemdVersion;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -148,7 +148,7 @@ fn every_value_is_what_systemctl_show_prints() {
             let text = format!("[{}]\n{lines}[Service]\nExecStart=/bin/true\n", case.section);
             let unit = read("ov.service", text.as_bytes(), version);
             let (property, load) = (case.show_property.as_str(), shown::load_word(&unit));
-            let name = golden::syntax::known::name(&case.key);
+            let name = golden::systemd::known::name(&case.key);
             let moved = |section: &&str| {
                 let unit_has = unit.settings.iter().chain(&unit.resets);
                 unit_has

@@ -9,16 +9,18 @@
     reason = "a test fails by panicking, and looks at the world itself"
 )]
 
-use golden::syntax::effective::EffectiveUnit;
 use golden::syntax::secret_text::Kind;
-use golden::syntax::specifier::Specifiers;
-use golden::syntax::unit_name::UnitName;
-use golden::syntax::version::SystemdVersion;
+use golden::syntax::unit_file;
 use golden::syntax::{
-    accounts, breakdown, command_line, elf, env_file, env_shell, environment, makefile, pyvenv_cfg,
-    redis_conf, secret_shape, secret_text, shebang, shell_words, stand_in, sudoers,
+    accounts, breakdown, elf, env_file, env_shell, makefile, pyvenv_cfg, redis_conf, secret_shape,
+    secret_text, shebang, shell_words, stand_in, sudoers,
 };
-use golden::syntax::{known, search, unit_file, unit_name, value};
+use golden::systemd::effective::EffectiveUnit;
+use golden::systemd::specifier::Specifiers;
+use golden::systemd::unit_name::UnitName;
+use golden::systemd::version::SystemdVersion;
+use golden::systemd::{command_line, environment};
+use golden::systemd::{known, search, unit_name, value};
 use proptest::prelude::*;
 
 fn text(bytes: &[u8]) -> String {

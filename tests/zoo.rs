@@ -18,9 +18,9 @@ mod units;
 use std::collections::{BTreeMap, BTreeSet};
 
 use golden::facts::HostFacts;
-use golden::syntax::command_line;
-use golden::syntax::effective::EffectiveUnit;
 use golden::system::DiskSystem;
+use golden::systemd::command_line;
+use golden::systemd::effective::EffectiveUnit;
 use machine::{Image, Machine, Suite};
 
 /// Settings with one value: the property, where it is set, and what systemd has where it is not. `@` names a

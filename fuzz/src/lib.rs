@@ -16,12 +16,13 @@ use golden::contract::{Contract, Dependency, DependencyKind};
 use golden::facts::{HostFacts, Need, Needs, gather};
 use golden::model::{Location, Stated};
 use golden::report::{human, json};
-use golden::syntax::effective::EffectiveUnit;
 use golden::syntax::{
-    accounts, command_line, elf, env_file, env_shell, environment, glob, logrotate, makefile, pyvenv_cfg,
-    redis_conf, secret_shape, shebang, shell_words, sudoers, unit_file as unit_text,
+    accounts, elf, env_file, env_shell, glob, logrotate, makefile, pyvenv_cfg, redis_conf, secret_shape,
+    shebang, shell_words, sudoers, unit_file as unit_text,
 };
 use golden::system::memory::{MemoryNode, MemorySystem, Owned};
+use golden::systemd::effective::EffectiveUnit;
+use golden::systemd::{command_line, environment};
 
 /// What every reader of systemd's files is asked about: versions before and after each change of a reading.
 const VERSIONS: [u32; 4] = [252, 253, 254, 257];

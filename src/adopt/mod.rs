@@ -19,8 +19,8 @@ use crate::contract::secrets::Hiding;
 use crate::facts::gather::gather;
 use crate::facts::{HostFacts, Need, Needs};
 use crate::model::Undecided;
-use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::system::{System, Walker};
+use crate::systemd::effective::{EffectiveUnit, LoadState};
 
 pub use named::Named;
 

@@ -2,9 +2,9 @@
 
 use super::Refused;
 use crate::contract::Activation;
-use crate::syntax::search::UNIT_DIRECTORIES;
-use crate::syntax::unit_name::UnitName;
 use crate::system::{Look, Walker};
+use crate::systemd::search::UNIT_DIRECTORIES;
+use crate::systemd::unit_name::UnitName;
 
 /// A service that a person named.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use crate::facts::environment::{Layer, ReadFile, files_of};
 use crate::facts::{HostFacts, environment};
 use crate::model::{Meta, NodeKind, Step};
 use crate::syntax::accounts::{Accounts, Group, User};
-use crate::syntax::command_line::{self, Command};
-use crate::syntax::effective::{EffectiveUnit, LoadState, Setting, is_list};
 use crate::syntax::glob;
-use crate::syntax::known::{self, Known};
-use crate::syntax::value::Reader;
 use crate::system::{Look, Walker};
+use crate::systemd::command_line::{self, Command};
+use crate::systemd::effective::{EffectiveUnit, LoadState, Setting, is_list};
+use crate::systemd::known::{self, Known};
+use crate::systemd::value::Reader;
 
 /// A service as the contract will have it.
 #[derive(Clone, Debug, Default)]

@@ -20,8 +20,8 @@ use crate::run::journal::{self, Run};
 use crate::run::lock;
 use crate::run::process::{self, Ended, Start, end_like};
 use crate::run::{Refusal, as_unit, preflight};
-use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::system::DiskSystem;
+use crate::systemd::effective::{EffectiveUnit, LoadState};
 
 /// systemd's default (systemd.exec(5)).
 const UMASK: u32 = 0o022;

@@ -16,10 +16,10 @@ use crate::facts::{HostFacts, Need, Needs, UnitFacts};
 use crate::model::Observed;
 use crate::model::answers::UnitState;
 use crate::report::Shown;
-use crate::syntax::command_line;
-use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};
 use crate::system::DiskSystem;
 use crate::system::act::{Act, Rights};
+use crate::systemd::command_line;
+use crate::systemd::effective::{EffectiveUnit, LoadState, Setting};
 
 /// The verbs about services.
 #[derive(Subcommand, Debug)]

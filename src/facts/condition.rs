@@ -1,7 +1,7 @@
 //! `Condition…=` and `Assert…=` of a unit, as a list of questions (systemd.unit(5), "CONDITIONS AND ASSERTS").
 
 use super::start::simplified;
-use crate::syntax::effective::{EffectiveUnit, Setting};
+use crate::systemd::effective::{EffectiveUnit, Setting};
 
 /// One condition or assertion.
 #[derive(Clone, Debug)]

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Location, Observed, Undecided};
-use crate::syntax::command_line::{Command, expand_arguments};
-use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::env_shell::ShellReading;
-use crate::syntax::environment::{parse_environment, parse_unset_environment};
 use crate::syntax::glob::{matches_name, pattern};
 use crate::syntax::stand_in::is_stand_in;
+use crate::systemd::command_line::{Command, expand_arguments};
+use crate::systemd::effective::EffectiveUnit;
+use crate::systemd::environment::{parse_environment, parse_unset_environment};
 
 /// An env file as systemd reads it, and how a shell would.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub struct ReadFile {
 
 /// The env files a unit reads, in order.
 pub fn files_of(unit: &EffectiveUnit) -> Vec<ReadFile> {
-    let read = |setting: &crate::syntax::effective::Setting| {
+    let read = |setting: &crate::systemd::effective::Setting| {
         let path = setting.value();
         let bare = path.strip_prefix('-').unwrap_or(path);
         ReadFile { path: bare.to_owned(), optional: bare.len() < path.len(), at: setting.at.clone() }

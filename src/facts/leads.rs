@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::view::View;
 use crate::contract::Service;
 use crate::model::Undecided;
-use crate::syntax::effective::noticing_unread;
+use crate::systemd::effective::noticing_unread;
 
 /// The absolute paths that a service names, wherever they stand in a value.
 ///

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::generators::Generators;
 use super::start::{lies_under, simplified};
 use crate::model::{Location, Undecided};
-use crate::syntax::effective::{EffectiveUnit, Setting};
+use crate::systemd::effective::{EffectiveUnit, Setting};
 
 /// What makes things on a disk before any service of it starts. Nothing of it is looked at on a running host, where what
 /// will be made is there already.

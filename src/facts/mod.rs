@@ -30,7 +30,7 @@ use crate::model::{Location, Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::redis_conf::{RedisConf, Refusal};
 use crate::syntax::sudoers::Sudoers;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::version::SystemdVersion;
 
 pub use environment::EnvFileFacts;
 pub use logs::LogFacts;

@@ -13,7 +13,6 @@ use super::{DependencyFacts, EnvFileFacts, HostFacts, RepositoryFacts};
 use crate::contract::Contract;
 use crate::contract::secrets::Hiding;
 use crate::model::Observed;
-use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::env_file::{DropReason, Variable};
 use crate::syntax::env_shell::ShellReading;
 use crate::syntax::makefile::Makefile;
@@ -21,6 +20,7 @@ use crate::syntax::redis_conf::RedisConf;
 use crate::syntax::secret_shape::{is_path_of_secret, secret_shape, shape_spans};
 use crate::syntax::secret_text::{Kind, replaced};
 use crate::syntax::stand_in;
+use crate::systemd::effective::EffectiveUnit;
 
 impl HostFacts {
     /// Hides every value that the contract's patterns, its name or its own shape call a secret, and what stands in files that

@@ -8,8 +8,8 @@ use std::path::Path;
 use crate::facts::environment::Layer;
 use crate::model::Undecided;
 use crate::syntax::accounts::Accounts;
-use crate::syntax::command_line::{self, Command};
-use crate::syntax::effective::{EffectiveUnit, Setting};
+use crate::systemd::command_line::{self, Command};
+use crate::systemd::effective::{EffectiveUnit, Setting};
 
 pub use code::{Code, entry_files, given_code, interpreter, is_python, package_directories};
 

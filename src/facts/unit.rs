@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Observed;
 use crate::model::answers::UnitState;
-use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::elf::Elf;
 use crate::syntax::pyvenv_cfg::PyvenvCfg;
 use crate::syntax::shebang::Shebang;
+use crate::systemd::effective::EffectiveUnit;
 
 /// A unit as it is written, and as systemd has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -19,9 +19,9 @@ use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
 use crate::model::{Credentials, Location, Lookup, Observed, Scope, Undecided};
 use crate::syntax::accounts::{Accounts, Group, User};
-use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::search::UNIT_DIRECTORIES;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::effective::{EffectiveUnit, LoadState};
+use crate::systemd::search::UNIT_DIRECTORIES;
+use crate::systemd::version::SystemdVersion;
 
 /// The host as one rule may see it.
 #[derive(Clone, Copy)]

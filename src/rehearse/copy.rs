@@ -11,9 +11,9 @@ use std::io;
 use crate::contract::Contract;
 use crate::model::{Entry, Observed};
 use crate::render::Artefact;
-use crate::syntax::search::{GENERATOR_DIRECTORIES, UNIT_DIRECTORIES};
 use crate::system::act::{Act, Rights};
 use crate::system::{DiskSystem, Look, Walker};
+use crate::systemd::search::{GENERATOR_DIRECTORIES, UNIT_DIRECTORIES};
 
 /// Where a link to /dev/null masks a generator of the same name. Only /run counts before it, which is empty in a copy.
 const MASKS: &str = "/etc/systemd/system-generators";

@@ -15,7 +15,7 @@ use crate::model::End;
 use crate::rules::prelude::*;
 use crate::rules::reach::Runner;
 use crate::rules::remedy::gap;
-use crate::syntax::unit_name;
+use crate::systemd::unit_name;
 
 /// Directories that systemd itself mounts or makes, with their permission bits.
 const OF_THE_SYSTEM: &[(&str, u32)] = &[

@@ -3,10 +3,11 @@
 use crate::contract::{Form, SettingDemand};
 use crate::facts::view::ServiceView;
 use crate::model::{Outcome, Undecided};
-use crate::syntax::effective::{EffectiveUnit, Setting};
-use crate::syntax::known::Known;
-use crate::syntax::version::SystemdVersion;
-use crate::syntax::{known, stand_in, value};
+use crate::syntax::stand_in;
+use crate::systemd::effective::{EffectiveUnit, Setting};
+use crate::systemd::known::Known;
+use crate::systemd::version::SystemdVersion;
+use crate::systemd::{known, value};
 
 /// Whether a setting of a unit has the demanded value.
 pub fn same(version: SystemdVersion, unit: &EffectiveUnit, setting: &Setting, demanded: &str) -> bool {

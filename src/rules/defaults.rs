@@ -5,10 +5,10 @@ use super::compare::written_demand;
 use crate::contract::{Form, SettingDemand};
 use crate::facts::view::ServiceView;
 use crate::model::Undecided;
-use crate::syntax::effective::{EffectiveUnit, Setting};
-use crate::syntax::known::{self, Known};
-use crate::syntax::version::SystemdVersion;
-use crate::syntax::{defaults, value};
+use crate::systemd::effective::{EffectiveUnit, Setting};
+use crate::systemd::known::{self, Known};
+use crate::systemd::version::SystemdVersion;
+use crate::systemd::{defaults, value};
 
 /// A default and who says so, in words: `systemd 257 has PrivateTmp=no by default`.
 pub struct Default {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::prelude::*;
 use crate::facts::DependencyFacts;
 use crate::model::answers::{Listener, RedisAnswer};
-use crate::syntax::command_line;
 use crate::syntax::redis_conf::{Directive, RedisConf, Refusal};
+use crate::systemd::command_line;
 
 /// A Redis of the contract with what was observed of it.
 pub struct RedisView<'a> {

@@ -9,7 +9,7 @@ pub use crate::model::{
     Undecided,
 };
 pub use crate::model::{Change, How, Remedy, Spot, Verb};
-pub use crate::syntax::effective::{EffectiveUnit, LoadState, Setting};
+pub use crate::systemd::effective::{EffectiveUnit, LoadState, Setting};
 
 /// The unit does not load, so there is nothing to judge; rules with a word on that say it.
 pub fn unit_not_loaded() -> Outcome {

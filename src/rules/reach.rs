@@ -4,7 +4,7 @@
 use crate::model::looked::End;
 use crate::rules::prelude::*;
 use crate::rules::remedy::{is_systemds, own_place, set_mode};
-use crate::syntax::command_line::{Command, Privileges};
+use crate::systemd::command_line::{Command, Privileges};
 
 /// The user of a service with `DynamicUser=` has an id of this range and owns nothing yet.
 const DYNAMIC: u32 = 61184;

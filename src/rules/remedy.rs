@@ -7,8 +7,8 @@
 use crate::facts::start::{Started, base_name, is_python, lies_under, simplified};
 use crate::model::change::{Change, How, Spot, Verb};
 use crate::rules::prelude::*;
-use crate::syntax::command_line::{self, Command};
-use crate::syntax::effective;
+use crate::systemd::command_line::{self, Command};
+use crate::systemd::effective;
 
 fn is_drop_in(path: &str) -> bool {
     path.rsplit('/').nth(1).is_some_and(|directory| directory.ends_with(".d"))

@@ -26,7 +26,7 @@ use zbus::zvariant::{Fd, OwnedObjectPath, OwnedValue, Value};
 use super::Refusal;
 use super::environment::{Environment, Origin};
 use super::process::{self, Ended, FORWARDED, GRACE};
-use crate::syntax::effective::EffectiveUnit;
+use crate::systemd::effective::EffectiveUnit;
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";

@@ -11,9 +11,9 @@ use crate::contract::{Contract, Service};
 use crate::facts::HostFacts;
 use crate::facts::environment::{self, Layer};
 use crate::model::{Location, Observed};
-use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::environment::parse_unset_environment;
 use crate::syntax::hijack::hijacks;
+use crate::systemd::effective::{EffectiveUnit, LoadState};
+use crate::systemd::environment::parse_unset_environment;
 
 /// What a service gets where nobody says otherwise (systemd.exec(5)).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";

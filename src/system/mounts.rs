@@ -2,7 +2,7 @@
 
 use super::{READ_LIMIT, System, Walker};
 use crate::model::Observed;
-use crate::syntax::search::UNIT_DIRECTORIES;
+use crate::systemd::search::UNIT_DIRECTORIES;
 
 /// A mount unit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use golden::syntax::effective::{EffectiveUnit, LoadState};
-use golden::syntax::environment::{parse_environment, parse_unset_environment};
 use golden::syntax::words::{Strictness, Words};
+use golden::systemd::effective::{EffectiveUnit, LoadState};
+use golden::systemd::environment::{parse_environment, parse_unset_environment};
 
 const WORDS: &[&str] = &[
     "CacheDirectory",

@@ -2,12 +2,12 @@
 //! wants, so such a demand is an error of the contract. An error needs every systemd whose reading is known here to agree.
 
 use crate::contract::Form;
-use crate::syntax::effective::stays;
-use crate::syntax::known::{self, Known};
-use crate::syntax::specifier::{SpecifierError, Specifiers};
-use crate::syntax::unit_name::UnitName;
-use crate::syntax::value::Reader;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::effective::stays;
+use crate::systemd::known::{self, Known};
+use crate::systemd::specifier::{SpecifierError, Specifiers};
+use crate::systemd::unit_name::UnitName;
+use crate::systemd::value::Reader;
+use crate::systemd::version::SystemdVersion;
 
 /// Any service: what is asked here does not depend on its name.
 const UNIT: &str = "a.service";

@@ -9,8 +9,8 @@ use crate::facts::UnitFacts;
 use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
 use crate::facts::generators::Generators;
 use crate::model::{Location, Observed};
-use crate::syntax::effective::{EffectiveUnit, LoadState, TRIGGERS};
-use crate::syntax::unit_name::UnitName;
+use crate::systemd::effective::{EffectiveUnit, LoadState, TRIGGERS};
+use crate::systemd::unit_name::UnitName;
 
 /// Settings by which a unit starts others (systemd.unit(5)).
 const STARTS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];

@@ -8,7 +8,7 @@ use super::{Worker, units};
 use crate::facts::generators::{Generators, is_of_systemd};
 use crate::facts::made::MadeFacts;
 use crate::model::{NodeKind, Observed};
-use crate::syntax::search::GENERATOR_DIRECTORIES;
+use crate::systemd::search::GENERATOR_DIRECTORIES;
 
 const SCRIPTS: &str = "/etc/init.d";
 

@@ -47,9 +47,9 @@ use room::Room;
 
 use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
-use crate::syntax::version::SystemdVersion;
 use crate::system::walk::untrusted;
 use crate::system::{System, TEXT_LIMIT, Walker};
+use crate::systemd::version::SystemdVersion;
 
 /// Looks at a host for what `needs` names.
 pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFacts {

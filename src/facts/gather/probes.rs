@@ -9,8 +9,8 @@ use crate::facts::{HostFacts, Need, Needs, environment};
 use crate::model::Observed;
 use crate::model::answers::PythonQuestion;
 use crate::syntax::accounts::Accounts;
-use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::system::System;
+use crate::systemd::effective::{EffectiveUnit, LoadState};
 
 /// Options that put another directory first in a server's search for modules: where it looks is not known.
 const ELSEWHERE: &[&str] = &["--app-dir", "--chdir", "--pythonpath"];

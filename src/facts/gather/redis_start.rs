@@ -7,10 +7,10 @@ use crate::contract::Dependency;
 use crate::facts::environment::{self, EnvFileFacts, EnvFiles};
 use crate::model::answers::RedisAnswer;
 use crate::model::{Location, Observed};
-use crate::syntax::command_line::{self, expand_arguments};
-use crate::syntax::effective::{EffectiveUnit, LoadState};
 use crate::syntax::redis_conf::{self, RedisConf, Refusal};
 use crate::syntax::{env_file, glob};
+use crate::systemd::command_line::{self, expand_arguments};
+use crate::systemd::effective::{EffectiveUnit, LoadState};
 
 /// Where Debian and most others keep it, when neither the server nor its unit says.
 pub(super) const USUAL_CONFIG: &str = "/etc/redis/redis.conf";

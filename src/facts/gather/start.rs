@@ -12,8 +12,8 @@ use crate::facts::start::{
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{Need, ProgramFacts};
 use crate::model::{NodeKind, Observed};
-use crate::syntax::effective::EffectiveUnit;
 use crate::syntax::elf::Loader;
+use crate::systemd::effective::EffectiveUnit;
 
 /// The header of a program and the first line of a script fit in this many bytes.
 const HEAD: u64 = 4096;

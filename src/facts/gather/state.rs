@@ -11,8 +11,8 @@ use crate::facts::state::{
 use crate::ledger::{self, Chain, anchor};
 use crate::model::change::RENDERED;
 use crate::model::{NodeKind, Observed, Step};
-use crate::syntax::search::OWN_DIRECTORY;
 use crate::system::state::{self, Runner};
+use crate::systemd::search::OWN_DIRECTORY;
 
 /// A journal says how its plan stands before it lists the steps, so its beginning is enough.
 const BEGINNING: u64 = 64 << 10;

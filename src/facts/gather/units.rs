@@ -13,13 +13,13 @@ use crate::facts::made::{self, REQUIREMENTS};
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
 use crate::model::{End, Entry, NodeKind, Observed, Step};
-use crate::syntax::calendar;
-use crate::syntax::effective::{EffectiveUnit, LoadState};
-use crate::syntax::search::{self, DropIn, Link, UNIT_DIRECTORIES};
-use crate::syntax::specifier::{self, HostNames, Specifiers};
 use crate::syntax::unit_file::{self, UnitFile};
-use crate::syntax::unit_name::UnitName;
 use crate::system::{Ask, System, Walker};
+use crate::systemd::calendar;
+use crate::systemd::effective::{EffectiveUnit, LoadState};
+use crate::systemd::search::{self, DropIn, Link, UNIT_DIRECTORIES};
+use crate::systemd::specifier::{self, HostNames, Specifiers};
+use crate::systemd::unit_name::UnitName;
 
 /// Where a unit file name leads.
 enum Place {

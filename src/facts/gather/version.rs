@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::Observed;
-use crate::syntax::version::SystemdVersion;
 use crate::system::{System, Walker};
+use crate::systemd::version::SystemdVersion;
 
 /// Where the library lies: Debian before 12, Arch and SUSE have `lib`, Fedora and its kin `lib64`. Debian's multiarch
 /// directories have the name of an architecture on the way.

@@ -117,7 +117,7 @@ pub(crate) fn places_of(name: &str) -> impl Iterator<Item = String> {
         (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
     });
     let names: Vec<String> = std::iter::once(name.to_owned()).chain(template).collect();
-    let directories = crate::syntax::search::UNIT_DIRECTORIES.iter();
+    let directories = crate::systemd::search::UNIT_DIRECTORIES.iter();
     directories.flat_map(move |directory| {
         names.iter().map(|name| format!("{directory}/{name}")).collect::<Vec<String>>()
     })

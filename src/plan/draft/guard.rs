@@ -6,10 +6,10 @@ use super::{EnvFiles, No};
 use crate::model::Observed;
 use crate::syntax::fstab;
 use crate::syntax::glob;
-use crate::syntax::search::UNIT_DIRECTORIES;
 use crate::system::hand::{Call, Hand};
 use crate::system::mounts;
 use crate::system::{READ_LIMIT, System, Walker};
+use crate::systemd::search::UNIT_DIRECTORIES;
 
 /// Directories that every host has: their owners and modes are nobody's to change, and they never go.
 const EVERY_HOSTS: &[&str] = &[

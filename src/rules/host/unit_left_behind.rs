@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::plan_interrupted::{by_root, demand};
 use crate::rules::prelude::*;
-use crate::syntax::search::OWN_DIRECTORY;
+use crate::systemd::search::OWN_DIRECTORY;
 
 /// How the names of units begin that are golden's own: the daily audit, and the watch over models.
 const OWN: [&str; 2] = ["golden-audit-", "golden-model-watch-"];

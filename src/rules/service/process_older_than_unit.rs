@@ -4,7 +4,7 @@ use crate::facts::start::{base_name, simplified};
 use crate::model::change::DROP_IN;
 use crate::rules::prelude::*;
 use crate::rules::remedy::{is_managers, is_preflight};
-use crate::syntax::command_line;
+use crate::systemd::command_line;
 
 rule! {
     /// A service has not been restarted since its unit or an env file was changed.

@@ -5,7 +5,7 @@ use crate::facts::start::{STREAM_SETTINGS, lies_under, stream_file};
 use crate::model::End;
 use crate::rules::prelude::*;
 use crate::rules::remedy::{by_hand, gap};
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::version::SystemdVersion;
 
 rule! {
     /// A file for standard input, output or error cannot be opened.

@@ -9,7 +9,7 @@ use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
-use crate::syntax::command_line::Privileges;
+use crate::systemd::command_line::Privileges;
 
 rule! {
     /// A program of the start lies where nothing may be executed.

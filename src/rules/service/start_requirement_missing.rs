@@ -6,7 +6,7 @@ use crate::facts::made::REQUIREMENTS;
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::syntax::unit_name::{self, UnitName};
+use crate::systemd::unit_name::{self, UnitName};
 
 rule! {
     /// A unit requires another one that does not exist or is masked.

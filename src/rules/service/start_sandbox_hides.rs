@@ -9,7 +9,7 @@ use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user};
 use crate::rules::remedy::by_hand;
 use crate::rules::sandbox::{Effect, Mount, hidden, mounts};
-use crate::syntax::command_line::Privileges;
+use crate::systemd::command_line::Privileges;
 
 rule! {
     /// The sandbox of a unit hides what the service needs.

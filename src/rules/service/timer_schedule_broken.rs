@@ -3,7 +3,7 @@
 use crate::rules::prelude::*;
 use crate::rules::triggers;
 use crate::rules::remedy::by_hand;
-use crate::syntax::calendar;
+use crate::systemd::calendar;
 
 rule! {
     /// The timer of a job does not fire, or not at all of the times that are written.

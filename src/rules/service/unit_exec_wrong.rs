@@ -3,9 +3,9 @@
 use crate::facts::start::{Started, base_name, commands, is_python, simplified, written_differently};
 
 use crate::rules::prelude::*;
-use crate::syntax::command_line::{self, Command};
-use crate::syntax::specifier::Specifiers;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::command_line::{self, Command};
+use crate::systemd::specifier::Specifiers;
+use crate::systemd::version::SystemdVersion;
 use crate::syntax::stand_in;
 
 rule! {

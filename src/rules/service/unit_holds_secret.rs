@@ -2,7 +2,7 @@
 
 use crate::contract::secrets::{Hiding, characters, is_secret};
 use crate::rules::prelude::*;
-use crate::syntax::environment::parse_environment;
+use crate::systemd::environment::parse_environment;
 use crate::syntax::secret_shape;
 
 rule! {

@@ -2,7 +2,7 @@
 
 use crate::rules::prelude::*;
 use crate::rules::remedy::is_packaged;
-use crate::syntax::search::OWN_DIRECTORY;
+use crate::systemd::search::OWN_DIRECTORY;
 
 rule! {
     /// The unit file of a service is not in /etc/systemd/system.

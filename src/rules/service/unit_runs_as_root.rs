@@ -1,7 +1,7 @@
 //! `User=` of the effective unit, and what follows when nothing sets it.
 
 use crate::rules::prelude::*;
-use crate::syntax::command_line::{self, Privileges};
+use crate::systemd::command_line::{self, Privileges};
 
 rule! {
     /// A service runs as root.

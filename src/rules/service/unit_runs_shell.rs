@@ -4,7 +4,7 @@ use super::unit_uses_system_python::is_inline;
 use crate::facts::start::{EXEC_SETTINGS, base_name, commands};
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::syntax::command_line::{self, Command, Prefixes};
+use crate::systemd::command_line::{self, Command, Prefixes};
 
 rule! {
     /// A unit runs text through a shell.

@@ -2,10 +2,10 @@
 
 use crate::rules::prelude::*;
 use crate::rules::remedy::{by_hand, of_many};
-use crate::syntax::known::{self, Known};
-use crate::syntax::effective::{self, Ignored};
-use crate::syntax::value;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::known::{self, Known};
+use crate::systemd::effective::{self, Ignored};
+use crate::systemd::value;
+use crate::systemd::version::SystemdVersion;
 
 rule! {
     /// A line of the unit has no effect.

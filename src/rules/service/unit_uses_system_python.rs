@@ -3,7 +3,7 @@
 use crate::facts::start::{EXEC_SETTINGS, base_name, commands, is_python, simplified};
 use crate::rules::prelude::*;
 use crate::rules::remedy::{by_hand, python_in};
-use crate::syntax::command_line::Command;
+use crate::systemd::command_line::Command;
 
 rule! {
     /// A unit runs a Python of the system.

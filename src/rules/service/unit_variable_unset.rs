@@ -7,7 +7,7 @@ use crate::facts::environment::files_of;
 use crate::facts::start::{EXEC_SETTINGS, commands};
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::syntax::command_line::expand_arguments;
+use crate::systemd::command_line::expand_arguments;
 
 rule! {
     /// A command line uses a variable that nothing sets.

@@ -2,7 +2,7 @@
 
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::syntax::effective;
+use crate::systemd::effective;
 
 rule! {
     /// A unit holds a word that the contract forbids.

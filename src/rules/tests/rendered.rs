@@ -6,8 +6,8 @@ use super::judge;
 use crate::contract::{Contract, schema_keys};
 use crate::model::{RuleResult, Said};
 use crate::render::{Artefact, artefacts};
-use crate::syntax::command_line::{expand_arguments, parse_with};
 use crate::system::MemorySystem;
+use crate::systemd::command_line::{expand_arguments, parse_with};
 
 const BASE: &str = r#"schema = 1
 [contract]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::kinds::{Adding, REFUSES_UNKNOWN_SPECIFIERS, adding, expands, into_words, put_escaped, stays};
 use super::{EffectiveUnit, Ignored, LoadState, Setting, TRIGGERS};
 use crate::model::Location;
-use crate::syntax::command_line;
-use crate::syntax::environment::{Assignment, DroppedItem, List, parse_environment};
-use crate::syntax::known::{self, Known, Name};
-use crate::syntax::specifier::{SpecifierError, Specifiers};
 use crate::syntax::unit_file::{Entry, Note, UnitFile};
-use crate::syntax::unit_name::UnitName;
-use crate::syntax::value::{self, Mangled, Reading};
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::command_line;
+use crate::systemd::environment::{Assignment, DroppedItem, List, parse_environment};
+use crate::systemd::known::{self, Known, Name};
+use crate::systemd::specifier::{SpecifierError, Specifiers};
+use crate::systemd::unit_name::UnitName;
+use crate::systemd::value::{self, Mangled, Reading};
+use crate::systemd::version::SystemdVersion;
 
 impl EffectiveUnit {
     /// Merges a fragment and its drop-ins, which are in the order of application.

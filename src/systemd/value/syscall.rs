@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use super::{Mangled, Reading, dropped, list};
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::version::SystemdVersion;
 
 struct Table {
     version: u32,

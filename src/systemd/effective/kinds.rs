@@ -1,8 +1,8 @@
 //! What kind of setting an assignment is of: whether assignments add up, whether an empty one resets, and how
 //! specifiers stand in its text. Measured on systemd 252 and 257 where the man pages are silent.
 
-use crate::syntax::known::Name;
-use crate::syntax::value;
+use crate::systemd::known::Name;
+use crate::systemd::value;
 
 /// How assignments of one setting add up.
 #[derive(Clone, Copy, PartialEq, Eq)]

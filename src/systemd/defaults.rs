@@ -71,7 +71,7 @@ pub fn of(version: SystemdVersion, section: &str, key: &str) -> Result<&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::known;
+    use crate::systemd::known;
 
     #[test]
     fn each_version_has_at_least_sixty_settings_and_all_of_them_are_known() {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::words::{Strictness, WordError, Words};
+use crate::syntax::words::{Strictness, WordError, Words};
 
 /// Expands the specifiers of one word; an error is the text systemd would complain with.
 pub type Specifiers<'a> = &'a dyn Fn(&str) -> Result<String, String>;

@@ -2,7 +2,7 @@ use super::*;
 
 fn read(key: &str, text: &str) -> Result<Reading, Mangled> {
     let kind =
-        ["Service", "Unit"].iter().find_map(|section| crate::syntax::known::kind(section, key)).unwrap();
+        ["Service", "Unit"].iter().find_map(|section| crate::systemd::known::kind(section, key)).unwrap();
     let unit = UnitName::parse("foo.service").unwrap();
     Reader { version: SystemdVersion(252), unit: &unit }.canonical(key, kind, text)
 }

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::command_line::Specifiers;
-use super::env_file::is_valid_name;
-use super::words::{Strictness, Word, WordError, Words};
+use crate::syntax::env_file::is_valid_name;
+use crate::syntax::words::{Strictness, Word, WordError, Words};
 
 /// The longest `NAME=value` (`sysconf(_SC_ARG_MAX)` under the usual stack limit).
 const ASSIGNMENT_MAX: usize = 2 * 1024 * 1024;

@@ -1,8 +1,8 @@
 //! Settings that take one of some words, which systemd tells apart by case.
 
 use super::{Mangled, boolean, dropped, yes_no};
-use crate::syntax::known;
-use crate::syntax::version::SystemdVersion;
+use crate::systemd::known;
+use crate::systemd::version::SystemdVersion;
 
 /// The words of one setting, or of all settings of one kind.
 struct Words {

@@ -2,8 +2,8 @@
 
 use super::{Mangled, Reading, dropped, path};
 use crate::syntax::env_file::is_valid_name;
-use crate::syntax::unit_name::UnitName;
 use crate::syntax::words::{Strictness, Words};
+use crate::systemd::unit_name::UnitName;
 
 /// Lists whose words are separated by blanks alone: a quote is part of the word.
 pub fn is_unquoted(key: &str, kind: &str) -> bool {
