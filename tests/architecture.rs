@@ -216,3 +216,120 @@ fn nothing_of_the_built_in_contract_is_hard_coded() {
     }
     assert!(offences.is_empty(), "{offences:#?}");
 }
+
+/// A function of one idea has at most so many lines.
+const MOST_LINES_OF_A_FUNCTION: usize = 60;
+
+/// A file that a person can keep in mind has at most so many.
+const MOST_LINES_OF_A_FILE: usize = 500;
+
+/// What is longer today, with its lines: a number here may only fall, and an entry that is no longer needed must go.
+const LONGER: &[(&str, usize)] = &[];
+
+/// The functions of a text: name and number of lines. A function ends where its indentation comes back.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let bare = line.trim_start();
+        let words = bare.strip_prefix("pub ").or_else(|| bare.split_once(") ").map(|(_, rest)| rest));
+        let words = words.filter(|_| bare.starts_with("pub")).unwrap_or(bare);
+        let words = ["const ", "async ", "unsafe "]
+            .iter()
+            .fold(words, |words, word| words.strip_prefix(word).unwrap_or(words));
+        let Some(name) = words.strip_prefix("fn ") else { continue };
+        let name = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let end = format!("{}}}", &line[..line.len() - bare.len()]);
+        let is_end = |(_, line): &(usize, &&str)| **line == end;
+        let last = if bare.ends_with('}') { Some(at) } else { None };
+        let last = last.or_else(|| lines.iter().enumerate().skip(at).find(is_end).map(|(last, _)| last));
+        found.push((name, last.map_or(1, |last| last - at + 1)));
+    }
+    found
+}
+
+#[test]
+fn functions_and_files_stay_small() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    let mut long = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&source).unwrap().display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        let of_functions = functions(&text).into_iter();
+        let of_functions = of_functions.filter(|(_, lines)| *lines > MOST_LINES_OF_A_FUNCTION);
+        long.extend(of_functions.map(|(function, lines)| (format!("{name} {function}"), lines)));
+        let lines = text.lines().count();
+        long.extend((lines > MOST_LINES_OF_A_FILE).then_some((name, lines)));
+    }
+    long.sort();
+    let allowed = |name: &str| LONGER.iter().find(|(other, _)| *other == name).map(|(_, lines)| *lines);
+    let grown: Vec<_> =
+        long.iter().filter(|(name, lines)| allowed(name).is_none_or(|most| *lines > most)).collect();
+    assert!(grown.is_empty(), "longer than they may be, cut them: {grown:#?}");
+    let needless: Vec<_> =
+        LONGER.iter().filter(|(name, _)| !long.iter().any(|(other, _)| other == name)).collect();
+    assert!(needless.is_empty(), "short enough now, take the entry out: {needless:#?}");
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let (mut files, mut section) = (Vec::new(), "");
+    sources(&root.join("src"), &mut files);
+    sources(&root.join("tests"), &mut files);
+    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let mut unused = Vec::new();
+    for line in manifest.lines() {
+        section = if line.starts_with('[') { line } else { section };
+        let Some((name, _)) = line.split_once(" = ").filter(|_| section.ends_with("dependencies]")) else {
+            continue;
+        };
+        let crate_name = name.replace('-', "_");
+        let is_named = |after: &str| text.contains(&format!("{crate_name}{after}"));
+        unused.extend((!is_named("::") && !is_named("!")).then_some(name));
+    }
+    assert!(unused.is_empty(), "in Cargo.toml, and used nowhere: {unused:?}");
+}
+
+/// What golden is linked from may be passed on with it.
+#[test]
+fn licences_allow_what_golden_is_for() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let asked = ["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", &target];
+    let told = std::process::Command::new(cargo)
+        .args(asked)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&told.stderr)));
+    let allowed = [
+        "MIT",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "Unicode-3.0",
+        "BSL-1.0",
+        "Unlicense",
+        "0BSD",
+        "CC0-1.0",
+    ];
+    let packages = told["packages"].as_array().unwrap();
+    assert!(packages.len() > 50);
+    let is_allowed = |licence: &str| {
+        let each = licence.split(" AND ").map(|part| part.trim_matches(['(', ')']));
+        each.into_iter().all(|part| part.split([' ', '/', '(', ')']).any(|word| allowed.contains(&word)))
+    };
+    let others: Vec<String> = packages
+        .iter()
+        .filter(|package| !is_allowed(package["license"].as_str().unwrap_or_default()))
+        .map(|package| format!("{}: {}", package["name"], package["license"]))
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+}

@@ -31,12 +31,12 @@ pub(super) struct Replies<R> {
 
 impl<R: Read> Replies<R> {
     /// Reads from here on, through a buffer of so many bytes.
-    pub fn new(from: R, room: usize) -> Self {
+    pub(crate) fn new(from: R, room: usize) -> Self {
         Self { from, buffer: vec![0; room].into(), at: 0, end: 0 }
     }
 
     /// What is asked next goes out here.
-    pub fn line(&mut self) -> &mut R {
+    pub(crate) fn line(&mut self) -> &mut R {
         &mut self.from
     }
 
@@ -52,7 +52,7 @@ impl<R: Read> Replies<R> {
     }
 
     /// What comes next.
-    pub fn head(&mut self) -> Result<Head> {
+    pub(crate) fn head(&mut self) -> Result<Head> {
         let mut short = [0; LONGEST_LINE];
         let length = self.text_of_line(&mut short)?;
         let Some((kind, text)) = short[..length].split_first() else { return Err(wrong("an empty line")) };
@@ -90,12 +90,12 @@ impl<R: Read> Replies<R> {
     }
 
     /// Puts the bytes of a text behind those of `into`.
-    pub fn take(&mut self, bytes: u64, into: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn take(&mut self, bytes: u64, into: &mut Vec<u8>) -> Result<()> {
         self.each_piece(bytes, |piece| into.extend_from_slice(piece))
     }
 
     /// Passes over the bytes of a text.
-    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<()> {
         self.each_piece(bytes, |_| {})
     }
 
