@@ -10,8 +10,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use golden::model::{Section, Severity};
-use golden::rules::RULES;
+use golden::model::{RuleInfo, Section, Severity};
+use golden::rules::{RULES, see};
 
 /// The documents that are written by hand.
 const DOCUMENTS: [&str; 8] = [
@@ -45,7 +45,13 @@ fn rules_page() -> String {
         for info in rules {
             let level = if info.severity == Severity::Must { "must" } else { "should" };
             let _ = writeln!(page, "\n### {}\n\n*{level}* · because {}.\n", info.id, info.why);
-            for line in info.doc.lines() {
+            let (prose, blocks) = info.doc.split_once("```").unwrap_or((info.doc, ""));
+            for line in prose.lines() {
+                let _ = writeln!(page, "{}", line.strip_prefix(' ').unwrap_or(line));
+            }
+            write_remedy(&mut page, info);
+            let blocks = if blocks.is_empty() { String::new() } else { format!("```{blocks}") };
+            for line in blocks.lines() {
                 let line = line.strip_prefix(' ').unwrap_or(line);
                 let line = if line.starts_with("```bad") || line.starts_with("```good") {
                     format!(
@@ -60,6 +66,17 @@ fn rules_page() -> String {
         }
     }
     page
+}
+
+/// How a defect is seen and mended, what describes it, and since when there is a rule.
+fn write_remedy(page: &mut String, info: &RuleInfo) {
+    let _ = writeln!(page, "See it by hand:\n\n```sh");
+    for command in info.see {
+        let _ = writeln!(page, "{}", see::filled(command, &see::Values::new()));
+    }
+    let since = if info.since == "unreleased" { "the next release" } else { info.since };
+    let man = info.man.join(", ");
+    let _ = writeln!(page, "```\n\nMend it: {}\n\nManual: {man}. Since {since}.\n", info.mend);
 }
 
 #[test]

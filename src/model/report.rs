@@ -44,8 +44,17 @@ pub struct RuleInfo {
     pub severity: Severity,
     /// What kind of thing is broken, which says whose findings may only follow from it.
     pub cause: Cause,
-    /// One sentence: why the defect matters.
+    /// One sentence: the consequence of the defect.
     pub why: &'static str,
+    /// Commands that show the defect by hand and change nothing. Words in braces stand for a value of the contract, such
+    /// as `{unit}`; [`crate::rules::see`] fills them in.
+    pub see: &'static [&'static str],
+    /// What golden changes, and what is left to the reader.
+    pub mend: &'static str,
+    /// The manual pages that describe what is judged, such as `systemd.exec(5)`.
+    pub man: &'static [&'static str],
+    /// The version of golden that had the rule first, or `unreleased`.
+    pub since: &'static str,
     /// Its manual page in Markdown; the first line is its summary.
     pub doc: &'static str,
 }

@@ -20,6 +20,7 @@ pub mod prelude;
 pub mod reach;
 pub mod remedy;
 pub mod sandbox;
+pub mod see;
 pub mod strangers;
 pub mod triggers;
 pub mod variables;

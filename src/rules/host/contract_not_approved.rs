@@ -7,10 +7,10 @@ rule! {
     /// The contract in force is not approved.
     ///
     /// Where the contract has an `[approval]`, as many different people as it requires must have signed its
-    /// digest. The signatures lie beside it (`golden.toml.sig`) and are SSH signatures (ssh-keygen(1), `-Y sign`)
-    /// in the namespace `golden-contract`. Each counts only if the signers' file names its key, for this use and at
-    /// the moment of the look; that file, and every directory above it, must be writable by root alone.
-    /// Whoever shares a name there is one person.
+    /// digest. The signatures lie beside the contract (`golden.toml.sig`). They are SSH signatures
+    /// (ssh-keygen(1), `-Y sign`) in the namespace `golden-contract`. A signature counts only if the signers'
+    /// file names its key, for this use and at the time of the audit. Only root may be able to write that file
+    /// and the directories above it. Keys under the same name count as one person.
     ///
     /// ```bad
     /// contract [approval]
@@ -48,7 +48,11 @@ rule! {
     severity: Must,
     needs: [Contract],
     cause: Host,
-    why: "a standard that anybody can change alone is nobody's standard",
+    why: "one person alone can change what this host is judged by",
+    see: ["golden contract verify"],
+    mend: "Let the missing people sign the contract (`golden contract sign`).",
+    man: ["ssh-keygen(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

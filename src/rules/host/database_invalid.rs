@@ -4,11 +4,11 @@ use crate::facts::DependencyFacts;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The database is no sound SQLite database.
+    /// The database is not a valid SQLite database.
     ///
-    /// It must be a regular file with SQLite's header, and `PRAGMA quick_check` must find nothing, up to the
-    /// size that the contract sets. It is opened read-only, so that nothing is created beside it. A
-    /// database whose write-ahead log was left behind by a crash cannot be read like that: undecided.
+    /// The file must be a regular file with SQLite's header, and `PRAGMA quick_check` must find nothing, up to
+    /// the size that the contract sets. golden opens the file read-only and creates nothing beside it. A
+    /// write-ahead log that a crash left behind cannot be read in this way; the rule is then undecided.
     ///
     /// ```bad
     /// file /opt/quantum/data/quantum_trader.db qt:qt 0644
@@ -28,7 +28,11 @@ rule! {
     severity: Must,
     needs: [Databases],
     cause: Host,
-    why: "what is written into a broken database is lost later, when nobody looks",
+    why: "new data goes into a damaged file and can be lost",
+    see: ["sqlite3 -readonly {database} \"PRAGMA quick_check\""],
+    mend: "Stop the services that use it and restore a backup.",
+    man: ["sqlite3(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

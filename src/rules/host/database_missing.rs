@@ -5,8 +5,7 @@ use crate::rules::prelude::*;
 rule! {
     /// The database of the contract does not exist.
     ///
-    /// A wrapper may run before there is a database; a host on which the contract holds has one. It is made
-    /// by the system itself, so a person decides what makes it: the first start, or a backup.
+    /// A wrapper may run before the database exists; on a compliant host it exists.
     ///
     /// ```bad
     /// remove /opt/quantum/data/quantum_trader.db
@@ -19,7 +18,11 @@ rule! {
     severity: Must,
     needs: [Databases],
     cause: Host,
-    why: "a service that makes a new one starts as if nothing had ever happened",
+    why: "the service creates an empty database and starts without its old data",
+    see: ["stat {database}"],
+    mend: "Decide where the data comes from: the first start of the service, or a backup.",
+    man: ["stat(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -5,13 +5,10 @@ use crate::rules::files::owners;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The database belongs to somebody else.
+    /// The database belongs to the wrong user.
     ///
-    /// Services that cannot write it fail at the first write, not at the start. The files that SQLite keeps
-    /// beside it (`-wal`, `-shm`) follow its owner.
-    ///
-    /// A person changes the owner: the directory belongs to the services' user, who can exchange a file in it at any
-    /// moment, and chown gives away what lies there then.
+    /// The contract names the user who must own the database. The files that SQLite keeps beside it (`-wal`,
+    /// `-shm`) take its owner.
     ///
     /// ```bad
     /// owner /opt/quantum/data/quantum_trader.db root:root
@@ -24,7 +21,12 @@ rule! {
     severity: Must,
     needs: [Databases, Accounts],
     cause: Host,
-    why: "services fail at the first write, not at the start",
+    why: "the service starts, and its first write fails",
+    see: ["stat -c \"%U:%G %a %n\" {database}"],
+    mend: "Change the owner yourself. The directory belongs to the services' user, who could exchange the \
+           file while chown runs, so golden does not do it.",
+    man: ["chown(1)", "stat(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -4,15 +4,16 @@ use crate::facts::state::LEDGER;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The ledger is not the one that its anchor knows.
+    /// The ledger does not match its anchor.
     ///
-    /// A chain of digests cannot tell that its last entries were taken away, or that all of it was written anew. So golden
-    /// leaves the number and the digest of each head in the file that the contract names (`[ledger] anchor`). Every head in
-    /// there must be an entry of the ledger, and the last one must be the ledger's last.
+    /// A chain of digests does not show that its last entries were removed, or that all of it was written
+    /// again. So golden writes the number and the digest of each head into the file that the contract names
+    /// (`[ledger] anchor`). Every head in that file must be an entry of the ledger, and the last head must be
+    /// the last entry.
     ///
-    /// The file proves as much as it is hard to change: let it lie where root of this host can only add (an append-only
-    /// file, chattr(1), or better a file system of another host). The heads are in the journal too; `golden ledger verify`
-    /// compares both.
+    /// The anchor proves as much as it is hard to change. Put it where root of this host can only append (an
+    /// append-only file, chattr(1), or better a file system of another host). The journal has the heads too;
+    /// `golden ledger verify` compares both.
     ///
     /// ```bad
     /// contract [ledger]
@@ -67,7 +68,12 @@ rule! {
     severity: Must,
     needs: [State],
     cause: Host,
-    why: "the record may have been shortened or replaced, and cannot show it",
+    why: "entries may have been removed or replaced",
+    see: ["golden ledger verify"],
+    mend: "Compare the ledger with a copy from another host. If only the newest head is missing, run \
+           `golden ledger anchor`.",
+    man: ["chattr(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 

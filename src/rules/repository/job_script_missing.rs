@@ -6,13 +6,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_own_mode;
 
 rule! {
-    /// The script of a job is missing or out of reach.
+    /// The script of a job is missing or cannot be read.
     ///
     /// The script that the contract names must be a regular file inside the repository when all links are
-    /// resolved, and the user of the job's service must be able to read it.
-    ///
-    /// golden lets the owner of a script read it, and brings one that is gone back from the last commit, as the owner of
-    /// the repository. What leads elsewhere or belongs to somebody else is left to a person.
+    /// resolved. The user of the job's service must be able to read it.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/ops/training/train_patchtst.py
@@ -34,7 +31,13 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "the job fails when somebody needs it",
+    why: "the job fails when it is needed",
+    see: ["namei -l {script}"],
+    mend: "golden gives the owner of a script the right to read it, and restores a missing one from the \
+           last commit, as the owner of the repository. If the path leads out of the repository or the file \
+           belongs to another user, correct it yourself.",
+    man: ["path_resolution(7)"],
+    since: "0.1.0",
     check: Job(check),
 }
 

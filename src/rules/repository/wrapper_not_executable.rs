@@ -6,13 +6,11 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_own_mode;
 
 rule! {
-    /// The wrapper cannot be started.
+    /// The wrapper cannot be executed.
     ///
-    /// The contract's user must be able to pass every directory on the way to the wrapper, to read and to
-    /// execute it, and the interpreter of its `#!` line must exist. A `#!` line that ends in CR LF names an
+    /// The contract's user must be able to pass every directory on the way to the wrapper, and to read and
+    /// execute it. The interpreter of its `#!` line must exist. A `#!` line that ends in CR LF names an
     /// interpreter with a CR in its name, which does not exist (execve(2)).
-    ///
-    /// golden lets those who may read the wrapper execute it, as its owner. What stands in it is changed by a person.
     ///
     /// ```bad
     /// mode /home/qt/quantum_trader/ops/run.sh 0644
@@ -39,6 +37,11 @@ rule! {
     needs: [Repository, Accounts],
     cause: Host,
     why: "every job and every target of the Makefile fails",
+    see: ["namei -l {wrapper}", "head -n 1 {wrapper}"],
+    mend: "golden adds the execute bit for the users who may read the wrapper, as its owner. Correct its \
+           content yourself.",
+    man: ["execve(2)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

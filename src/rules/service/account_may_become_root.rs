@@ -4,12 +4,11 @@ use crate::rules::prelude::*;
 use crate::syntax::accounts::{Group, User};
 
 rule! {
-    /// The user of a service is root by number, or in a group that leads to root.
+    /// The user of a service has uid 0, or is in a group that leads to root.
     ///
-    /// Whoever is in `docker` mounts the host's root, whoever is in `disk` writes it, whoever is in `sudo`
-    /// asks for it. Primary and supplementary groups count (group(5)); so does a second name for uid 0.
-    ///
-    /// The remedy takes the user out of a group that lists it. Another primary group is a person's to choose.
+    /// A member of `docker` can mount the host's root directory, a member of `disk` can write the disk, a
+    /// member of `sudo` can run commands as root. Primary and supplementary groups count (group(5)); so does a
+    /// second name for uid 0.
     ///
     /// ```bad
     /// replace /etc/group
@@ -24,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Accounts],
     cause: Host,
-    why: "whoever takes over the service becomes root in one step",
+    why: "an attacker who controls the service becomes root in one step",
+    see: ["id {user}"],
+    mend: "golden removes the user from a group that lists it. Choose another primary group yourself.",
+    man: ["group(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -7,8 +7,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A service reads its settings from a file in the repository.
     ///
-    /// What lies in the repository is committed sooner or later, and a fresh clone would bring other
-    /// settings than the host's. Judged is where the file really lies, links resolved.
+    /// Files in the repository are committed sooner or later, and a new clone would bring other settings.
+    /// Judged is where the file really lies, with links resolved.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/backend.conf root:qt 0640
@@ -26,7 +26,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Fragments],
     cause: Unit,
-    why: "settings of this host end up in every clone",
+    why: "the settings of this host get into every clone",
+    see: ["systemctl show -p EnvironmentFiles {unit}"],
+    mend: "Move the file out of the repository, and name its new path in the unit.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

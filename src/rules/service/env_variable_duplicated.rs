@@ -9,8 +9,6 @@ rule! {
     /// A variable is set twice in one env file.
     ///
     /// systemd takes the last one (systemd.exec(5)); a person who searches for the variable finds the first.
-    /// Where all of them set the same value, the remedy takes out all but the last; else a person decides which line
-    /// goes.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -29,7 +27,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "the line a person finds is not the one that counts",
+    why: "people find and change the first line, but the last one counts",
+    see: ["grep -n \"^{variable}=\" {env-file}"],
+    mend: "If all lines set the same value, golden removes all but the last. Otherwise decide which line \
+           goes.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -8,14 +8,13 @@ use crate::rules::remedy::by_hand;
 use crate::syntax::glob;
 
 rule! {
-    /// A condition or an assertion of the unit is not met, so it does not start.
+    /// A condition or an assertion of the unit is not met, so the unit does not start.
     ///
-    /// A failed `Condition…=` ends the start in silence: systemd calls it a success and runs nothing. A failed `Assert…=`
-    /// fails the job (systemd.unit(5), "CONDITIONS AND ASSERTS"). All of them must hold, and one of those with a `|`;
-    /// an empty assignment takes all of them back. Judged is what files and accounts decide; what depends on the running
-    /// host (`ConditionVirtualization=`, `ConditionMemory=`, a path below /run) is left alone.
-    ///
-    /// Bring about what is asked for, or take the line out.
+    /// A failed `Condition…=` ends the start without an error: systemd calls it a success and runs nothing. A
+    /// failed `Assert…=` fails the job (systemd.unit(5), "CONDITIONS AND ASSERTS"). All of them must hold, and
+    /// at least one of those with a `|`. An empty assignment resets them. golden judges what files and accounts
+    /// decide; it leaves out conditions on the running host (`ConditionVirtualization=`, `ConditionMemory=`, a
+    /// path below /run).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
@@ -49,7 +48,14 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Start],
     cause: Unit,
-    why: "the service does not start, and for a condition systemd says that all is well",
+    why: "the service does not start, and systemd reports a failed condition as success",
+    see: [
+        "systemctl show -p ConditionResult,AssertResult {unit}",
+        "systemd-analyze condition --unit={unit}",
+    ],
+    mend: "Create what the condition asks for, or remove the line.",
+    man: ["systemd.unit(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

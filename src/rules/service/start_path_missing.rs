@@ -8,12 +8,10 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// The sandbox of a unit names a path that does not exist.
     ///
-    /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and their kin are mounts that
-    /// systemd makes before the program starts; a path that is not there ends the start with status
-    /// 226/NAMESPACE unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit
-    /// are there by then.
-    ///
-    /// Make the directory, or put a `-` before a path that need not exist.
+    /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and similar settings are mounts
+    /// that systemd makes before the program starts. A missing path ends the start with status 226/NAMESPACE,
+    /// unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit exist
+    /// by then.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
@@ -36,6 +34,10 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 226/NAMESPACE",
+    see: ["systemctl show -p ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,BindPaths {unit}"],
+    mend: "Create the directory, or put a `-` before a path that may be absent.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,12 +4,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::{by_hand, golden};
 
 rule! {
-    /// The timer of a job does not exist or drives something else.
+    /// The timer of a job does not exist or starts another unit.
     ///
-    /// The contract names the timer that starts a job. It must be a unit that loads, and its `Unit=` (the
-    /// service of the same name where it states none, systemd.timer(5)) must be the job's unit.
-    ///
-    /// Write the timer, or correct its `Unit=`.
+    /// The contract names the timer that starts a job. This unit must load, and its `Unit=` (by default the
+    /// service of the same name, systemd.timer(5)) must be the job's unit.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -38,7 +36,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "the job never runs, and nothing says so",
+    why: "the job never runs, without an error message",
+    see: ["systemctl cat {timer}"],
+    mend: "Write the timer, or correct its `Unit=`.",
+    man: ["systemd.timer(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

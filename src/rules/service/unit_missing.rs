@@ -6,10 +6,8 @@ use crate::rules::remedy::golden;
 rule! {
     /// The unit of a service does not exist.
     ///
-    /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)); a link that points
-    /// nowhere is a unit that does not exist. A draft need not have one.
-    ///
-    /// Write the unit as the contract demands it, or take the service out of the contract.
+    /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)). A link without a target
+    /// counts as missing. A draft does not need a unit.
     ///
     /// ```bad
     /// remove /etc/systemd/system/quantum-backend.service
@@ -27,7 +25,11 @@ rule! {
     severity: Must,
     needs: [Fragments],
     cause: Unit,
-    why: "a service without a unit never starts",
+    why: "the service never starts",
+    see: ["systemctl cat {unit}"],
+    mend: "Write the unit as the contract demands it, or remove the service from the contract.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

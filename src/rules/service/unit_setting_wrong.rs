@@ -4,14 +4,11 @@ use crate::rules::compare::{missing_words, same, same_text, too_old, written_dem
 use crate::rules::prelude::*;
 
 rule! {
-    /// A setting of the unit is not what the contract demands.
+    /// A setting of the unit differs from the contract.
     ///
-    /// Compares the effective value, after drop-ins, resets and specifiers, with the contract's. Values are
-    /// compared as systemd reads them: `10`, `10s` and `10000ms` are one time span (systemd.time(7)), `yes`
-    /// and `true` one boolean. A list (`After=`, `WantedBy=`) must hold the demanded words and may hold more.
-    ///
-    /// Correct the line that wins. golden writes the value into its own drop-in of the unit; a value that nobody stated
-    /// is a person's to choose.
+    /// Compares the effective value, after drop-ins, resets and specifiers, with the contract's, as systemd
+    /// reads both: `10`, `10s` and `10000ms` are the same time span (systemd.time(7)), `yes` and `true` the
+    /// same boolean. A list (`After=`, `WantedBy=`) must hold the demanded words and may hold more.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -56,7 +53,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "every unit that differs is one more thing to know at three in the morning",
+    why: "the service behaves differently from what the contract promises",
+    see: ["systemctl show {unit}", "systemctl cat {unit}"],
+    mend: "Correct the line that wins. golden writes the contract's value into its own drop-in of the unit. \
+           If the contract states no single value, choose one.",
+    man: ["systemd.unit(5)", "systemd.time(7)"],
+    since: "0.1.0",
     check: Setting(check),
 }
 

@@ -8,15 +8,12 @@ use crate::rules::remedy::spot;
 use crate::syntax::pyvenv_cfg::PyvenvCfg;
 
 rule! {
-    /// The pyvenv.cfg of a venv is missing or wrong.
+    /// The pyvenv.cfg of a venv is missing or invalid.
     ///
-    /// Without `pyvenv.cfg`, or without `home` in it, python does not know that it stands in a venv and
-    /// imports the system's packages. `home` must be an absolute path to an existing directory that holds the
-    /// interpreter which the venv's `bin/python` leads to, or, where `bin/python` is a copy, a python at all
+    /// Without `pyvenv.cfg`, or without `home` in it, python does not know that it runs in a venv and imports
+    /// the system's packages. `home` must be an absolute path to an existing directory. This directory must
+    /// hold the interpreter that the venv's `bin/python` leads to or, if `bin/python` is a copy, any python
     /// (PEP 405).
-    ///
-    /// Where `version` names the python that `bin/python` leads to, the remedy writes its directory into the line. Else a
-    /// person decides: what the venv was made with, golden cannot know.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/rl-agent/pyvenv.cfg
@@ -49,6 +46,11 @@ rule! {
     needs: [Venvs],
     cause: Host,
     why: "python imports the system's packages instead of the venv's, or does not start",
+    see: ["cat {venv}/pyvenv.cfg"],
+    mend: "If `version` names the python that `bin/python` leads to, golden writes its directory into the \
+           line. Otherwise make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -6,18 +6,19 @@ use crate::rules::prelude::*;
 use crate::syntax::pyvenv_cfg::Entry;
 
 rule! {
-    /// The python of a venv, run as the service's user, does not come up.
+    /// The python of a venv, run as the service's user, does not start.
     ///
-    /// Judged only when it is asked for, by `golden audit --probe`: this is the one rule for which something is run on
-    /// the host. `bin/python` is started as the user of the service with that user's groups, in `/`, with nothing of the
-    /// caller's environment and no way to other rights, for ten seconds at most; root is asked to start it, or that user.
-    /// It must come to its end, say that its prefix is the venv, be of the version that `pyvenv.cfg` names (`3.11`; what
-    /// follows changes with every update of the distribution), and find the packages whose modules the unit starts.
-    /// Of `src.app.main` it looks for `src` and imports nothing; the code of the service is not run.
+    /// Judged only on request, with `golden audit --probe`: this is the one rule for which golden runs a
+    /// program on the host. `bin/python` is started as the user of the service with that user's groups, in `/`,
+    /// with an empty environment and without a way to more privileges, for at most ten seconds. Only root or
+    /// that user can ask for it. It must end by itself, report the venv as its prefix, have the version that
+    /// `pyvenv.cfg` names (`3.11`; the rest changes with every update of the distribution), and find the
+    /// packages whose modules the unit starts. For `src.app.main` it looks for `src` and imports nothing; the
+    /// code of the service does not run.
     ///
-    /// What the venv itself does at the start of every python (`*.pth`, `sitecustomize`) is done here, too: that is
-    /// what it finds and `venv-python-broken`, which runs nothing, does not. The sandbox of the unit is not put around
-    /// it. Nothing of a venv is run as root, so a service of root's is not judged.
+    /// Code that the venv runs at the start of every python (`*.pth`, `sitecustomize`) does run here;
+    /// `venv-python-broken`, which runs nothing, cannot judge it. The sandbox of the unit is not applied.
+    /// Nothing of a venv runs as root, so a service of root is not judged.
     ///
     /// ```bad
     /// python /opt/quantum/venvs/backend signal=11
@@ -62,7 +63,11 @@ rule! {
     severity: Must,
     needs: [Probes, Venvs, Accounts, Fragments, EnvFiles],
     cause: Host,
-    why: "a python that crashes, hangs or is another one is found by the next restart",
+    why: "a python that crashes or hangs is noticed only at the next restart",
+    see: ["runuser -u {user} -- {venv}/bin/python -I -c \"import sys; print(sys.prefix)\""],
+    mend: "Make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

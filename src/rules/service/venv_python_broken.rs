@@ -9,14 +9,12 @@ use crate::rules::strangers::part_of;
 use crate::syntax::elf::{Elf, Loader};
 
 rule! {
-    /// The python of a venv does not run.
+    /// The python of a venv cannot run.
     ///
-    /// Decided without running it: `bin/python` must lead to a regular file that the service's user can
-    /// execute, that is called a python, and that is a binary of this machine whose loader exists; and the
-    /// standard library of its version must lie beside it, else it ends with "No module named encodings".
-    ///
-    /// Where the link of the venv leads nowhere and a python of the same version exists, the remedy links that one. Another
-    /// python, or another venv, is a person's.
+    /// Decided without running it. `bin/python` must lead to a regular file that the service's user can
+    /// execute, whose name is that of a python, and that is a binary for this machine with an existing loader.
+    /// The standard library of its version must lie beside it; otherwise python ends with "No module named
+    /// encodings".
     ///
     /// ```bad
     /// remove /usr/bin/python3.11
@@ -52,6 +50,11 @@ rule! {
     needs: [Venvs, Accounts],
     cause: Host,
     why: "the next restart of the service fails",
+    see: ["namei -l {venv}/bin/python", "runuser -u {user} -- {venv}/bin/python --version"],
+    mend: "If the link has no target and a python of the same version exists, golden links that one. \
+           Otherwise choose another python, or make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
