@@ -43,7 +43,7 @@ pub(super) fn program() -> Option<String> {
     let cgroup = crate::system::state::read_regular(std::path::Path::new("/proc/self/cgroup"), 64 << 10);
     match cgroup.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
         Ok(text) => service(&text).map(|unit| format!("systemd's unit {unit} calls")),
-        Err(error) => Some(format!("nobody can tell what calls: /proc/self/cgroup: {error}")),
+        Err(error) => Some(format!("the caller is unknown: /proc/self/cgroup: {error}")),
     }
 }
 

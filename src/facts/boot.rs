@@ -121,7 +121,7 @@ impl BootFacts {
     pub fn reaches(&self, name: &str) -> Reached {
         match (self.walk(self.own(name), &mut BTreeSet::new(), LONGEST), &self.unread) {
             (Reached::Unpulled | Reached::No(..), Some(unread)) => {
-                Reached::Unknown(format!("what else starts {name} is not known: {unread}"))
+                Reached::Unknown(format!("it is not known what else starts {name}: {unread}"))
             }
             (known, _) => known,
         }

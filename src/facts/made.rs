@@ -73,7 +73,7 @@ impl MountFacts {
     /// What is known of it at all.
     pub fn known(&self) -> Result<&Self, Undecided> {
         match &self.mounts_unread {
-            Some(why) => Err(Undecided::new(format!("what a boot mounts is not known: {why}"))),
+            Some(why) => Err(Undecided::new(format!("it is not known what a boot mounts: {why}"))),
             None => Ok(self),
         }
     }

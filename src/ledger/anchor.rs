@@ -1,5 +1,5 @@
 //! Heads of the ledger that were left elsewhere. A chain cannot tell that entries were taken away from its end, or that all of
-//! it was written anew; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
+//! it was rewritten; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
 //! another host, and in the file that the contract names. Root of this host can forge both, and a line that has left it not.
 
 use std::io::{self, Write as _};
@@ -70,7 +70,7 @@ pub fn weigh(chain: &Chain, anchors: &[Anchor]) -> Result<Option<Anchor>, String
             }
             Some(line) if line.digest != *digest => {
                 return Err(format!(
-                    "entry {number} was {digest}, and is another one in the ledger: it was written anew"
+                    "entry {number} was {digest}, and is another one in the ledger: it was rewritten"
                 ));
             }
             Some(line) if line.entry.event == Event::Repaired => repaired = *number,
@@ -123,7 +123,7 @@ fn append(act: &Act, path: &str, line: &str) -> io::Result<()> {
     let mut start = [0; MARK.len()];
     let length = file.metadata()?.len();
     if length > 0 && (file.read_at(&mut start, 0)? < start.len() || start != *MARK.as_bytes()) {
-        return Err(io::Error::other("it is no file of heads: it does not begin with one"));
+        return Err(io::Error::other("it is not a file of heads: it does not begin with one"));
     }
     let mut last = [b'\n'];
     if length > 0 {

@@ -107,10 +107,10 @@ impl RuleResult {
 pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
 /// Said of every rule that judges what is only known when it is run, when nobody asked for that.
-pub const NEEDS_PROBE: &str = "nothing is run to look at a host, unless asked: --probe";
+pub const NEEDS_PROBE: &str = "golden runs nothing on a host without --probe";
 
 /// Said of every rule that judges models, when nobody has asked what they said.
-pub const NEEDS_TELEMETRY: &str = "golden gate judges it";
+pub const NEEDS_TELEMETRY: &str = "judged by golden gate";
 
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]

@@ -68,7 +68,7 @@ pub fn approved(
         return Err(Hindrance { what, way_out: format!("read {signers}, then give it back to root") });
     }
     let Observed::Found(allowed) = system.read(signers, READ_LIMIT) else {
-        let what = format!("{signers} cannot be read, so nobody may approve the contract");
+        let what = format!("{signers} cannot be read, so no signature counts");
         return Err(Hindrance { what, way_out: "name those who may in it, one line each".to_owned() });
     };
     let allowed = String::from_utf8_lossy(&allowed);

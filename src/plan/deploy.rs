@@ -66,12 +66,12 @@ pub fn find(
     let changed = tree.changed(hand).map_err(told)?;
     if !changed.is_empty() {
         return Err(hindrance(
-            format!("{} has changes that nobody has committed: {}", tree.path, changed.join(", ")),
+            format!("{} has uncommitted changes: {}", tree.path, changed.join(", ")),
             format!("look at them: git -C {} diff", tree.path),
         ));
     }
     if reference.starts_with('-') {
-        return Err(hindrance(format!("{reference:?} is no name of a commit"), "golden deploy v1.2.0"));
+        return Err(hindrance(format!("{reference:?} is not the name of a commit"), "golden deploy v1.2.0"));
     }
     tree.git(hand, &["fetch", "--quiet", "--tags", "--prune", "origin"]).map_err(told)?;
     let from = tree.here(hand).map_err(told)?;

@@ -213,7 +213,7 @@ fn put_back(hand: &dyn Hand, store: &Store, edit: &EditRecord, half: bool) -> Re
     }
     let ours = edit.after.is(&now) || half && (edit.after.is_half(&now) || edit.before.is_half(&now));
     if !ours {
-        return Err("somebody has changed it since".to_owned().into());
+        return Err("it was changed since".to_owned().into());
     }
     let before = store.node(&edit.before).map_err(|error| error.to_string())?;
     if before == Node::Absent && matches!(now, Node::Directory { .. }) && !hand.list(&edit.path)?.is_empty() {

@@ -237,12 +237,12 @@ fn each_rule_file_is_in_the_list_under_its_own_name() {
         for entry in std::fs::read_dir(rules.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
             let stem = name.strip_suffix(".rs").expect("only rules lie in the folders of rules");
-            assert!(files.insert(stem.replace('_', "-")), "{stem} is there twice");
+            assert!(files.insert(stem.replace('_', "-")), "{stem} occurs twice");
         }
     }
     let ids: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
     let listed: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-    assert_eq!(listed.len(), ids.len(), "an id is there twice");
+    assert_eq!(listed.len(), ids.len(), "an id occurs twice");
     assert_eq!(listed, files, "left: the list, right: the files");
 }
 

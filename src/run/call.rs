@@ -99,7 +99,7 @@ fn script_path(script: &OsStr) -> Result<String, Refusal> {
         return refused("is an absolute path");
     }
     if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return refused("is no plain path");
+        return refused("is not a plain path");
     }
     Ok(path.to_owned())
 }

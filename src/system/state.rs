@@ -80,7 +80,7 @@ impl Folder {
         let path = self.path_of(name);
         let refused = |why: String| io::Error::other(format!("{path} {why}"));
         let directory = openat(&self.fd, name, flags, Mode::empty())
-            .map_err(|error| refused(format!("is no directory that golden made: {error}")))?;
+            .map_err(|error| refused(format!("is not a directory that golden made: {error}")))?;
         let stat = fstat(&directory)?;
         if stat.st_uid != uid && stat.st_uid != self.owner {
             return Err(refused(format!("belongs to uid {}, not to uid {uid}", stat.st_uid)));
@@ -218,7 +218,7 @@ fn owner(act: &Act) -> u32 {
 fn parent_of(act: &Act, path: &str) -> io::Result<(OwnedFd, String)> {
     let place = act.place(path);
     let (Some(parent), Some(name)) = (place.parent(), path.rsplit('/').next()) else {
-        return Err(unfit(path, "is not a path of golden's"));
+        return Err(unfit(path, "is not one of golden's paths"));
     };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(parent, flags, Mode::empty())

@@ -165,7 +165,7 @@ pub fn untrusted(lookup: &Lookup) -> Option<String> {
     match stray(lookup) {
         Some((link, Some(own))) => Some(format!("{} is a link that leads out of {}", link.path, own.path)),
         Some((link, None)) => {
-            Some(format!("{} is a link that leads out of where everybody can write", link.path))
+            Some(format!("{} is a link that leads out of a directory that all users can write", link.path))
         }
         None => is_borrowed(lookup)
             .then(|| format!("{} has a second hard link and belongs to another user", lookup.asked)),
@@ -193,7 +193,7 @@ mod tests {
     fn why(manifest: &str, path: &str) -> Option<String> {
         let host = MemorySystem::from_manifest(manifest).unwrap();
         let lookup = Walker::new(&host as &dyn Look).lookup(path);
-        assert!(lookup.real().is_some(), "{path} leads nowhere");
+        assert!(lookup.real().is_some(), "{path} is a broken link");
         untrusted(&lookup)
     }
 

@@ -54,7 +54,7 @@ pub fn of(version: SystemdVersion, section: &str, key: &str) -> Result<&'static 
     let older = TABLES.iter().rev().find(|table| table.version <= version);
     let newer = TABLES.iter().find(|table| version <= table.version);
     let (Some(older), Some(newer)) = (older, newer) else {
-        return Err(format!("what systemd {version} has for {key}= by default was not measured"));
+        return Err(format!("it was not measured what systemd {version} has for {key}= by default"));
     };
     match (older.get(section, key), newer.get(section, key)) {
         (Some(one), Some(other)) if one == other => Ok(one),

@@ -42,7 +42,7 @@ pub(super) fn version<'a>(
     match named.filter(|named| found.contains(named)).or(found.last().copied()) {
         Some(version) => Observed::Found(version),
         None => Observed::Unreadable(
-            trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd and its like".to_owned()),
+            trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd or a similar directory".to_owned()),
         ),
     }
 }

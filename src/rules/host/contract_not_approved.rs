@@ -94,7 +94,7 @@ fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
     let path = quoted(&step.path);
     let mend = match step.meta.kind {
         NodeKind::Link => Remedy::decide(format!(
-            "look where {} leads, and put a file of root's in its place",
+            "look where {} leads, and replace it with a file that root owns",
             step.path
         )),
         _ => Remedy::decide(format!(
@@ -112,7 +112,7 @@ fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
 
 fn nobody_may(demand: &Approval) -> Outcome {
     let signers = &demand.signers.value;
-    Finding::new("nobody may approve the contract", Location::file(signers.as_str()), demand.signers.at.clone())
+    Finding::new("the contract has no approvers", Location::file(signers.as_str()), demand.signers.at.clone())
         .expected("a file of those who may approve, as ssh-keygen(1) describes ALLOWED SIGNERS")
         .observed("there is none")
         .mend(Remedy::decide(format!("name them in {signers}, one line each: alice@example.com ssh-ed25519 AAAA…")))

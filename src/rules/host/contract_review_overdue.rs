@@ -38,7 +38,7 @@ rule! {
 fn check(view: &View) -> Ruling {
     let contract = view.contract;
     if contract.source.built_in {
-        return Ok(Outcome::not_applicable("nobody on this host owns the built-in contract"));
+        return Ok(Outcome::not_applicable("the built-in contract has no owner on this host"));
     }
     let Some(review) = &contract.next_review else {
         return Ok(Outcome::not_applicable("the contract names no day of review"));

@@ -38,10 +38,10 @@ rule! {
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(node) = view.path(Need::Databases, &path.value)?.node()? else {
-        return Ok(Outcome::not_applicable("it does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not exist (reported by database-missing)"));
     };
     let observed = if node.meta.kind != NodeKind::File {
         node.meta.kind.word().to_owned()
@@ -61,8 +61,8 @@ fn check(view: &DependencyView) -> Ruling {
             },
         }
     };
-    Ok(Finding::new("is no sound database", Location::file(path.value.as_str()), path.at.clone())
-        .expected("a sound SQLite database")
+    Ok(Finding::new("is not a valid database", Location::file(path.value.as_str()), path.at.clone())
+        .expected("a valid SQLite database")
         .observed(observed)
         .mend(Remedy::decide(format!("restore {} from a backup", path.value)))
         .into())

@@ -28,7 +28,7 @@ rule! {
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     if view.path(Need::Databases, &path.value)?.node()?.is_some() {
         return Ok(Outcome::Pass);

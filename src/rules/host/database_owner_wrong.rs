@@ -32,18 +32,18 @@ rule! {
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, owner, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(owner) = owner else { return Ok(Outcome::not_applicable("the contract names no owner")) };
     let Some(node) = view.path(Need::Databases, &path.value)?.node()? else {
-        return Ok(Outcome::not_applicable("it does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not exist (reported by database-missing)"));
     };
     let accounts = view.accounts()?;
     if accounts.user(&owner.value).is_some_and(|user| user.uid == node.meta.uid) {
         return Ok(Outcome::Pass);
     }
     let path = &path.value;
-    Ok(Finding::new("belongs to somebody else", Location::file(path.as_str()), owner.at.clone())
+    Ok(Finding::new("belongs to another user", Location::file(path.as_str()), owner.at.clone())
         .expected(format!("owner {}", owner.value))
         .observed(owners(accounts, node.meta.uid, node.meta.gid))
         .mend(mend(path, &owner.value))

@@ -45,7 +45,7 @@ rule! {
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, owner, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(owner) = owner else { return Ok(Outcome::not_applicable("the contract names no owner")) };
     let database = view.path(Need::Databases, &path.value)?;

@@ -78,7 +78,7 @@ fn make_directory(view: &View, lookup: &Lookup) -> Remedy {
         (Ok(at @ Spot { user: None, .. }), Some(gap)) if gap.link.is_none() => {
             make(Spot { path: gap.path, ..at }).into()
         }
-        _ => Remedy::decide(format!("see what lies at {DIRECTORY}, and put a directory of root's there"))
+        _ => Remedy::decide(format!("see what lies at {DIRECTORY}, and put a directory there that root owns"))
             .candidate("", format!("{} && journalctl --flush", make(Spot::of_root(DIRECTORY)).shell())),
     }
 }

@@ -54,12 +54,12 @@ fn check(view: &View) -> Ruling {
     let Some(defect) = &ledger.defect else { return Ok(Outcome::Pass) };
     let line = u32::try_from(defect.line).unwrap_or(u32::MAX);
     let message = match defect.torn {
-        true => "the last line of the ledger was not written to its end",
+        true => "the last line of the ledger is incomplete",
         false => "the ledger is not as golden wrote it",
     };
     Ok(Finding::new(message, Location::line(LEDGER, line), demand(view))
         .expected("each line follows the one before it")
-        .observed(format!("line {line}: {}; {} entries before it hold", defect.why, ledger.entries))
+        .observed(format!("line {line}: {}; {} entries before it are whole", defect.why, ledger.entries))
         .mend(Remedy::decide("look at it, and accept what is left of it").candidate("", "golden ledger repair"))
         .into())
 }

@@ -82,7 +82,7 @@ fn check(view: &View) -> Ruling {
         return Ok(Outcome::not_applicable("the contract names no anchor"));
     };
     let Some(anchor) = view.state_of_golden()?.anchor.known()? else {
-        return Ok(Outcome::not_applicable("the ledger does not hold (reported by ledger-broken)"));
+        return Ok(Outcome::not_applicable("the ledger is damaged (reported by ledger-broken)"));
     };
     let found = |message: &str, at: Location, observed: String, remedy: Remedy| {
         Finding::new(message, at, path.at.clone())
@@ -93,7 +93,7 @@ fn check(view: &View) -> Ruling {
     };
     if let Some(defect) = &anchor.defect {
         let remedy = Remedy::decide(format!(
-            "find out who changed the ledger; when that is known, move {} away and leave the head anew",
+            "find out who changed the ledger, then move {} away and write the head again",
             path.value
         ));
         let remedy = remedy.candidate("", "golden ledger anchor");
@@ -101,7 +101,7 @@ fn check(view: &View) -> Ruling {
     }
     if let Some(step) = &anchor.replaced {
         let remedy = Remedy::decide(format!("name a file in the contract that only root can replace, in place of {}", path.value));
-        let observed = "somebody else than root can change it".to_owned();
+        let observed = "a user other than root can change it".to_owned();
         return Ok(found("may be forged by others than root", Location::file(step.as_str()), observed, remedy));
     }
     if anchor.left == anchor.entries {

@@ -53,7 +53,7 @@ fn check(view: &View) -> Ruling {
     let finding = |name: &String| {
         let path = format!("{directory}/{name}");
         Finding::new(
-            format!("{name} does not say when, what and which"),
+            format!("{name} has no time, model or version in its name"),
             Location::file(path.as_str()),
             demand.at.clone(),
         )
@@ -61,7 +61,7 @@ fn check(view: &View) -> Ruling {
         .expected("<timestamp>_<model>_<version>")
         .observed(name.as_str())
         .mend(
-            Remedy::decide(format!("find out which model {name} is, from when and in which version, and rename it"))
+            Remedy::decide(format!("find out the model, time and version of {name}, and rename it"))
                 .candidate(
                     "with the right words in the new name",
                     format!("mv -nT -- {} {}", quoted(&path), quoted(&format!("{directory}/TIMESTAMP_MODEL_VERSION"))),

@@ -76,7 +76,7 @@ fn check(view: &View) -> Ruling {
                     .expected(format!("sha256 {}", backup.digest))
                     .observed(is)
                     .mend(
-                        Remedy::decide("bring the file back from another backup of this host, byte for byte")
+                        Remedy::decide("restore the file from another backup, byte for byte")
                             .candidate("when it is there", "golden audit --section F"),
                     ),
             );

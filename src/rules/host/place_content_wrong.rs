@@ -67,7 +67,7 @@ fn check(view: &PlaceView) -> Ruling {
     match lookup.node()? {
         None => return Ok(does_not_exist()),
         Some(step) if step.meta.kind != NodeKind::File => {
-            return Ok(Outcome::not_applicable("it is no file (reported by place-missing)"));
+            return Ok(Outcome::not_applicable("it is not a file (reported by place-missing)"));
         }
         Some(_) => {}
     }

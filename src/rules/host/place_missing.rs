@@ -138,7 +138,7 @@ fn missing(view: &PlaceView, lookup: &Lookup, demanded: &Stated<String>, key: &s
     let target = |link: &Step| link.target.as_deref().unwrap_or("").to_owned();
     let (message, observed, location) = match dangling {
         Some(link) => (
-            format!("{asked} leads nowhere"),
+            format!("{asked} is a broken link"),
             format!("{} -> {}", link.path, target(link)),
             Location::file(link.path.clone()),
         ),
@@ -179,7 +179,7 @@ fn no_directory(view: &PlaceView, step: &Step, demanded: &Stated<String>, key: &
     let path = step.path.as_ref();
     let aside = Change::Move { at: Spot::of_root(path), to: format!("{path}.not-a-directory") };
     let make = directory(view.place, Spot::of_root(path));
-    Finding::new(format!("{path} is no directory"), Location::file(step.path.clone()), demanded.at.clone())
+    Finding::new(format!("{path} is not a directory"), Location::file(step.path.clone()), demanded.at.clone())
         .key(key)
         .expected("a directory")
         .observed(step.meta.kind.word())

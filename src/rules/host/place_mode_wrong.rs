@@ -107,7 +107,7 @@ fn kept_out(
     };
     if let Some(closed) = credentials.stopped_at(lookup) {
         let who = class_of(&credentials, &closed.meta);
-        let mend = Remedy::decide(format!("decide how {user} gets past {}, which is not this place", closed.path))
+        let mend = Remedy::decide(format!("decide how {user} can pass {}, which is not this place", closed.path))
             .candidate("let it pass", format!("chmod {who}+x {}", quoted(&closed.path)));
         return Ok(Some(finding(format!("{} keeps {user} out of {}", closed.path, step.path), closed, mend)));
     }

@@ -82,7 +82,7 @@ fn check(view: &View) -> Ruling {
     Ok(match stands {
         Stands::Unknown(why) => finding("the journal of a plan cannot be understood")
             .observed(format!("{why}{others}"))
-            .mend(Remedy::decide("look at it, and move it away").candidate("", format!("mv {PLANS}/{} /root/", quoted(id)))),
+            .mend(Remedy::decide("check it, and move it away").candidate("", format!("mv {PLANS}/{} /root/", quoted(id)))),
         _ => finding("a change of this host was interrupted")
             .observed(format!("the plan {id} ({verb}) began and did not end{others}"))
             .mend(Remedy::decide("decide when it is taken back").candidate("", "golden apply --recover")),

@@ -36,7 +36,7 @@ fn check(view: &DependencyView) -> Ruling {
     };
     let listeners = redis.listeners.known()?.map_or(&[][..], Vec::as_slice);
     if listeners.is_empty() {
-        return Ok(Outcome::not_applicable("nobody listens, which is another rule's word"));
+        return Ok(Outcome::not_applicable("the server does not listen (reported by redis-not-answering)"));
     }
     let main = view.state(&unit.value)?.main_pid;
     let foreign: Vec<String> = match redis.sockets {

@@ -37,7 +37,7 @@ fn check(view: &DependencyView) -> Ruling {
     let name = quoted(unit);
     let finding = |message: &str| Finding::new(message, Location::endpoint(&address.value), address.at.clone()).expected("PONG");
     match redis.answer.known()? {
-        None => Ok(finding("refuses the connection: nobody listens")
+        None => Ok(finding("refuses the connection: the server does not listen")
             .observed("connection refused")
             .mend(match unit {
                 "" => Remedy::decide(format!("start the server that listens on {}", address.value)),
@@ -57,7 +57,7 @@ fn check(view: &DependencyView) -> Ruling {
                 .mend(
                     Remedy::decide("decide whether Redis has a password")
                         .candidate("name the password in the contract", "")
-                        .candidate(format!("take it out of {} and restart Redis", redis.config_file), ""),
+                        .candidate(format!("remove it from {} and restart Redis", redis.config_file), ""),
                 )
                 .into()),
         },

@@ -7,7 +7,7 @@ rule! {
     /// Redis does not keep an append-only file.
     ///
     /// golden asks a running server (`CONFIG GET appendonly`). Where that command is forbidden, or on a disk
-    /// alone, redis.conf with its includes counts. The default is no.
+    /// alone, redis.conf with its includes counts. The default is `no`.
     ///
     /// ```bad
     /// redis 127.0.0.1:6379 PONG appendonly=no process_id=900 config_file=/etc/redis/redis.conf

@@ -76,7 +76,7 @@ fn check(view: &DependencyView) -> Ruling {
     let (port, observed) = match (conf.last("port"), conf.port()) {
         (None, _) => (USUAL_PORT, format!("no port, which is {USUAL_PORT}")),
         (Some(_), Some(port)) => (port, format!("port {port}")),
-        (Some(_), None) => return Err(Undecided::new("its port is no number")),
+        (Some(_), None) => return Err(Undecided::new("its port is not a number")),
     };
     let tls = conf.last("tls-port").and_then(|directive| directive.arguments.first());
     if port == wanted || tls.is_some_and(|tls| *tls == wanted.to_string()) {

@@ -39,10 +39,10 @@ rule! {
 fn check(view: &DependencyView) -> Ruling {
     let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
     let Some(answer) = redis.answer.known()? else {
-        return Ok(Outcome::not_applicable("nobody answers, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not answer (reported by redis-not-answering)"));
     };
     if answer.ping.is_err() {
-        return Ok(Outcome::not_applicable("it answers with an error, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it answers with an error (reported by redis-not-answering)"));
     }
     let Some(config) = answer.config.known()? else {
         return Ok(Outcome::not_applicable("it has no settings to ask for"));

@@ -47,7 +47,7 @@ fn check(view: &View) -> Ruling {
     let Some(setting) = offence(view, &cycle) else { return Ok(Outcome::Pass) };
     let mut names: Vec<&str> = cycle.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(names.first().copied());
-    let question = Remedy::decide("decide which unit starts first, and take one of these lines away");
+    let question = Remedy::decide("decide which unit starts first, and remove one of these lines");
     let mend = cycle.iter().fold(question, |remedy, (_, setting)| {
         remedy.candidate(format!("{} at {}", written(setting), setting.at), "")
     });

@@ -52,7 +52,7 @@ fn check(view: &ModelView) -> Ruling {
         (true, _) => psi,
         (false, true) => ks,
     };
-    Ok(finding(view, format!("answers otherwise than the baseline of {}", baseline.at), limit)?
+    Ok(finding(view, format!("has drifted from the baseline of {}", baseline.at), limit)?
         .expected(format!("a stability index of at most {}, a distance of at most {}", psi.value, ks.value))
         .observed(format!("index {:.3}, distance {:.3}", drift.psi, drift.ks))
         .mend(keep_in_shadow())

@@ -76,7 +76,7 @@ fn check(view: &View) -> Ruling {
         };
         findings.push(
             Finding::new(
-                format!("event {} cannot be taken: {}{others}", event.id, event.why),
+                format!("event {} is malformed: {}{others}", event.id, event.why),
                 source(view)?,
                 telemetry.field.at.clone(),
             )

@@ -12,8 +12,8 @@ rule! {
     /// because of its figures, as the ledger shows, passes later only if each figure is proven to be within its
     /// limit. The bounds of shares are those of Clopper and Pearson, those of p90 - p10 are order statistics,
     /// those of the standard deviation are Maurer and Pontil's. Look k after the block may err with 6 / (pi
-    /// k)^2 of `safety.gate.repeated_error`, so all looks together err with no more than that. The count begins
-    /// anew when the model passes or its artefact changes.
+    /// k)^2 of `safety.gate.repeated_error`, so all looks together err with no more than that. The count starts
+    /// again when the model passes or its artefact changes.
     ///
     /// Only root's golden writes the ledger, so other users cannot make it forget a look. A verdict of another
     /// user is not recorded and approves nothing; there the rule is not applicable.

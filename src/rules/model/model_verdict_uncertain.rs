@@ -55,7 +55,7 @@ fn check(view: &ModelView) -> Ruling {
     let mut findings = Vec::new();
     for (what, limit, interval) in open {
         findings.push(
-            finding(view, format!("its verdict hangs on the sample: {what}"), limit)?
+            finding(view, format!("its verdict may change with the next sample: {what}"), limit)?
                 .key(what)
                 .expected(format!("a figure that is clear of {}", limit.value))
                 .observed(interval)

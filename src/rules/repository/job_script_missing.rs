@@ -61,7 +61,7 @@ fn check(view: &JobView) -> Ruling {
     if step.meta.kind != NodeKind::File {
         let mend = restore_over(view, policy, &script.value, step.meta.kind.word());
         return finding(
-            format!("{path} is no file"),
+            format!("{path} is not a file"),
             "a script".to_owned(),
             step.meta.kind.word().to_owned(),
             mend,
@@ -81,8 +81,8 @@ fn check(view: &JobView) -> Ruling {
     }
     let Some(credentials) = view.credentials(user)? else { return Ok(Outcome::Pass) };
     if let Some(closed) = credentials.stopped_at(lookup) {
-        let mend = Remedy::decide(format!("decide how {user} gets past {}", closed.path))
-            .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path)));
+        let mend = Remedy::decide(format!("decide how {user} can pass {}", closed.path))
+            .candidate("let all users pass it", format!("chmod a+x {}", quoted(&closed.path)));
         let observed = format!("{} {}", closed.path, octal(closed.meta.mode));
         return finding(format!("{user} cannot pass {}", closed.path), "an x bit".to_owned(), observed, mend);
     }
@@ -92,7 +92,7 @@ fn check(view: &JobView) -> Ruling {
             let mend = match credentials.uid == step.meta.uid {
                 true => set_own_mode(view, lookup, step.meta.mode | 0o400),
                 false => Remedy::decide(format!("decide whether {user} may read {}", step.path))
-                    .candidate("let everybody read it", format!("chmod a+r {}", quoted(&step.path))),
+                    .candidate("let all users read it", format!("chmod a+r {}", quoted(&step.path))),
             };
             finding(format!("{user} cannot read {path}"), "0644".to_owned(), octal(step.meta.mode), mend)
         }

@@ -67,7 +67,7 @@ fn check(view: &View) -> Ruling {
         },
     };
     let key = same_remote_key(&remote);
-    let Some(clones) = view.clones()? else { return Err(Undecided::new("nobody searched for clones")) };
+    let Some(clones) = view.clones()? else { return Err(Undecided::new("clones were not searched for")) };
     let mut findings = Vec::new();
     for clone in &clones.found {
         let Some(url) = clone.remotes.iter().find(|url| same_remote_key(url) == key) else { continue };

@@ -69,7 +69,7 @@ fn finding(view: &View, policy: &RepositoryPolicy, file: &Unwanted) -> Option<Fi
     let observed = if file.tracked { "tracked by git" } else { "not tracked by git" };
     let mend = Remedy::decide(match file.there {
         true => format!("decide where {path} belongs, and move it there"),
-        false => format!("take {} out of what git tracks", file.path),
+        false => format!("remove {} from what git tracks", file.path),
     });
     let mend = if file.tracked { mend.candidate("let git forget it", forget) } else { mend };
     let message = format!("{} does not belong in the repository", file.path);

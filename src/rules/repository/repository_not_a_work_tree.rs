@@ -62,12 +62,12 @@ fn check(view: &View) -> Ruling {
         None => {
             let message = match &facts.work_tree_above {
                 Some(above) => format!("{path} is not a top level: the work tree begins at {above}"),
-                None => format!("{path} is no git work tree"),
+                None => format!("{path} is not a git work tree"),
             };
             (format!("{path}/.git"), message, "no repository".to_owned())
         }
         Some(git) => match wrong(git, view, path)? {
-            Some((file, observed)) => (file, format!("{path} is no git work tree"), observed),
+            Some((file, observed)) => (file, format!("{path} is not a git work tree"), observed),
             None => return Ok(Outcome::Pass),
         },
     };

@@ -44,13 +44,13 @@ fn check(view: &View) -> Ruling {
     let path = policy.path.value.as_str();
     let facts = view.sources()?;
     let Some(git) = facts.git.known()? else {
-        return Ok(Outcome::not_applicable("it is no work tree, which another rule reports"));
+        return Ok(Outcome::not_applicable("it is not a work tree (reported by repository-not-a-work-tree)"));
     };
     if git.config.known()?.is_some_and(|config| config.shared) {
         return Ok(Outcome::not_applicable("core.sharedRepository lets several users own its files"));
     }
     let Some(search) = facts.foreign.known()? else {
-        return Err(Undecided::new("nobody has looked at the owners of the repository's files"));
+        return Err(Undecided::new("the owners of the repository's files were not looked at"));
     };
     let Some(first) = search.found.first() else {
         return match search.unread.first() {
@@ -69,7 +69,7 @@ fn check(view: &View) -> Ruling {
     let below = if first.path.starts_with(&*git.directory) { &*git.directory } else { path };
     let give = format!("chown -R --no-dereference {} -- {}", quoted(&whose), quoted(below));
     Ok(Finding::new(
-        format!("{}{more}{verb} to somebody else than the repository", first.path),
+        format!("{}{more}{verb} to another user than the repository", first.path),
         Location::file(first.path.clone()),
         policy.path.at.clone(),
     )

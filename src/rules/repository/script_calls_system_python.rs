@@ -92,7 +92,7 @@ fn finding(view: &View, policy: &RepositoryPolicy, script: &ShellScript, command
         (None, Some(venv)) => Some(format!("{}/bin/python", venv.value)),
         (None, None) => None,
     };
-    let mend = Remedy::decide(format!("decide with which python {path}:{} runs", command.line));
+    let mend = Remedy::decide(format!("choose the python for {path}:{}", command.line));
     let mend = match &instead {
         Some(instead) => mend.candidate(format!("write {instead} in place of {}", call.program), ""),
         None => mend.candidate("call the python of a venv", ""),

@@ -87,8 +87,8 @@ fn closed_to_user(view: &View, lookup: &Lookup, step: &Step) -> Result<Option<Fa
             at: Location::file(closed.path.clone()),
             expected: "an x bit",
             observed: octal(closed.meta.mode),
-            mend: Remedy::decide(format!("decide how {user} gets past {}", closed.path))
-                .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path))),
+            mend: Remedy::decide(format!("decide how {user} can pass {}", closed.path))
+                .candidate("let all users pass it", format!("chmod a+x {}", quoted(&closed.path))),
         }));
     }
     let may = [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta));
@@ -116,7 +116,7 @@ fn make_executable(
     match [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &meta)) {
         true => set_own_mode(view, lookup, mode),
         false => Remedy::decide(format!("decide whether {user} may read and execute {}", step.path))
-            .candidate("let everybody", format!("chmod a+rx {}", quoted(&step.path))),
+            .candidate("let all users", format!("chmod a+rx {}", quoted(&step.path))),
     }
 }
 

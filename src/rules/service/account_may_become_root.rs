@@ -43,7 +43,7 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     if found.uid == 0 {
         findings.push(
-            Finding::new(format!("{} is root by number", user.value), Location::line("/etc/passwd", found.line), user.at.clone())
+            Finding::new(format!("{} has uid 0", user.value), Location::line("/etc/passwd", found.line), user.at.clone())
                 .key("uid")
                 .expected("a uid of its own")
                 .observed("uid 0")
@@ -83,6 +83,6 @@ fn leave(view: &ServiceView, user: &User, group: &Group) -> Remedy {
     let is_local = view.accounts().is_ok_and(|accounts| accounts.elsewhere.is_empty());
     match is_local && group.members.contains(name) {
         true => change.into(),
-        false => Remedy::decide(format!("take {name} out of the group {from} where its groups are kept")),
+        false => Remedy::decide(format!("remove {name} from the group {from} where its groups are kept")),
     }
 }

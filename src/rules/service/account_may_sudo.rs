@@ -80,9 +80,9 @@ fn take_away(user: &str, path: &str, rule: &Rule) -> Remedy {
     let line = rule.line;
     match rule.users.as_slice() {
         [only] if only == user => {
-            Remedy::decide(format!("take line {line} out of {path}, which serves {user} alone")).candidate("", edit)
+            Remedy::decide(format!("remove line {line} of {path}, which applies to {user} alone")).candidate("", edit)
         }
-        _ => Remedy::decide(format!("see to it that line {line} of {path} no longer holds for {user}; it may serve others"))
+        _ => Remedy::decide(format!("change line {line} of {path} so that it no longer applies to {user}; other users may need it"))
             .candidate("see its groups", format!("id {}", quoted(user)))
             .candidate("edit the line", edit),
     }

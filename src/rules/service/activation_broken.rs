@@ -101,7 +101,7 @@ fn starts_another(
 /// A line of what it waits for that systemd cannot read.
 fn passed_over(unit: &EffectiveUnit, name: &str) -> Option<Trouble> {
     let ignored = unit.passed_over_trigger()?;
-    let message = format!("systemd passes over {} of {name}: {}", ignored.text, ignored.why);
+    let message = format!("systemd ignores {} of {name}: {}", ignored.text, ignored.why);
     Some((message, ignored.at.clone(), ignored.text.clone()))
 }
 

@@ -40,7 +40,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     if view.service.kind.value != Kind::Draft {
-        return Ok(Outcome::not_applicable("it is no draft"));
+        return Ok(Outcome::not_applicable("it is not a draft"));
     }
     let links = view.enabled_by(&view.service.unit.value)?;
     let Some(first) = links.first() else { return Ok(Outcome::Pass) };

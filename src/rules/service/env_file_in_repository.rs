@@ -63,7 +63,7 @@ fn check(view: &ServiceView) -> Ruling {
 fn move_out(view: &ServiceView, path: &str, name: &str) -> Remedy {
     let mut elsewhere = view.service.env_files.iter().map(|file| file.path.as_str()).filter(|file| *file != path);
     let question = match elsewhere.next() {
-        Some(file) => format!("move what {name} sets to {file}, and take {path} out of the unit"),
+        Some(file) => format!("move what {name} sets to {file}, and remove {path} from the unit"),
         None => format!("move {name} out of the repository, and name its new place in the unit and the contract"),
     };
     Remedy::decide(question).candidate("look at the unit", format!("systemctl cat -- {}", quoted(&view.service.unit.value)))

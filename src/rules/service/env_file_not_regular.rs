@@ -52,7 +52,7 @@ fn check(view: &ServiceView) -> Ruling {
             None => continue,
         };
         findings.push(
-            Finding::new("its env file is no regular file", Location::file(path.as_str()), file.demand.at.clone())
+            Finding::new("its env file is not a regular file", Location::file(path.as_str()), file.demand.at.clone())
                 .key(path.as_str())
                 .expected("a regular file")
                 .observed(observed)

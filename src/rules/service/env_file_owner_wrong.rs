@@ -55,7 +55,7 @@ fn check(view: &ServiceView) -> Ruling {
         let demanded = if file.demand.owner.is_some() || file.demand.group.is_some() { &file.demand.at } else { broken };
         let path = &file.demand.path;
         findings.push(
-            Finding::new("its env file belongs to somebody else", Location::file(path.as_str()), demanded.clone())
+            Finding::new("its env file has the wrong owner or group", Location::file(path.as_str()), demanded.clone())
                 .key(path.as_str())
                 .expected(format!("{owner}:{group}"))
                 .observed(owners(accounts, meta.uid, meta.gid))

@@ -53,7 +53,7 @@ fn check(view: &ServiceView) -> Ruling {
         let path = &file.demand.path;
         let (blocked, remedy) = if let Some(directory) = who.stopped_at(file.lookup) {
             let open = Change::Mode { at: Spot::of_root(&*directory.path), mode: directory.meta.mode | 0o011 };
-            let question = format!("decide how {user} gets through {}", directory.path);
+            let question = format!("decide how {user} can pass {}", directory.path);
             (directory, Remedy::decide(question).candidate("for all accounts", open.shell()))
         } else if !who.may(Access::Read, &file.node.meta) {
             (file.node, for_the_group(view, &file, &who)?)

@@ -52,11 +52,11 @@ fn check(view: &ServiceView) -> Ruling {
             let named = !is_secret || dropped.why == DropReason::Export;
             let (text, key) = match named {
                 true => (dropped.text.clone(), format!("{path}:{}", dropped.text)),
-                false => (format!("line {}", dropped.line), format!("{path}:dropped line {}", number + 1)),
+                false => (format!("line {}", dropped.line), format!("{path}:ignored line {}", number + 1)),
             };
             findings.push(
                 Finding::new(
-                    format!("systemd drops {text}: {}", dropped.why.words()),
+                    format!("systemd ignores {text}: {}", dropped.why.words()),
                     Location::line(path.as_str(), dropped.line),
                     demanded_at(view, &path),
                 )

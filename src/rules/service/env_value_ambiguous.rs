@@ -105,7 +105,7 @@ fn remedy(
         ShellReading::Breaks { why } => why.as_str(),
         _ => "another line gives it another value there",
     };
-    Remedy::decide(format!("see to it that a shell reads line {line} of {path} alike: {why}"))
+    Remedy::decide(format!("change line {line} of {path} so that a shell reads it alike: {why}"))
         .candidate("where the line itself is the cause", place.change(name, Some(value)).shell())
 }
 

@@ -46,7 +46,7 @@ pub(super) fn mangled(kind: NoteKind) -> Option<&'static str> {
         NoteKind::CommentInValue => "the comment is part of the value",
         NoteKind::UnterminatedQuote => "a quote is never closed and swallows the rest of the file",
         NoteKind::SwallowedAssignment => "the quoted value swallows what looks like another assignment",
-        NoteKind::TextAfterQuote => "the text behind the closing quote is glued to the value",
+        NoteKind::TextAfterQuote => "the text after the closing quote is appended to the value",
         NoteKind::TooLongToExec => "it is too long for a process to be started with",
         NoteKind::LiteralQuote
         | NoteKind::JoinedLine

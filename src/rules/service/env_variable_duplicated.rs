@@ -80,11 +80,11 @@ fn leave_one(view: &ServiceView, path: &str, places: &[&Variable]) -> Remedy {
         return view.taken_up(before().map(|variable| without(variable)));
     }
     if places.len() > MOST_LINES {
-        let question = format!("decide which of {} lines of {path} counts, and take out the others", places.len());
+        let question = format!("decide which of {} lines of {path} counts, and remove the others", places.len());
         return Remedy::decide(question).candidate("", by_hand(&Location::line(path, last.line)));
     }
     let lines: Vec<String> = places.iter().map(|variable| variable.line.to_string()).collect();
-    let question = format!("decide which of the lines {} of {path} counts, and take out the others", lines.join(", "));
+    let question = format!("decide which of the lines {} of {path} counts, and remove the others", lines.join(", "));
     places.iter().fold(Remedy::decide(question), |question, kept| {
         let others = places.iter().rev().filter(|other| other.line != kept.line);
         let shell: Vec<String> = others.map(|other| without(other).shell()).collect();

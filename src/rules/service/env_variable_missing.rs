@@ -87,7 +87,7 @@ fn unset_by<'a>(unit: &'a EffectiveUnit, name: &str) -> Option<&'a Setting> {
 
 /// The remedy that keeps a variable set: the list of what is unset, without it.
 fn keep_set(view: &ServiceView, unit: &EffectiveUnit, name: &str, unset: &Setting) -> Remedy {
-    let person = || Remedy::decide(format!("take {name} out of {}", unset.at));
+    let person = || Remedy::decide(format!("remove {name} from {}", unset.at));
     let mut rest = Vec::new();
     for setting in unit.assignments("Service", "UnsetEnvironment") {
         let words: Vec<&str> = setting.value().split_whitespace().collect();

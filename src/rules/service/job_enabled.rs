@@ -44,7 +44,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     if view.service.kind.value != Kind::TimerJob {
-        return Ok(Outcome::not_applicable("no timer drives it"));
+        return Ok(Outcome::not_applicable("it has no timer"));
     }
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let links = view.enabled_by(&view.service.unit.value)?;
@@ -61,7 +61,7 @@ fn check(view: &ServiceView) -> Ruling {
     let remedy = unlinked(links, resets.collect());
     let location = stated.map_or_else(|| Location::file(links[0].clone()), |setting| setting.at.clone());
     let observed = stated.map_or_else(|| links.join(", "), written);
-    Ok(Finding::new("is driven by a timer and enabled by itself", location, view.service.kind.at.clone())
+    Ok(Finding::new("has a timer but is enabled itself", location, view.service.kind.at.clone())
         .expected("no WantedBy= and no link")
         .observed(observed)
         .mend(remedy)

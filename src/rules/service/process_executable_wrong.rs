@@ -64,7 +64,7 @@ fn check(view: &ServiceView) -> Ruling {
         Executed::File(real) => real,
         Executed::Script => return Ok(Outcome::Pass),
         Executed::Nothing => {
-            return Ok(Outcome::not_applicable("its program does not exist, which start-program-missing reports"));
+            return Ok(Outcome::not_applicable("its program does not exist (reported by start-program-missing)"));
         }
     };
     if real == *executable {

@@ -46,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         && runner.credentials.uid == process.uid
         && runner.credentials.gids.contains(&process.gid)
     {
-        return Ok(Outcome::not_applicable("the unit says so, which the rules about its user and group report"));
+        return Ok(Outcome::not_applicable("the unit says so (reported by unit-user-wrong or unit-group-wrong)"));
     }
     let (user, group) = (&view.service.user, &view.service.group);
     let user_is_right = accounts.user(&user.value).is_some_and(|user| user.uid == process.uid);

@@ -106,5 +106,5 @@ fn by_command(unit: &EffectiveUnit, name: &str) -> Option<Remedy> {
     let sets = |word: &String| word.split_once('=').is_some_and(|(left, _)| left == name);
     let started = commands(unit, &["ExecStart"]);
     let setter = started.iter().find(|started| started.command.words.iter().any(sets))?;
-    Some(Remedy::decide(format!("take {name} out of the command at {}, and restart the service", setter.setting.at)))
+    Some(Remedy::decide(format!("remove {name} from the command at {}, and restart the service", setter.setting.at)))
 }

@@ -97,7 +97,7 @@ fn finding(view: &ServiceView, condition: &Condition<'_>) -> Finding {
     let setting = condition.setting;
     let what = match condition.is_assert {
         true => "cannot start: its assertion",
-        false => "does not start, and systemd calls that a success: its condition",
+        false => "does not start, and systemd calls this a success: its condition",
     };
     Finding::new(
         format!("{what} {} is not met", written(setting)),
@@ -108,7 +108,7 @@ fn finding(view: &ServiceView, condition: &Condition<'_>) -> Finding {
     .expected("conditions that this host meets")
     .observed(written(setting))
     .mend(
-        Remedy::decide(format!("bring about what {} asks for, or take it out", setting.at))
+        Remedy::decide(format!("create what {} asks for, or remove the condition", setting.at))
             .candidate("", by_hand(&setting.at)),
     )
 }

@@ -81,7 +81,7 @@ fn none_matches(setting: &Setting, at: Location) -> Finding {
         .expected(format!("an env file that {path} matches"))
         .observed("nothing")
         .mend(
-            Remedy::decide(format!("write a file that {path} matches, or take it out of {}", setting.at))
+            Remedy::decide(format!("write a file that {path} matches, or remove it from {}", setting.at))
                 .candidate("", by_hand(&setting.at)),
         )
 }
@@ -120,7 +120,7 @@ fn fault(
                 .mend(match demand {
                     Some(_) => Remedy::decide(format!("write {path} with what the contract demands in it"))
                         .candidate("", golden(view, "apply")),
-                    None => Remedy::decide(format!("write {path}, or take it out of {}", setting.at))
+                    None => Remedy::decide(format!("write {path}, or remove it from {}", setting.at))
                         .candidate("", by_hand(&setting.at)),
                 }),
         ))

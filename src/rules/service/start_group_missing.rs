@@ -58,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
         } else if *setting.key == *"Group" && name != demanded.value {
             view.set(unit, Some(setting), "Group", &demanded.value)
         } else {
-            let question = format!("decide whether to make the group {name} or to take it out of {}", setting.at);
+            let question = format!("decide whether to make the group {name} or to remove it from {}", setting.at);
             Remedy::decide(question).candidate("", by_hand(&setting.at))
         };
         findings.push(

@@ -85,7 +85,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn finding(view: &ServiceView, program: &str, fault: Fault) -> Finding {
         let remedy = fault.mend.unwrap_or_else(|| {
-            Remedy::decide(format!("decide how {} is to run; a venv is made anew where it stands", fault.of))
+            Remedy::decide(format!("decide how {} runs; make a venv again at its present path", fault.of))
         });
     Finding::new(
         format!("cannot start: {}", fault.why),
@@ -206,7 +206,7 @@ fn script_fault(
         Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend })
     };
     if shebang.has_carriage_return() {
-        let mend = Remedy::decide(format!("take the carriage returns out of {path}"))
+        let mend = Remedy::decide(format!("remove the carriage returns from {path}"))
             .candidate("once you have looked at it", format!(r"sed -i 's/\r$//' {}", quoted(path)));
         return Ok(fault(format!("the #! line of {path} ends in CR LF"), Some(mend)));
     }

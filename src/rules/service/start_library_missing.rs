@@ -98,7 +98,7 @@ fn finding(view: &ServiceView, path: &str, library: &MissingLibrary) -> Finding 
     .expected(format!("{} where ld.so looks", library.name))
     .observed("no such library of this machine")
     .mend(Remedy::decide(format!(
-        "install what brings {}, or name its directory in /etc/ld.so.conf.d",
+        "install the package that has {}, or name its directory in /etc/ld.so.conf.d",
         library.name
     )))
 }
@@ -108,7 +108,7 @@ fn is_plain(unit: &EffectiveUnit, library: &str) -> Result<(), Undecided> {
     let binds = namespace_paths(unit, NAMESPACE_SETTINGS).into_iter().find(|path| path.key.starts_with("Bind"));
     match binds.map(|bind| bind.setting).or_else(|| brings_files(unit)) {
         Some(setting) => Err(Undecided::new(format!(
-            "{library} is not found on the host, and {} may bring it ({})",
+            "{library} is not found on the host, and {} may add it ({})",
             written(setting),
             setting.at
         ))),

@@ -119,7 +119,7 @@ fn fault(
     let version = view.systemd().known()?.copied().unwrap_or_default();
     if version > SystemdVersion::NEWEST {
         return Err(Undecided::new(format!(
-            "whether systemd {version} makes the directory of {} before it opens {path} was not measured",
+            "it was not measured whether systemd {version} makes the directory of {} before it opens {path}",
             written(own.setting)
         )));
     }

@@ -67,7 +67,7 @@ fn check(view: &ServiceView) -> Ruling {
         let remedy = match written_to {
             Some(_) => view.make_directory(unit, view.path(Need::Start, source)?),
             None => Remedy::decide(format!(
-                "make {source}, take it out of {}, or put a - before it where the service can do without",
+                "make {source}, remove it from {}, or put a - before it if the service does not need it",
                 path.setting.at
             ))
             .candidate("", by_hand(&path.setting.at)),
@@ -132,7 +132,7 @@ fn hidden_by_private_tmp<'a>(
 
 fn in_private_tmp(view: &ServiceView, path: &NamespacePath<'_>, private: &Setting) -> Finding {
     let source = &path.source;
-    let question = format!("take {source} out of {}, or bind it in with BindPaths=", path.setting.at);
+    let question = format!("remove {source} from {}, or bind it in with BindPaths=", path.setting.at);
     Finding::new(
         format!("cannot start: {source} of {}= does not exist in its private /tmp ({})", path.key, written(private)),
         path.setting.at.clone(),

@@ -1,4 +1,4 @@
-//! Programs where nothing may be executed.
+//! Programs where execution is forbidden.
 
 use std::collections::BTreeSet;
 
@@ -76,9 +76,9 @@ fn forbidden(
         None => by_mount(view, &path)?,
     };
     let Some((what, at)) = fault else { return Ok(None) };
-    let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
+    let question = format!("put {path} elsewhere, or change {at}, which forbids execution there");
     let finding = Finding::new(
-        format!("cannot start: {path} lies below {what}, where nothing may be executed"),
+        format!("cannot start: {path} lies below {what}, where execution is forbidden"),
         at.clone(),
         view.service.unit.at.clone(),
     );

@@ -68,7 +68,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn finding(view: &ServiceView, (key, name, setting): (&str, &str, &Setting), what: &str) -> Finding {
     let question =
-        format!("install what brings {name}, correct its name, or write Wants= where the service can do without");
+        format!("install the package that has {name}, correct its name, or write Wants= if the service does not need it");
     Finding::new(
         format!("cannot start: {name}, which it requires, {what}"),
         setting.at.clone(),

@@ -46,7 +46,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(timer) = &view.service.timer else {
-        return Ok(Outcome::not_applicable("no timer drives it"));
+        return Ok(Outcome::not_applicable("it has no timer"));
     };
     let name = &timer.value;
     let unit = view.effective(name)?;
@@ -85,7 +85,7 @@ fn remedy(view: &ServiceView, timer: &EffectiveUnit, name: &str) -> Remedy {
             Remedy::decide("have the timer written").candidate("", golden(view, "apply"))
         }
         LoadState::NotFound => Remedy::decide("decide when the job runs, and write the timer"),
-        LoadState::Masked => Remedy::decide("decide whether the timer may run again: somebody masked it")
+        LoadState::Masked => Remedy::decide("decide whether the timer may run again: it is masked")
             .candidate("", format!("systemctl unmask {}", quoted(name))),
         LoadState::Loaded => {
             let change = Change::Setting {

@@ -81,7 +81,7 @@ fn check(view: &ServiceView) -> Ruling {
             .into()
     };
     if let Some(ignored) = unit.passed_over_trigger() {
-        let message = format!("systemd passes over {} of its timer: {}", ignored.text, ignored.why);
+        let message = format!("systemd ignores {} of its timer: {}", ignored.text, ignored.why);
         return Ok(found(message, &ignored.at, ignored.text.clone()));
     }
     let mut never = None;
@@ -127,7 +127,7 @@ fn elapses(view: &ServiceView, setting: &Setting) -> Result<Result<(), String>, 
     const DAY: i64 = 86_400;
     let text = setting.value();
     let Ok(calendar) = calendar::parse(text) else {
-        return Ok(Err(format!("{text:?} is no calendar expression")));
+        return Ok(Err(format!("{text:?} is not a calendar expression")));
     };
     if let Some(zone) = &calendar.zone
         && let Some(why) = unknown_zone(view, zone)?
@@ -151,7 +151,7 @@ fn unknown_zone(view: &ServiceView, zone: &str) -> Result<Option<String>, Undeci
         // A root that was made by hand has no database at all. Older names are left out by newer systems.
         (false, true) if zone.contains('/') => None,
         (false, _) => {
-            let why = format!("whether {zone} is a time zone of the host is not known: it may be the short name of its own");
+            let why = format!("it is not known whether {zone} is a time zone of the host: it may be the short name of its own");
             return Err(Undecided::new(why));
         }
     })

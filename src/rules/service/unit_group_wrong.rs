@@ -48,7 +48,7 @@ fn check(view: &ServiceView) -> Ruling {
     if stated.is_empty() && unit.is_dynamic() {
         return Ok(match unit.dynamic_group() == Some(demanded.value.as_str()) {
             true => Outcome::Pass,
-            false => Outcome::not_applicable("DynamicUser= makes its user and group, which unit-user-wrong judges"),
+            false => Outcome::not_applicable("DynamicUser= creates its user and group (reported by unit-user-wrong)"),
         });
     }
     if stated.is_empty() && !view.service.group_stated {

@@ -60,7 +60,7 @@ fn check(view: &ServiceView) -> Ruling {
                 "move {name} into an env file that the contract declares with secret = true, and rotate it"
             );
             findings.push(
-                Finding::new(format!("states the secret {name} for everybody"), setting.at.clone(), view.service.unit.at.clone())
+                Finding::new(format!("states the secret {name}, which all users can read"), setting.at.clone(), view.service.unit.at.clone())
                     .key(name.as_str())
                     .expected("no secret in the unit")
                     .observed(format!("{name}= a value of {}", characters(value)))

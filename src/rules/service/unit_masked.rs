@@ -54,7 +54,7 @@ fn check(view: &ServiceView) -> Ruling {
         true => format!("systemctl unmask {}", quoted(&name.value)),
         false => format!("rm {} && systemctl daemon-reload", quoted(mask.path())),
     };
-    let question = "decide whether it may run again: somebody masked it, perhaps for safety";
+    let question = "decide whether it may run again: it was masked, perhaps for safety";
     let remedy = match below {
         Some(_) => Remedy::decide(question).candidate("", unmask),
         None => Remedy::decide(format!("{question}; no unit file lies below the mask"))

@@ -45,7 +45,7 @@ fn check(view: &ServiceView) -> Ruling {
     let lookup = view.path(Need::Fragments, &path)?;
     let link = lookup.links().last().filter(|link| link.path.as_ref() == path);
     let message = match link {
-        Some(_) => "its unit is a link that points nowhere",
+        Some(_) => "its unit is a broken link",
         None => "has no unit",
     };
     let target = link.and_then(|link| link.target.as_deref());
@@ -62,8 +62,8 @@ fn remedy(view: &ServiceView) -> Remedy {
     let service = view.service;
     let starts = service.provision.start.is_some() || service.command.is_some();
     match starts && !service.provision.kept_elsewhere {
-        true => Remedy::decide(format!("have the unit written, or take {} out of the contract", service.name))
+        true => Remedy::decide(format!("have the unit written, or remove {} from the contract", service.name))
             .candidate("", golden(view, "apply")),
-        false => Remedy::decide(format!("write the unit, or take {} out of the contract", service.name)),
+        false => Remedy::decide(format!("write the unit, or remove {} from the contract", service.name)),
     }
 }

@@ -57,7 +57,7 @@ fn check(view: &ServiceView) -> Ruling {
         ),
         "activating" | "deactivating" => (
             format!("is still {} ({})", state.active_state, state.sub_state),
-            Remedy::decide("wait until it has come up, or find out what it waits for")
+            Remedy::decide("wait until it is up, or find out what it waits for")
                 .candidate("", format!("systemctl status {quoted}")),
         ),
         "inactive" if !matches!(state.result.as_str(), "success" | "") => {

@@ -58,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let (by, why, at) = match view.at_boot(&started)? {
         Reached::Yes => return Ok(Outcome::Pass),
-        Reached::Unpulled => return Ok(Outcome::not_applicable("nothing starts it (reported by unit-not-enabled and its like)")),
+        Reached::Unpulled => return Ok(Outcome::not_applicable("nothing starts it (reported by unit-not-enabled, timer-not-enabled or activation-not-enabled)")),
         Reached::Unknown(why) => return Err(Undecided::new(why)),
         Reached::No(by, why, at) => (by, why, at),
     };
@@ -66,8 +66,8 @@ fn check(view: &ServiceView) -> Ruling {
         .candidate(format!("have {by} started"), format!("systemctl add-wants multi-user.target {}", quoted(&by)))
         .candidate("start it without", format!("systemctl add-wants multi-user.target {}", quoted(&started)));
     let boot = view.boot_target()?.map_or_else(String::new, |target| format!(" to {target}"));
-    Ok(Finding::new(format!("{started} will not come up at a boot{boot}: {why}"), at, service.unit.at.clone())
-        .expected("a unit that the boot comes to")
+    Ok(Finding::new(format!("{started} does not start at a boot{boot}: {why}"), at, service.unit.at.clone())
+        .expected("a unit that the boot starts")
         .observed(why)
         .mend(remedy)
         .into())

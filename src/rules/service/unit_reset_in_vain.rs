@@ -47,7 +47,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let decision = |at: &Location| Remedy::decide(format!("write the value that is meant at {at}, or take the line out"));
+    let decision = |at: &Location| Remedy::decide(format!("write the value that is meant at {at}, or remove the line"));
     let remedy = |at: &Location| {
         view.empty_line(unit, at)
             .map(|emptied| decision(at).candidate("the earlier value is right", emptied.shell()))

@@ -46,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         .mend(
             Remedy::decide("find out why it ends")
                 .candidate("", format!("journalctl -u {quoted} -n 100"))
-                .candidate("then begin the count anew", format!("systemctl restart {quoted}")),
+                .candidate("then reset the count", format!("systemctl restart {quoted}")),
         )
         .into())
 }

@@ -115,7 +115,7 @@ fn past_user(view: &ServiceView, unit: &EffectiveUnit) -> Vec<Finding> {
         format!("{kept}{rest}")
     };
     let finding = |setting: &Setting| {
-        Finding::new("runs as root, whatever User= says", setting.at.clone(), view.service.user.at.clone())
+        Finding::new("runs as root: its prefix ignores User=", setting.at.clone(), view.service.user.at.clone())
             .key("ExecStart")
             .expected(format!("ExecStart={}", right(setting)))
             .observed(written(setting))

@@ -72,7 +72,7 @@ fn check(view: &ServiceView) -> Ruling {
     let remedy = |ignored: &Ignored| {
         let text = ignored.text.as_str();
         let edited = match ignored.why.split_once(" belongs in [") {
-            // There the line stays without effect, whatever is taken out of it.
+            // There the line stays without effect, whatever is removed from it.
             Some((_, section)) => is_settled(view, unit, section.trim_end_matches(']'), text)
                 .then(|| view.empty_line(unit, &ignored.at))
                 .flatten(),
@@ -82,7 +82,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .and_then(|text| view.edit_line(unit, &ignored.at, Some(&text))),
         };
         edited.unwrap_or_else(|| {
-            Remedy::decide(format!("correct {}, or take the line out", ignored.at))
+            Remedy::decide(format!("correct {}, or remove the line", ignored.at))
                 .candidate("", by_hand(&ignored.at))
         })
     };

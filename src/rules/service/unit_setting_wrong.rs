@@ -77,7 +77,7 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     let Some(setting) = setting else {
         return Ok(match demand.form {
             Form::Absent => Outcome::Pass,
-            _ => Outcome::not_applicable("it is not set, which unit-setting-missing reports"),
+            _ => Outcome::not_applicable("it is not set (reported by unit-setting-missing)"),
         });
     };
     let version = view.systemd().known()?.copied().unwrap_or_default();
@@ -96,7 +96,7 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
         (None, _) => view.decide_value(demand),
     };
     Ok(Finding::new(
-        format!("{} is not what it must be", written(setting)),
+        format!("{} does not match the contract", written(setting)),
         setting.at.clone(),
         demand.at.clone(),
     )
@@ -122,7 +122,7 @@ fn forced(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand) -> R
     if met {
         return Ok(Some(Outcome::Pass));
     }
-    let message = format!("{}={value} is not what it must be: DynamicUser= forces it", demand.key);
+    let message = format!("{}={value} does not match the contract: DynamicUser= forces it", demand.key);
     let finding = Finding::new(message, by.at.clone(), demand.at.clone())
         .expected(written_demand(demand))
         .observed(written(by))
@@ -137,7 +137,7 @@ fn forced(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand) -> R
 fn list(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand, words: &[String]) -> Outcome {
     let held = unit.words(&demand.section, &demand.key);
     let Some((_, last)) = held.last() else {
-        return Outcome::not_applicable("it is not set, which unit-setting-missing reports");
+        return Outcome::not_applicable("it is not set (reported by unit-setting-missing)");
     };
     let at = last.at.clone();
     let held: Vec<String> = held.into_iter().map(|(word, _)| word).collect();

@@ -51,7 +51,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(match is_root(&demanded.value) {
             _ if unit.is_dynamic() => dynamic(unit, demanded),
             true => Outcome::Pass,
-            false => Outcome::not_applicable("it runs as root, which unit-runs-as-root reports"),
+            false => Outcome::not_applicable("it runs as root (reported by unit-runs-as-root)"),
         });
     };
     if setting.value() == demanded.value || same_number(view, setting.value(), &demanded.value)? {

@@ -52,7 +52,7 @@ fn check(view: &ServiceView) -> Ruling {
                 continue;
             }
             let remedy = without(view, unit, forbidden, setting).unwrap_or_else(|| {
-                Remedy::decide(format!("take {word} out of {}", setting.at))
+                Remedy::decide(format!("remove {word} from {}", setting.at))
                     .candidate("", by_hand(&setting.at))
             });
             let message = format!("{}= names {word}, which is forbidden: {}", forbidden.key, forbidden.why);

@@ -78,7 +78,7 @@ fn check(view: &ServiceView) -> Ruling {
     };
     let written = format!("home = {}", home.value);
     if !home.value.starts_with('/') {
-        let message = "home is no absolute path".to_owned();
+        let message = "home is not an absolute path".to_owned();
         return Ok(finding(message, home.line, "an absolute path", written).into());
     }
     let lookup = view.path(Need::Venvs, &home.value)?;
@@ -130,8 +130,8 @@ fn evident(
 /// The remedy: the line is written by hand, or the venv is made anew.
 fn remedy(view: &ServiceView, venv: &str, path: &str, line: u32) -> Remedy {
     let what = match line {
-        0 => format!("write `home = DIRECTORY` into {path}, or make the venv anew"),
-        line => format!("write the directory of its python into line {line} of {path}, or make the venv anew"),
+        0 => format!("write `home = DIRECTORY` into {path}, or make the venv again"),
+        line => format!("write the directory of its python into line {line} of {path}, or make the venv again"),
     };
     let where_it_leads = format!("readlink -f {}", quoted(&format!("{venv}/bin/python")));
     let question = Remedy::decide(what).candidate("see where its python lies", where_it_leads);

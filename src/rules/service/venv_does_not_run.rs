@@ -79,7 +79,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the host has no such user"));
     };
     if credentials.uid == 0 {
-        return Ok(Outcome::not_applicable("it runs as root, as whom nothing of a venv is run"));
+        return Ok(Outcome::not_applicable("it runs as root, and golden does not run a venv as root"));
     }
     let program = format!("{}/bin/python", venv.value);
     let by_hand = by_hand(user, &program);
@@ -87,7 +87,7 @@ fn check(view: &ServiceView) -> Ruling {
     let said = match did_not_come_up(answer) {
         Ok(said) => said,
         Err((message, expected)) => {
-            let question = format!("find out why {program} does not come up");
+            let question = format!("find out why {program} does not start");
             let question = Remedy::decide(question).candidate("see what it says", by_hand);
             let mend = made_anew(view, question, &venv.value);
             return Ok(Finding::new(message, Location::file(program), venv.at.clone())
@@ -118,12 +118,12 @@ fn outside(
         return Ok(None);
     }
     let place = Location::file(format!("{}/pyvenv.cfg", venv.value));
-    let finding = Finding::new("its python runs outside of it", place, venv.at.clone())
+    let finding = Finding::new("its python does not use the venv", place, venv.at.clone())
         .key("prefix")
         .expected(format!("sys.prefix = {}", venv.value))
         .observed(format!("sys.prefix = {}", said.prefix))
         .mend(Remedy::decide(
-            "find out what python takes for its home: a broken pyvenv.cfg, or another python in bin",
+            "find out where python looks: pyvenv.cfg may be broken, or bin may hold another python",
         ));
     Ok(Some(finding))
 }
@@ -138,13 +138,13 @@ fn of_another_version(
         return None;
     }
     let place = Location::line(format!("{}/pyvenv.cfg", venv.value), stated.line);
-    let finding = Finding::new("its python is of another version than its packages", place, venv.at.clone())
+    let finding = Finding::new("its python has another version than its packages", place, venv.at.clone())
         .key("version")
         .expected(stated.value.as_str())
         .observed(said.version.as_str())
         .mend(made_anew(
             view,
-            Remedy::decide("make the venv anew with its packages, or bring back the python that it was made with"),
+            Remedy::decide("make the venv again with its packages, or restore the python that it was made with"),
             &venv.value,
         ));
     Some(finding)
@@ -155,7 +155,7 @@ fn not_found(venv: &Stated<String>, program: &str, user: &str, name: &str) -> Fi
         .key(name)
         .expected(format!("a module {name} that {user} can read"))
         .observed("none in the venv, the working directory and PYTHONPATH")
-        .mend(Remedy::decide(format!("install what brings {name}, or correct the ExecStart")))
+        .mend(Remedy::decide(format!("install the package that has {name}, or correct the ExecStart")))
 }
 
 /// The same start by hand.
@@ -168,11 +168,11 @@ fn did_not_come_up(answer: &PythonAnswer) -> Result<&PythonSaid, (String, &'stat
     let message = match (&answer.end, &answer.said) {
         (PythonEnd::Exited(0), Some(said)) => return Ok(said),
         (PythonEnd::Exited(0), None) => {
-            return Err(("its python ends and has done nothing".into(), "a word of it"));
+            return Err(("its python ends without any output".into(), "output"));
         }
         (PythonEnd::Exited(code), _) => format!("its python ends with exit code {code}"),
         (PythonEnd::Signalled(signal), _) => format!("its python is killed by {}", signal_name(*signal)),
-        (PythonEnd::TimedOut(seconds), _) => format!("its python has not come up after {seconds} s"),
+        (PythonEnd::TimedOut(seconds), _) => format!("its python is still not ready after {seconds} s"),
         (PythonEnd::NotExecuted(_), _) => "its python cannot be executed".to_owned(),
     };
     Err((message, "exit code 0"))
@@ -185,7 +185,7 @@ fn last_word(answer: &PythonAnswer) -> String {
     }
     let last = answer.complaint.lines().rev().map(str::trim).find(|line| !line.is_empty());
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    last.map_or_else(|| "no word of it".to_owned(), |line| line.chars().take(200).map(plain).collect())
+    last.map_or_else(|| "no output".to_owned(), |line| line.chars().take(200).map(plain).collect())
 }
 
 fn signal_name(signal: i32) -> String {

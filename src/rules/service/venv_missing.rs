@@ -47,13 +47,13 @@ fn check(view: &ServiceView) -> Ruling {
         Some(step) if step.meta.kind == NodeKind::Directory => Outcome::Pass,
         Some(step) => {
             let question = format!("move {path} away and make the venv");
-            finding(format!("{path} is no directory"), step.meta.kind.word(), question).into()
+            finding(format!("{path} is not a directory"), step.meta.kind.word(), question).into()
         }
         None => match lookup.links().last() {
             Some(link) => {
                 let observed = format!("{} -> {}", link.path, link.target.as_deref().unwrap_or(""));
-                let question = format!("bring back what {} leads to, or take the link away and make the venv", link.path);
-                finding(format!("{path} leads nowhere"), &observed, question).into()
+                let question = format!("restore the target of {}, or remove the link and make the venv", link.path);
+                finding(format!("{path} is a broken link"), &observed, question).into()
             }
             None => finding(format!("{path} does not exist"), "nothing", format!("make the venv {path}")).into(),
         },

@@ -78,8 +78,8 @@ fn check(view: &ServiceView) -> Ruling {
 
 /// The remedy: the scripts are pointed into the venv by hand, or it is made anew.
 fn remedy(view: &ServiceView, path: &str) -> Remedy {
-    let question = Remedy::decide(format!("decide whether the packages of {path} are right where they are"));
-    let question = question.candidate("point its scripts at its own python", point_into_venv(path));
+    let question = Remedy::decide(format!("decide whether {path} is at the right path"));
+    let question = question.candidate("let its scripts use its own python", point_into_venv(path));
     made_anew(view, question, path)
 }
 

@@ -131,7 +131,7 @@ fn closed_to_user<'a>(view: &ServiceView<'a>, lookup: &'a Lookup) -> Result<Opti
 
 fn not_executable(view: &ServiceView, step: &Step) -> Result<Option<Fault>, Undecided> {
     if step.meta.kind != NodeKind::File {
-        return Ok(fault(format!("{} is no file", step.path), "an interpreter", step.meta.kind.word()));
+        return Ok(fault(format!("{} is not a file", step.path), "an interpreter", step.meta.kind.word()));
     }
     let user = &view.service.user.value;
     let Some(credentials) = view.credentials(user)? else { return Ok(None) };
@@ -150,7 +150,7 @@ fn not_a_python(step: &Step) -> Option<Fault> {
     match version.is_some_and(is_version) {
         true => None,
         false => {
-            fault(format!("it leads to {}, which is no python", step.path), "a python", step.path.as_ref())
+            fault(format!("it leads to {}, which is not a python", step.path), "a python", step.path.as_ref())
         }
     }
 }
@@ -160,7 +160,7 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
         Some(ProgramFacts::Elf(elf)) => elf,
         Some(ProgramFacts::Script(shebang)) => {
             let observed = format!("a script of {}", shebang.interpreter);
-            return Ok(fault(format!("{} is no binary", step.path), "a binary of this machine", observed));
+            return Ok(fault(format!("{} is not a binary", step.path), "a binary of this machine", observed));
         }
         Some(ProgramFacts::Broken(why)) => {
             return Ok(fault(format!("{} is broken", step.path), "a binary of this machine", why.as_str()));
@@ -170,7 +170,7 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
         }
         Some(ProgramFacts::Other) | None => {
             return Ok(fault(
-                format!("{} is no binary", step.path),
+                format!("{} is not a binary", step.path),
                 "a binary of this machine",
                 "something else",
             ));
@@ -208,7 +208,7 @@ fn without_library(view: &ServiceView, venv: &str, step: &Step) -> Result<Option
 
 /// The remedy for a python that must be another one: a person decides which.
 fn anew(view: &ServiceView, venv: &str) -> Remedy {
-    let question = format!("bring back the python of {venv}, or make the venv anew with its packages");
+    let question = format!("restore the python of {venv}, or make the venv again with its packages");
     made_anew(view, Remedy::decide(question), venv)
 }
 
@@ -271,7 +271,7 @@ fn restore_library(view: &ServiceView, venv: &str, step: &Step) -> Remedy {
     match step.path.strip_prefix("/usr/bin/") {
         Some(name) => {
             let packages = format!("lib{}-minimal lib{}-stdlib", quoted(name), quoted(name));
-            Remedy::decide(format!("bring back the standard library of {}", step.path))
+            Remedy::decide(format!("restore the standard library of {}", step.path))
                 .candidate("with its packages", format!("apt-get install --yes --reinstall {packages}"))
         }
         None => anew(view, venv),

@@ -51,9 +51,9 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let held = of_versions.join(", ");
-    let question = format!("make the venv {} anew with {name}, or lead it to {held}", venv.value);
+    let question = format!("make the venv {} again with {name}, or link it to {held}", venv.value);
     Ok(Finding::new(
-        format!("its python has become {name}, its packages are for {held}"),
+        format!("its python is now {name}, but its packages are for {held}"),
         Location::file(format!("{library}/{}", of_versions[0])),
         venv.at.clone(),
     )

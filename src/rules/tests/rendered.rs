@@ -36,7 +36,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "layout.*.owner",
         "[layout.l]\npath='/srv/l'\nowner='app'\n[layout.u]\npath='/srv/l/u'\nowner='root'",
         "",
-        "# /srv/l/u is due: a person must make it, since app can replace it\n",
+        "# /srv/l/u is missing: make it yourself, because app can replace it\n",
     ),
     ("services.*.title", "", "title = 'The 5% shop'", "Description=The 5%% shop"),
     ("services.*.kind", "", "", "/etc/systemd/system/a.service"),

@@ -154,7 +154,7 @@ impl<'a> Ground<'a> {
     fn text_of(&self, bytes: &[u8], name: &str) -> Result<Option<String>, String> {
         let found = env_file::assignment(bytes, name).map(|at| bytes[at].to_vec());
         let text = found.map(String::from_utf8).transpose();
-        text.map_err(|_| format!("{name} in {} is no UTF-8; a person must look at it", self.model.env_file))
+        text.map_err(|_| format!("{name} in {} is not UTF-8; correct it by hand", self.model.env_file))
     }
 
     /// A later env file that sets the same variable would win.
@@ -377,7 +377,7 @@ impl<'a> Ground<'a> {
             match is == last.now {
                 true => changes.push(Text { name: name.to_owned(), was: is, now: first.was.clone() }),
                 false => {
-                    left.push(format!("{name} in {} was changed since by somebody else", self.model.env_file))
+                    left.push(format!("{name} in {} was changed since, and not by golden", self.model.env_file))
                 }
             }
         }

@@ -59,7 +59,7 @@ fn within<T: Send + 'static>(
     started.map_err(|error| error.to_string())?;
     hear.recv_timeout(limit).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => Err(format!("no answer within {} s", limit.as_secs())),
-        RecvTimeoutError::Disconnected => Err("the question was not asked to its end".to_owned()),
+        RecvTimeoutError::Disconnected => Err("the request was interrupted".to_owned()),
     })
 }
 

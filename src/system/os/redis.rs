@@ -68,7 +68,7 @@ pub(super) fn greet(question: &RedisQuestion<'_>, limit: Duration, room: usize) 
                 Err(why) => return Greeted::Unknown(why),
             };
         } else if pong.is_err() {
-            let why = "whose process answers is not known, so it was not told the password";
+            let why = "it is not known whose process answers, so it was not told the password";
             return Greeted::Unknown(format!("{address}: {why}"));
         }
     }
@@ -107,7 +107,7 @@ pub fn redis_says(question: &RedisQuestion<'_>, words: &[&str]) -> Observed<Stri
     let mut connection = match greet(question, TIME_LIMIT, ROOM) {
         Greeted::Ready(connection, _) => connection,
         Greeted::Refused(reply) => return Observed::Unreadable(format!("the server refused: {reply}")),
-        Greeted::Closed => return Observed::Unreadable(format!("nobody listens on {}", question.address)),
+        Greeted::Closed => return Observed::Unreadable(format!("no process listens on {}", question.address)),
         Greeted::Unknown(why) => return Observed::Unreadable(why),
     };
     let mut command = Cmd::new();

@@ -243,7 +243,7 @@ impl Reader<'_, '_> {
         };
         let (name, value) = (self.question.fields[at], &mut self.wanted[at]);
         let defect = match (value.is_there, size > MOST_STREAM_VALUE) {
-            (true, _) => Some(format!("{name} stands in it twice")),
+            (true, _) => Some(format!("{name} occurs twice")),
             (_, true) => Some(format!("{name} holds {size} bytes, more than {MOST_STREAM_VALUE}")),
             _ => None,
         };
@@ -346,7 +346,7 @@ mod tests {
         ];
         let (answer, events) = said(&[format!("*4\r\n{}", list.concat())]);
         assert_eq!(answer, Observed::Found(4));
-        assert!(events[0].ends_with("f stands in it twice") && events[1].contains("f holds 71680 bytes"));
+        assert!(events[0].ends_with("f occurs twice") && events[1].contains("f holds 71680 bytes"));
         assert!(events[2].starts_with("7-0 3,- it holds 286") && events[3] == "6-0 -,- ", "{events:?}");
     }
 
