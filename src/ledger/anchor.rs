@@ -184,7 +184,7 @@ mod tests {
         assert!(weigh(&cut, &left).is_err_and(|why| why.contains("ends with entry 2")));
         assert!(weigh(&Chain::default(), &left).is_err_and(|why| why.contains("ends with entry 0")));
         let anew = chain(&[Event::Applied, Event::Applied, Event::Applied, Event::Applied]);
-        assert!(weigh(&anew, &left).is_err_and(|why| why.contains("written anew")));
+        assert!(weigh(&anew, &left).is_err_and(|why| why.contains("rewritten")));
     }
 
     #[test]

@@ -248,16 +248,16 @@ mod tests {
             (format!("*@x {KEY}"), "pattern"),
             (format!("a@x cert-authority {KEY}"), "authority"),
             (format!("a@x CERT-AUTHORITY,namespaces=\"x\" {KEY}"), "authority"),
-            (format!("a@x nonsense {KEY}"), "no option"),
+            (format!("a@x nonsense {KEY}"), "neither an option"),
             (format!("a@x namespaces=golden {KEY}"), "quotation marks"),
             (format!("a@x namespaces=\"golden {KEY}"), "never closed"),
             (format!("\"a@x {KEY}"), "never closed"),
-            (format!("a@x valid-after=\"2026\" {KEY}"), "no time"),
-            (format!("a@x valid-after=\"20261301\" {KEY}"), "no time"),
+            (format!("a@x valid-after=\"2026\" {KEY}"), "not a time"),
+            (format!("a@x valid-after=\"20261301\" {KEY}"), "not a time"),
             (format!("a@x valid-after=\"20270101Z\",valid-before=\"20260101Z\" {KEY}"), "before it begins"),
             (format!("a@x namespaces=\"a\",namespaces=\"b\" {KEY}"), "twice"),
             (format!("a@x {}", KEY.replace("AAAAC3", "AAAA")), "cannot be read"),
-            (format!(", {KEY}"), "nobody"),
+            (format!(", {KEY}"), "no person"),
         ] {
             let why = one(&line).expect_err(&line);
             assert!(why.contains(says), "{line}: {why}");

@@ -220,7 +220,7 @@ fn severity<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Severity {
     match fields.opt(cx, "level", level).map(|stated| stated.value) {
         Some(Level::Off) => {
             let at = fields.get("level").map_or(fields.at, |entry| entry.node.span);
-            cx.error(at, "a place cannot be off", "write `required = false`, or take the place out");
+            cx.error(at, "a place cannot be off", "write `required = false`, or remove the place");
             Severity::Must
         }
         Some(Level::At(severity)) => severity,

@@ -443,7 +443,7 @@ fn timer<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
     let is_timed = draft.kind.value == Kind::TimerJob;
     if let (Some(entry), false) = (draft.fields.get("timer"), is_timed) {
         let message = format!("{} has a timer but is not a timer job", draft.name);
-        cx.error(entry.at, message, "write `kind = \"timer-job\"`, or take the timer out");
+        cx.error(entry.at, message, "write `kind = \"timer-job\"`, or remove the timer");
         return None;
     }
     let named = draft.fields.opt(cx, "timer", |cx, node, key| {

@@ -97,7 +97,7 @@ fn expiry<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, names: &Names<'_>) ->
         cx.error(node.span, message, "name a day when the reason will have ended");
     } else if let Some(from) = names.from.filter(|from| day < *from) {
         let message = format!("the waiver ends on {day}, before the contract takes effect on {from}");
-        cx.error(node.span, message, "name a later day, or take the waiver out");
+        cx.error(node.span, message, "name a later day, or remove the waiver");
     }
     Some(day)
 }

@@ -213,7 +213,7 @@ const SERVICE_CASES: &[Case] = &[
     ("[services.web]\nkind = \"executable\"\nenv_files = [«\"a.env\"]\n", &["\"a.env\" is not an absolute path"]),
     (
         "[services.web]\nkind = \"executable\"\nenv_files = [{ path = «\"/etc/a.env\", secret = true, mode = \"0644\" }]\n",
-        &["its mode lets everybody in"],
+        &["its mode lets all users read it"],
     ),
     (
         "[services.web]\nkind = \"executable\"\nworking_directory = \"/home/app/web\"\n[services.web.unit.Service]\n«ProtectHome = \"yes\"\n",
@@ -352,7 +352,7 @@ const MODELS: &[Case] = &[
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { «\".*\" = \"1\", «\"A/B\" = \"1\", «\"A\\nB\" = \"1\" }\n",
-        &["\".*\" is not the name of a variable", "\"A/B\" is not a name", "\"A\\nB\" is not a name"],
+        &["\".*\" is not the name of a variable", "\"A/B\" is not the name", "\"A\\nB\" is not the name"],
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = «\"1\\nB=2\" }\n",

@@ -47,7 +47,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "",
         "/etc/systemd/system/t.timer",
     ),
-    ("services.*.timer", "", "timer = 't.timer'", "!no timer job"),
+    ("services.*.timer", "", "timer = 't.timer'", "!not a timer job"),
     ("services.*.user", "", "user = 'eve'", "User=eve\n"),
     ("services.*.group", "", "group = 'ops'", "Group=ops\n"),
     (
@@ -64,7 +64,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "env_files.secret",
         "",
         "env_files = [{ path = '/etc/a.env', secret = true }]\nvariables.A_TOKEN = { present = true }",
-        "# A_TOKEN= is due",
+        "# A_TOKEN= is missing",
     ),
     (
         "env_files.secret",
