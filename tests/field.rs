@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Every other line is of the manifest (`golden::system::manifest`). What is said must be expected: a rule that nobody
-//! named makes the case wrong.
+//! named makes the case wrong. And it must be said by recorded facts, and by each rule when it is asked alone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,6 +37,7 @@ use golden::contract::Contract;
 use golden::facts::HostFacts;
 use golden::facts::gather::gather;
 use golden::model::{Remedy, Report, RuleResult, Said, Severity};
+use golden::rules::RULES;
 use golden::system::{MemorySystem, manifest};
 
 const HOST: &str = include_str!("field/base.host");
@@ -105,6 +106,31 @@ impl Case {
             .map_err(|errors| format!("{errors:#?}"))
     }
 
+    /// What a rule says otherwise when it is asked alone, of a host that was looked at for it alone.
+    fn alone(&self, host: &MemorySystem, contract: &Contract, report: &Report) -> Vec<String> {
+        let group = self.name.len() + self.changes.len();
+        let speaks = |id: &str| {
+            let mut of_rule = report.results.iter().filter(|result| result.rule.id == id);
+            of_rule.any(|result| matches!(result.said, Said::Fail(_) | Said::Undecided(_)))
+        };
+        let asked = RULES.iter().enumerate().map(|(at, rule)| (at, rule.info.id));
+        let asked = asked.filter(|(at, id)| (at + group) % GROUPS == 0 || speaks(id));
+        let mut wrong = Vec::new();
+        for (_, id) in asked {
+            let selection = Selection { rules: vec![id.to_owned()], ..Selection::default() };
+            let facts = gather(host, contract, selection.needs(contract));
+            let alone = audit(contract, &facts, &selection, false);
+            let words = |report: &Report| -> Vec<String> {
+                report.results.iter().filter(|result| result.rule.id == id).map(word).collect()
+            };
+            let (all, alone) = (words(report), words(&alone));
+            if all != alone {
+                wrong.push(format!("{id} alone says\n    {alone:?}\n  in place of\n    {all:?}"));
+            }
+        }
+        wrong
+    }
+
     /// What is wrong with what is said of the host; nothing where it is right.
     fn complaint(&self) -> Result<(), String> {
         let contract = self.contract()?;
@@ -113,13 +139,28 @@ impl Case {
         let selection = Selection::default();
         let facts = gather(&host, &contract, selection.needs(&contract));
         let report = audit(&contract, &facts, &selection, false);
+        let alone = self.alone(&host, &contract, &report);
         let replayed = replayed(&contract, facts, &selection, &report)?;
         let said: Vec<Word> = report.results.into_iter().filter_map(Word::of).collect();
         let mut wrong: Vec<String> = self.wanted.iter().filter_map(|wanted| lack(wanted, &said)).collect();
         let is_wanted = |word: &&Word| !self.wanted.iter().any(|wanted| word.is(wanted));
         wrong.extend(said.iter().filter(is_wanted).map(|word| format!("nobody wants: {word:?}")));
         wrong.extend(replayed);
+        wrong.extend(alone);
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ")) }
+    }
+}
+
+/// Rules in so many groups: each host tries one group besides the rules that speak, and all hosts together every rule.
+const GROUPS: usize = 8;
+
+/// What one result says.
+fn word(result: &RuleResult) -> String {
+    match &result.said {
+        Said::Pass => "pass".to_owned(),
+        Said::NotApplicable(why) => format!("not applicable: {why}"),
+        Said::Undecided(undecided) => format!("undecided: {}", undecided.why),
+        Said::Fail(failure) => format!("{:?}", failure.finding),
     }
 }
 
@@ -134,12 +175,6 @@ fn replayed(
     let text = serde_json::to_string(&facts).map_err(|error| error.to_string())?;
     let facts: HostFacts = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let again = audit(contract, &facts, selection, true);
-    let word = |result: &RuleResult| match &result.said {
-        Said::Pass => "pass".to_owned(),
-        Said::NotApplicable(why) => format!("not applicable: {why}"),
-        Said::Undecided(undecided) => format!("undecided: {}", undecided.why),
-        Said::Fail(failure) => format!("{:?}", failure.finding),
-    };
     let pairs = report.results.iter().map(Some).chain(std::iter::repeat(None));
     let pairs = pairs.zip(again.results.iter().map(Some).chain(std::iter::repeat(None)));
     let mut wrong = Vec::new();

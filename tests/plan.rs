@@ -381,8 +381,7 @@ fn a_clock_set_back(host: &Host) {
         "{earlier} strace -f -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:signal=KILL:when=1 golden --quiet apply --yes"
     ));
     assert!(!killed.status.success(), "it was not killed");
-    let (_, said) = host.golden("audit --rule plan-interrupted");
-    assert!(said.contains("plan-interrupted"), "{said}");
+    host.expect("audit --rule plan-interrupted", 1);
     host.expect("apply --recover", 0);
     assert_same(&first, &host.state(), "killed by an earlier clock");
     host.expect("apply --yes --quiet", 0);

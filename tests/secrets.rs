@@ -61,6 +61,7 @@ const FILES: &[(&str, &str)] = &[
         "/etc/systemd/system/a.service",
         "[Service]\nUser=root\nEnvironment=AWS_SECRET_ACCESS_KEY=%aws SMTP_PASS=%smtp\n\
          Environment=\"URL=postgres://app:%url@db/x\" \"API_TOKEN=%tok en\"\nEnviroment=SECRET_KEY=%typo\n\
+         DB_PASSWORD=%bare\nX-Api-Token=~private\nthe admin password=~prose\n\
          Environment=2FA_SECRET=%bad PGPASSWORD=~pg OLD_PASS=$ecret!%dollar\nEnvironmentFile=/etc/app/a.env\n\
          EnvironmentFile=/etc/app/secret.env\n\
          ExecStart=/usr/bin/false --password ~arg --api-key=%option redis://:~ru@h/0 -u bob:~pair\n\
@@ -69,7 +70,7 @@ const FILES: &[(&str, &str)] = &[
          ExecStartPre=/usr/bin/a \\\n  --token \\\n  ~long\n\
          ExecStartPost=/usr/bin/echo %elsewhere\n\
          LoadCredential=db-password:/etc/app/db.cred\nSetCredential=api:~cred\nSetCredentialEncrypted=enc:%enc\n\
-         StandardInputText=~stdin\nStandardInputData=%data\n[Install]\nWantedBy=multi-user.target\n",
+         StandardInputText=~stdin\nStandardInputData=%data\n[Foo]\nTOKEN=~foreign\n[Install]\nWantedBy=multi-user.target\n",
     ),
     (
         "/etc/systemd/system/a.service.d/over.conf",
@@ -81,7 +82,8 @@ const FILES: &[(&str, &str)] = &[
         "PORT=none\nSECRET_KEY=%django$abc\nexport MAIL_PASSWORD=%export\nSMTP_PASS=%one\nSMTP_PASS=%two\n\
          SESSION_SECRET=%session # note\nCACHE_URL=\"redis://:%cache@h/0\"\nSENTRY_DSN=https://%dsn@sentry.io/1\n\
          SHARED_TOKEN=%elsewhere\nPIN_PASS=~pin\nOPTS=\"--host h --password ~opts\"\n\
-         LINES_SECRET=\"%first\n%second\"\nTWO_TOKEN='%quoted\nEND_PASS=%after'\n",
+         LINES_SECRET=\"%first\n%second\"\nTWO_TOKEN='%quoted\nEND_PASS=%after'\n\
+         export DUE_TOKEN ~rest\nBASH_TOKEN=~bash\\\nmore\n",
     ),
     ("/etc/app/secret.env", "ANYTHING=~any\nOTHER=\"%other $x\"\nexport THIRD=%third\nSTATED_TOKEN=%wrong\n"),
     (
@@ -169,6 +171,7 @@ impl Host {
             "ROOT" => self.path("root"),
             "FACTS" => self.path("facts.json"),
             "OUT" => self.path("out"),
+            "NEW" => self.path("new"),
             other => other.to_owned(),
         };
         let mut golden = Command::new(env!("CARGO_BIN_EXE_golden"));
@@ -208,7 +211,10 @@ fn every_secret_is_where_it_is_said_to_be() {
 #[test]
 fn nothing_that_golden_writes_holds_a_secret_of_the_host() {
     let host = Host::new();
+    std::fs::create_dir(host.path("out")).unwrap();
+    std::fs::create_dir(host.path("new")).unwrap();
     let calls: &[&[&str]] = &[
+        &["init", "--root", "ROOT", "NEW", "--from-host", "a", "redis-server"],
         &["audit", "--root", "ROOT"],
         &["audit", "--root", "ROOT", "-v"],
         &["audit", "--root", "ROOT", "-q"],
@@ -220,6 +226,7 @@ fn nothing_that_golden_writes_holds_a_secret_of_the_host() {
         &["audit", "--facts", "FACTS", "--format", "json"],
         &["contract", "check"],
         &["contract", "show"],
+        &["render", "--out", "OUT"],
         &["render", "--out", "OUT", "--check"],
     ];
     for words in calls {
@@ -229,6 +236,9 @@ fn nothing_that_golden_writes_holds_a_secret_of_the_host() {
         let looks = matches!(words, ["audit", ..] | ["facts", _, _]) && !words.contains(&"--out");
         assert!(!looks || said.contains("SMTP_PASS"), "{words:?} says nothing of the host:\n{said}");
     }
+    let begun = std::fs::read_to_string(host.path("new/golden.toml")).unwrap();
+    let leaks = host.leaks(&begun);
+    assert!(leaks.is_empty() && begun.contains("a.service"), "{begun}\n{}", leaks.join("\n"));
     let kept = std::fs::read_to_string(host.path("facts.json")).unwrap();
     let leaks = host.leaks(&kept);
     assert!(leaks.is_empty() && kept.contains("SMTP_PASS"), "{}", leaks.join("\n"));

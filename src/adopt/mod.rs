@@ -9,6 +9,8 @@
 
 mod named;
 mod service;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fmt;

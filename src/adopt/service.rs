@@ -279,7 +279,9 @@ impl Wording<'_> {
 /// What the unit's own files state; links beside it say that somebody starts it, which its kind demands already.
 fn settings(wording: &Wording<'_>, unit: &EffectiveUnit) -> Vec<(String, Vec<(String, Demand)>)> {
     let mut found: Vec<(String, Vec<(String, Demand)>)> = Vec::new();
-    for setting in &unit.settings {
+    // An empty assignment sets most settings back, which demands nothing; this one leaves no capability.
+    let emptied = unit.resets.iter().filter(|reset| &*reset.key == "CapabilityBoundingSet");
+    for setting in unit.settings.iter().chain(emptied) {
         let (section, key): (&str, &str) = (&setting.section, &setting.key);
         let place = found.iter().position(|(of, _)| of == section).unwrap_or(found.len());
         let is_known = found.get(place).is_some_and(|(_, all)| all.iter().any(|(name, _)| name == key));
@@ -303,7 +305,6 @@ fn demand(wording: &Wording<'_>, unit: &EffectiveUnit, section: &str, setting: &
     if key.starts_with("Condition") || key.starts_with("Assert") {
         return None;
     }
-    // An empty value that counts is one: `CapabilityBoundingSet=` leaves none.
     if setting.raw().is_empty() {
         return Some(Demand::Equals(String::new()));
     }
@@ -358,8 +359,7 @@ fn env_files<L: Look + ?Sized>(
     look: &Here<'_, L>,
     unit: &EffectiveUnit,
 ) -> Result<Vec<EnvFile>, String> {
-    let mut before: BTreeSet<String> = BTreeSet::new();
-    let mut files: Vec<EnvFile> = Vec::new();
+    let mut files: Vec<(EnvFile, BTreeSet<&str>)> = Vec::new();
     for ReadFile { path, optional, .. } in files_of(unit) {
         if glob::pattern(&path).is_some() {
             return Err(format!("EnvironmentFile={path} is a pattern, which a contract cannot name"));
@@ -368,15 +368,15 @@ fn env_files<L: Look + ?Sized>(
         let read = read.map_err(|undecided| format!("{path}: {undecided}"))?.flatten();
         let variables = || read.into_iter().flat_map(|file| &file.read.variables);
         // A file that is read twice counts where it is read last.
-        files.retain(|other| other.path != path);
-        let overrides: BTreeSet<String> =
-            variables().map(|one| one.name.clone()).filter(|name| before.contains(name)).collect();
+        files.retain(|(other, _)| other.path != path);
+        let names: BTreeSet<&str> = variables().map(|one| one.name.as_str()).collect();
+        let is_named_before = |name: &&&str| files.iter().any(|(_, before)| before.contains(*name));
+        let overrides = names.iter().filter(is_named_before).map(|name| (*name).to_owned()).collect();
         let secret = variables().any(|one| look.hiding.hides(&path, &one.name, &one.value));
-        before.extend(variables().map(|one| one.name.clone()));
         let owned = look.owned(&path)?.map(|(owned, _)| owned);
-        files.push(EnvFile { path, optional, owned, secret, overrides: overrides.into_iter().collect() });
+        files.push((EnvFile { path, optional, owned, secret, overrides }, names));
     }
-    Ok(files)
+    Ok(files.into_iter().map(|(file, _)| file).collect())
 }
 
 /// Where its sandbox lets it write, by the unit's own word.

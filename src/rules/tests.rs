@@ -12,6 +12,7 @@
     reason = "hosts are written to directories, and the rules' files are counted"
 )]
 
+mod alone;
 mod cases;
 mod disk;
 mod hostile;

@@ -88,7 +88,8 @@ fn mend(view: &DependencyView, redis: &RedisView) -> Remedy {
         .candidate("", format!("{cli} config set appendonly yes && {cli} config rewrite"))
     };
     let has_password = matches!(&view.dependency.kind, DependencyKind::Redis { password: Some(_), .. });
-    if !runs_with_no(redis) || !is_the_units(redis) || has_password {
+    // An answer is believed of a process of the unit alone, so this server is the unit's.
+    if !runs_with_no(redis) || view.dependency.unit.is_none() || has_password {
         return by_hand();
     }
     let (name, value, was) = ("appendonly".to_owned(), "yes".to_owned(), "no".to_owned());
@@ -108,16 +109,6 @@ fn runs_with_no(redis: &RedisView) -> bool {
             Observed::Found(config) => config.get("appendonly").is_some_and(|value| value == "no"),
             _ => false,
         },
-        _ => false,
-    }
-}
-
-/// Whether every listener on the port is a socket of the unit's main process.
-fn is_the_units(redis: &RedisView) -> bool {
-    match (redis.listeners, redis.sockets) {
-        (Observed::Found(listeners), Observed::Found(sockets)) => {
-            !listeners.is_empty() && listeners.iter().all(|listener| sockets.contains(&listener.inode))
-        }
         _ => false,
     }
 }

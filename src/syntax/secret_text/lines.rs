@@ -85,8 +85,9 @@ impl Search<'_, '_> {
         }
     }
 
-    /// The value of a setting. Only some settings hold variables, and only some hold what a process reads: the key itself
-    /// is never the name of a secret (`LoadCredential=` has an id and a path).
+    /// The value of a setting. Only some settings hold variables, and only some hold what a process reads. The name of
+    /// one of systemd's settings is never that of a secret (`LoadCredential=` has an id and a path); a line that is
+    /// none, such as `DB_PASSWORD=` below `[Service]`, is a variable to the person who wrote it.
     pub(super) fn setting(&mut self, key: &str, at: Range<usize>) {
         match key {
             "SetCredential" | "SetCredentialEncrypted" => {
@@ -98,13 +99,23 @@ impl Search<'_, '_> {
             | "LoadCredentialEncrypted"
             | "ImportCredential"
             | "EnvironmentFile"
+            | "ConditionCredential"
+            | "AssertCredential"
+            | "PassCredentials"
             | "PassEnvironment" => {}
             "Environment" | "UnsetEnvironment" => {
                 self.expands = false;
                 self.words(at, false);
                 self.expands = true;
             }
-            _ => self.words(at, false),
+            _ => {
+                let name = key.split_whitespace().next_back().unwrap_or_default();
+                // By the name alone: a URL with a password is found among the words.
+                let is_named = (self.named)(name, "a value without a shape");
+                if !is_named || !self.value(name, at.clone()) {
+                    self.words(at, false);
+                }
+            }
         }
     }
 

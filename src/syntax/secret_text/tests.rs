@@ -120,9 +120,23 @@ fn units() {
             "ExecStart=/a --password ${PW} --token $TOKEN -u bob:«q7»\n",
             "ExecStart=/bin/sh -c 'mysql --password=«q7»'\n# Environment=API_KEY=«old»\n",
             "EnvironmentFile=/etc/x.env\nWorkingDirectory=/srv/secret\nDescription=The token service\n",
-            "X-Password=x\nExecStart=/usr/bin/env API_KEY=«q7;y» prog\n",
+            "X-Password=«q7»\nDB_PASSWORD=«q7»\nPassword=«q7»\nthis line token=«q7»\n[X]\nTOKEN=«q7»\n",
+            "X-Password=none\nPassCredentials=yes\nExecStart=/usr/bin/env API_KEY=«q7;y» prog\n",
         ],
     );
+}
+
+/// The name of a setting that systemd knows says nothing of a secret, but for those that hold one.
+#[test]
+fn settings_of_systemd_are_no_secrets_by_their_names() {
+    let hold = ["SetCredential", "SetCredentialEncrypted", "StandardInputData", "StandardInputText"];
+    let keys = include_str!("../../systemd/known/systemd-257.txt").lines();
+    let keys: Vec<&str> = keys.filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    assert!(keys.len() > 1000);
+    for key in keys {
+        let found = spans_of_setting(key, "x9f8e7d6", &is_secret_by_name);
+        assert_eq!(!found.is_empty(), hold.contains(&key), "{key}");
+    }
 }
 
 #[test]
