@@ -165,7 +165,11 @@ fn before(contract: &Contract, deployment: &Deployment, report: &Report) -> Stri
     }
     let units = |units: &[String]| units.join(", ");
     if !deployment.untouched.is_empty() {
-        let _ = writeln!(text, "\n  keeps running, because its code is unchanged: {}", units(&deployment.untouched));
+        let _ = writeln!(
+            text,
+            "\n  keeps running, because its code is unchanged: {}",
+            units(&deployment.untouched)
+        );
     }
     if !deployment.older.is_empty() {
         let _ = writeln!(text, "\n  keeps running with its old code: {}", units(&deployment.older));

@@ -64,7 +64,8 @@ fn values(global: &Global, subject: Option<&str>) -> Result<see::Values, Failure
 
 fn page(info: &RuleInfo, values: &see::Values) -> String {
     let (says, examples) = parts(info.doc);
-    let mut text = format!("{} · section {} ({}) · {}\n", info.id, info.section, info.section.title(), level(info));
+    let mut text =
+        format!("{} · section {} ({}) · {}\n", info.id, info.section, info.section.title(), level(info));
     let mut part = |title: &str, lines: &[String]| {
         let _ = writeln!(text, "\n{title}");
         for line in lines {

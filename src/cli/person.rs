@@ -1,4 +1,8 @@
 //! Whether a person stands behind a call: what lets a model be obeyed is never done by a program.
+//!
+//! A person is a terminal on which the model's name is typed, without a builder's variable and without a service of
+//! systemd around it; or a signature (`golden-model`) over exactly this transition after exactly this entry
+//! (`cli::model::approved`). Root could defeat this, and the ledger would say who did.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 

@@ -271,7 +271,9 @@ fn reader(from: &Path, is_named: bool) -> Result<(u32, u32), NoMachine> {
     let meta = std::fs::symlink_metadata(from)
         .map_err(|error| NoMachine(format!("{shown}: {error}\n  {another}")))?;
     if let Some(name) = GIT_READS.iter().find(|name| would_block(&from.join(".git").join(name))) {
-        return Err(NoMachine(format!("{shown}/.git/{name} is not a file: git would wait there\n  {another}")));
+        return Err(NoMachine(format!(
+            "{shown}/.git/{name} is not a file: git would wait there\n  {another}"
+        )));
     }
     let uid = match DiskHand::live().way(&format!("{shown}/.git")) {
         Ok(Way { user, .. }) => user.unwrap_or(0),

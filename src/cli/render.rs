@@ -246,9 +246,7 @@ fn check(
     match pending.len() + orphans.len() {
         0 => Ok(ExitCode::SUCCESS),
         stale => {
-            output::complain(&format!(
-                "{stale} files differ from the contract; try: golden render"
-            ));
+            output::complain(&format!("{stale} files differ from the contract; try: golden render"));
             Ok(ExitCode::from(1))
         }
     }
@@ -258,7 +256,8 @@ fn check(
 fn write(act: &Act, one: &Pending) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", one.path.display()));
     let absolute = std::path::absolute(&one.path).map_err(failed)?;
-    let path = absolute.to_str().ok_or_else(|| Failure::new(format!("{} is not text", absolute.display())))?;
+    let path =
+        absolute.to_str().ok_or_else(|| Failure::new(format!("{} is not text", absolute.display())))?;
     let parents: Vec<&Path> = absolute.ancestors().skip(1).collect();
     let there = parents
         .iter()

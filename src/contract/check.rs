@@ -200,11 +200,7 @@ fn jobs(cx: &mut Cx<'_>, contract: &Contract) {
         let has_makefile = contract.repository.as_ref().is_some_and(|policy| policy.makefile.is_some());
         if let Some(target) = job.make_target.as_ref().filter(|_| !has_makefile) {
             let message = format!("the job {} has a target, but no Makefile is named", job.name);
-            cx.error_at(
-                &target.at,
-                message,
-                "add `makefile = \"Makefile\"` to `[repository]`, or remove it",
-            );
+            cx.error_at(&target.at, message, "add `makefile = \"Makefile\"` to `[repository]`, or remove it");
         }
         let JobProgram::Script(script) = &job.runs else { continue };
         let Some(service) = services.get(job.service.value.as_str()) else { continue };

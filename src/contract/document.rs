@@ -1,4 +1,7 @@
 //! From text to a tree of values: parses a contract and everything it extends, and lays one over the other.
+//!
+//! The tree comes from toml's `DeTable`, read by hand and not by serde: every key keeps its span, all errors come at
+//! once, an unknown key can name the one that was meant, and a finding can quote the line that demands it.
 
 use std::cell::OnceCell;
 
@@ -82,7 +85,11 @@ fn parse<'a>(cx: &mut Cx<'a>, path: &str, text: &'a str) -> Table<'a> {
     if text.len() > LARGEST {
         cx.sources.push(SourceText::new(path.into(), ""));
         cx.partial = true;
-        cx.error(Span::top(file), "the contract is larger than 64 MiB", "remove everything that is not part of the contract");
+        cx.error(
+            Span::top(file),
+            "the contract is larger than 64 MiB",
+            "remove everything that is not part of the contract",
+        );
         return Table::default();
     }
     cx.sources.push(SourceText::new(path.into(), text));

@@ -1,5 +1,7 @@
 //! Changes of a contract's text by a program: a service written into it or taken out of it. Comments, order and
 //! everything else stay as they are. Whether the new text is a contract is for its reader to say.
+//!
+//! toml_edit keeps them; the new text is read as a contract before it replaces the old one.
 
 use toml_edit::{Array, DocumentMut, Formatted, InlineTable, Item, Table, Value};
 

@@ -64,7 +64,10 @@ pub(super) fn account(text: &str) -> Result<String, Wrong> {
     if begins && text.len() <= 32 && body.bytes().all(allowed) {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is not the name of a user or group"), "write the account's name, such as \"www-data\"")
+    wrong(
+        format!("{text:?} is not the name of a user or group"),
+        "write the account's name, such as \"www-data\"",
+    )
 }
 
 /// A package of Debian (deb-control(5)).
@@ -173,7 +176,10 @@ pub(super) fn address(text: &str) -> Result<String, Wrong> {
     if sound {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is not an address"), "write host:port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"")
+    wrong(
+        format!("{text:?} is not an address"),
+        "write host:port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+    )
 }
 
 /// True for an address of this host itself.

@@ -1,5 +1,7 @@
 //! What is there when a unit starts although nobody has put it there: the directories that systemd makes for it
 //! (systemd.exec(5), `RuntimeDirectory=` and its kin), and what systemd-tmpfiles makes at boot.
+//!
+//! A path that is made by something that golden did not read is *undecided*.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,6 +1,10 @@
 //! Heads of the ledger that were left elsewhere. A chain cannot tell that entries were taken away from its end, or that all of
 //! it was rewritten; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
 //! another host, and in the file that the contract names. Root of this host can forge both, and a line that has left it not.
+//!
+//! `golden ledger verify` asks journald for the heads that root wrote; the audit, which runs nothing, reads the file.
+//! Heads are compared in the order in which they were written, so a repair excuses what it removed and nothing after
+//! it.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;

@@ -1,5 +1,7 @@
 //! What the live host answers when it is asked: systemd over the bus, the kernel about a process and a
 //! port, Redis and SQLite by their protocols. Plain data, so that it can be saved and replayed.
+//!
+//! It lives here because `system` must not import `facts`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

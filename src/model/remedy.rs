@@ -1,4 +1,8 @@
 //! What is to be done about a finding: changes that golden can make, or a decision that only a person can take.
+//!
+//! A rule states its remedy beside its check, as changes from one closed vocabulary or as a decision with its
+//! candidates. The shell that people copy is made from it (`model::change::shell`), and nothing reads that text back.
+//! The mutation test runs the printed shell, so that it stays true.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,7 @@
 //! All outcomes of one audit, and the verdict that follows from them.
+//!
+//! A result has a `key` beside rule and subject (a setting, a variable, a place, a dependency), which a waiver can
+//! narrow by too.
 
 use std::borrow::Cow;
 use std::sync::Arc;

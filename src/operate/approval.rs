@@ -1,5 +1,7 @@
 //! Whether a contract may change a host: where signatures are demanded, by the contract itself or by the one that is
 //! installed, nothing is changed without them.
+//!
+//! Approvals are asked for here alone, so that `plan`, `apply`, `fix` and `deploy` refuse alike.
 
 use crate::contract::{Approval, Contract, INSTALLED, Source};
 use crate::model::report::Said;

@@ -1,5 +1,10 @@
 //! A deployment as a plan: another commit of the governed repository, the venvs whose locked requirements differ, the
 //! services that run what differs restarted in order and waited for, and those that answered before asked again.
+//!
+//! What restarts is what runs code that differs: `services.X.code` says so. Without that key any difference counts,
+//! unless nothing of the service leads into the repository (`facts::leads`). What answered before must answer after
+//! (`Stage::Answers`), and is asked once more if everything is undone, since "runs as before" is said of more than the
+//! restarted processes.
 
 use std::collections::BTreeSet;
 

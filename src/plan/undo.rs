@@ -1,4 +1,7 @@
 //! Taking back what a plan has begun: every work, last first, unless somebody has changed since what it left.
+//!
+//! An undo compares links and files, not words: `systemctl enable` may add links to an enabled unit, and gpasswd(1)
+//! writes more files than it takes back. An undo that is killed is recorded as begun, and goes on.
 
 use std::io;
 use std::time::Instant;

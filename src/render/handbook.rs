@@ -265,10 +265,7 @@ fn troubleshooting(page: &mut Page, contract: &Contract) {
     let rows = [
         ("It does not start", format!("systemctl status {unit}; sudo golden audit --service {name}")),
         ("It starts and dies", format!("journalctl -u {unit} -n 50; golden run --preflight-only {name}")),
-        (
-            "It has unexpected settings",
-            format!("golden service show {name}; golden run --print-env {name}"),
-        ),
+        ("It has unexpected settings", format!("golden service show {name}; golden run --print-env {name}")),
         ("It may not read or write something", "sudo golden audit --section A --section J".to_owned()),
         ("It waits for what it relies on", "sudo golden audit --section E".to_owned()),
         ("A job is refused", "the wrapper prints the command that mends it".to_owned()),

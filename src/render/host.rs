@@ -1,5 +1,8 @@
 //! What a host needs around its services: accounts (sysusers.d(5)), directories (tmpfiles.d(5)), rotation of logs
 //! (logrotate(8)) and the daily audit (systemd.timer(5)).
+//!
+//! A line of tmpfiles.d names what the contract states and nothing else: `-` for the rest, no line for parents, and
+//! none below a directory of another user, where systemd-tmpfiles would refuse the step anyway.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -127,10 +127,7 @@ pub fn spot(view: &View, lookup: &Lookup) -> Result<Spot, Remedy> {
             (_, None) if uid != 0 && mode & 0o002 == 0 => owner = Some(uid),
             (_, Some(user)) if uid == user && mode & 0o002 == 0 => {}
             (_, Some(_)) => {
-                return Err(by_hand(format!(
-                    "{} and its directory belong to different users",
-                    step.path
-                )));
+                return Err(by_hand(format!("{} and its directory belong to different users", step.path)));
             }
             (_, None) => {
                 return Err(by_hand(format!("others can write {} (gid {gid}, mode {mode:04o})", step.path)));

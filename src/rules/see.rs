@@ -135,8 +135,24 @@ mod tests {
 
     /// Programs that only look, but for those of [`ONLY_LOOKS`], of which only some verbs do.
     const LOOKS: &[&str] = &[
-        "cat", "diff", "file", "find", "findmnt", "getent", "grep", "head", "id", "journalctl", "ldd", "ls", "namei",
-        "ps", "readlink", "sha256sum", "ss", "stat",
+        "cat",
+        "diff",
+        "file",
+        "find",
+        "findmnt",
+        "getent",
+        "grep",
+        "head",
+        "id",
+        "journalctl",
+        "ldd",
+        "ls",
+        "namei",
+        "ps",
+        "readlink",
+        "sha256sum",
+        "ss",
+        "stat",
     ];
 
     /// How the commands of programs that can change something begin.

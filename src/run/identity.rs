@@ -1,5 +1,7 @@
 //! Who the job runs as: the contract's user, whole. Root becomes that user for good before anything of the
 //! repository is looked at; that user stays; anybody else is refused.
+//!
+//! Identity is changed by rustix, thread by thread, and only while there is one thread.
 
 use std::fs;
 

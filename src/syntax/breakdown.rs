@@ -384,10 +384,7 @@ mod tests {
             (one("{}"), "m: it has no action"),
             (one(r#"{"action":"BUY"}"#), "m: it has no confidence"),
             (one(r#"{"action":"BUY","action":"SELL","confidence":0.5}"#), "\"action\" occurs twice"),
-            (
-                one(r#"{"action":"BUY","confidence":0.1,"confidence":0.5}"#),
-                "\"confidence\" occurs twice",
-            ),
+            (one(r#"{"action":"BUY","confidence":0.1,"confidence":0.5}"#), "\"confidence\" occurs twice"),
             ("{}".into(), "it names no model"),
             ("[]".into(), "expected an object"),
             ("null".into(), "expected an object"),

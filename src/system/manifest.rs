@@ -383,7 +383,10 @@ fn text_of(body: &[String]) -> String {
 }
 
 fn pairs<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, &'a str)>, String> {
-    words.iter().map(|word| word.split_once('=').ok_or_else(|| format!("{word} is not a name=value"))).collect()
+    words
+        .iter()
+        .map(|word| word.split_once('=').ok_or_else(|| format!("{word} is not a name=value")))
+        .collect()
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {

@@ -3,6 +3,8 @@
 //! They are made with fixed modes whatever the umask says, and checked each time before they are used: a real directory,
 //! a regular file with one name, owned by root, writable by nobody else. Everything is opened from the directory's
 //! descriptor, so a name that somebody exchanges afterwards leads nowhere. No open waits: a FIFO is refused, not read.
+//!
+//! `/run/golden` is 0755, not 0700, because the users of the wrapper have directories for their locks in it.
 #![expect(clippy::disallowed_methods, reason = "this is a door to the world")]
 
 use std::fs::File;

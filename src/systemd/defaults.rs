@@ -2,6 +2,9 @@
 //! (`tools/measure-defaults`, one table a version).
 //!
 //! What depends on the host, its kernel or its limits stands in no table: nobody knows it from a disk.
+//!
+//! The table takes in nothing that system.conf or the unit's other settings move; `rules::defaults` adds them. For a
+//! version between the tables or above them, a default on which they differ, or that they do not have, is undecided.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

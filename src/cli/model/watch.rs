@@ -23,9 +23,7 @@ use crate::system::{System as _, Walker};
 
 /// What is watched, and how often.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit codes with --once: 0 nothing is due, 1 a rollback is due, 2 undecided."
-)]
+#[command(after_help = "Exit codes with --once: 0 nothing is due, 1 a rollback is due, 2 undecided.")]
 pub(super) struct WatchArgs {
     /// The model's name in the contract; optional if there is only one model.
     name: Option<String>,
@@ -50,7 +48,10 @@ pub(super) fn run(global: &Global, args: &WatchArgs) -> Result<ExitCode, Failure
         let chain = super::chain()?;
         let life = life(&chain, model);
         if life.live().is_none() {
-            output::print(&format!("{}: no artefact that golden activated is live; nothing is watched\n", model.name))?;
+            output::print(&format!(
+                "{}: no artefact that golden activated is live; nothing is watched\n",
+                model.name
+            ))?;
         } else {
             let looked = look(&host, &contract, model, &chain, &life);
             // What stands as before is said in one line.

@@ -66,7 +66,8 @@ fn redis<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind>
     let named_by = fields.opt(cx, "named_by", named_by);
     let address = address?;
     if loopback_only.as_ref().is_some_and(|only| only.value) && !words::is_loopback(&address.value) {
-        let message = format!("{} is not an address of this host, yet `loopback_only` is true", address.value);
+        let message =
+            format!("{} is not an address of this host, yet `loopback_only` is true", address.value);
         let span = fields.get("address").map_or(fields.at, |entry| entry.node.span);
         cx.error(span, message, "write \"127.0.0.1:…\", or `loopback_only = false`");
     }

@@ -537,7 +537,11 @@ fn command<'a>(
         cx.error(entry.node.span, message, "write the name of a program of the venv, or an absolute path");
     } else if !program.starts_with('/') && !at_home && draft.kind.value != Kind::Python {
         let message = format!("{program:?} is relative, and {} has no venv to look in", draft.name);
-        cx.error(entry.node.span, message, format!("write the absolute path, such as \"/usr/bin/{program}\""));
+        cx.error(
+            entry.node.span,
+            message,
+            format!("write the absolute path, such as \"/usr/bin/{program}\""),
+        );
     }
     if let Some(index) = words.iter().position(|word| ignored::unknown_specifier(word).is_some()) {
         let at = cx.items(&entry.node, key).get(index).map_or(entry.node.span, |item| item.span);

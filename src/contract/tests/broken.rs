@@ -116,7 +116,10 @@ const DEMANDS: &[Case] = &[
     ("[unit.Service]\nType = { one_of = «[] }\n", &["`one_of` is an empty list"]),
     ("[unit.Service]\nType = { absent = «false }\n", &["`absent = false` demands nothing"]),
     ("[unit.Service]\nType = «{ equals = \"x\", level = \"off\" }\n", &["switched off at once"]),
-    ("[unit.Service]\nType = { equals = \"exec\", presence = «\"maybe\" }\n", &["\"maybe\" is not a presence"]),
+    (
+        "[unit.Service]\nType = { equals = \"exec\", presence = «\"maybe\" }\n",
+        &["\"maybe\" is not a presence"],
+    ),
     ("[unit.Service]\n«\"Type=\" = \"x\"\n", &["\"Type=\" is not the name of a setting"]),
     ("[unit.Service]\n«ExecStart = \"/bin/x\"\n", &["`ExecStart` is not demanded as a setting"]),
     ("[unit.Service]\nEnvironmentFile = «\"-/etc/x.env\"\n", &["a path has no leading `-` here"]),
@@ -210,7 +213,10 @@ const SERVICE_CASES: &[Case] = &[
         "[services.web]\nkind = \"executable\"\nenv_files = [\"/etc/a.env\", «\"/etc/a.env\"]\n",
         &["/etc/a.env is named twice by web"],
     ),
-    ("[services.web]\nkind = \"executable\"\nenv_files = [«\"a.env\"]\n", &["\"a.env\" is not an absolute path"]),
+    (
+        "[services.web]\nkind = \"executable\"\nenv_files = [«\"a.env\"]\n",
+        &["\"a.env\" is not an absolute path"],
+    ),
     (
         "[services.web]\nkind = \"executable\"\nenv_files = [{ path = «\"/etc/a.env\", secret = true, mode = \"0644\" }]\n",
         &["its mode lets all users read it"],

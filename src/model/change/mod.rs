@@ -3,6 +3,11 @@
 //!
 //! A change says what it touches, in words and as shell for a person to copy. How it is made stands with the executor;
 //! nothing parses what is printed here.
+//!
+//! A kind of change has its data, stage, words and shell here, because reports import only `model`. What it does to a
+//! draft, or the program that it runs and what that program keeps for an undo, is in `plan`. The enum is closed: the
+//! compiler names each place that must know a new kind, and an undo restores what was kept without asking which change
+//! it was.
 
 mod shell;
 

@@ -41,24 +41,12 @@ fn values_are_written_only_where_something_states_them() {
         (line("- REDIS_DB=0\n+ export REDIS_DB=7"), "env-line-ignored", set(9, "REDIS_DB=7")),
         (line("- REDIS_DB=0\n+ export REDIS_DB=7"), "env-variable-missing", set(9, "REDIS_DB=7")),
         (line("+ export LOG_LEVEL=DEBUG"), "env-line-ignored", "decide whether line 13".into()),
-        (
-            line("+ export LD_PRELOAD=/x.so"),
-            "env-line-ignored",
-            "decide whether line 13".into(),
-        ),
-        (
-            line("+ export MY_TOKEN=hunter2hunter2"),
-            "env-line-ignored",
-            "decide whether line 13".into(),
-        ),
+        (line("+ export LD_PRELOAD=/x.so"), "env-line-ignored", "decide whether line 13".into()),
+        (line("+ export MY_TOKEN=hunter2hunter2"), "env-line-ignored", "decide whether line 13".into()),
         // A comment behind a value.
         (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-value-mangled", set(5, "LOG_LEVEL=DEBUG")),
         (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-variable-wrong", set(5, "LOG_LEVEL=DEBUG")),
-        (
-            line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"),
-            "env-value-ambiguous",
-            "mend line 5".into(),
-        ),
+        (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-value-ambiguous", "mend line 5".into()),
         // Equal lines.
         (
             line("+ LOG_LEVEL=INFO"),
@@ -91,11 +79,7 @@ fn values_are_written_only_where_something_states_them() {
             "correct LOG_LEVEL in /etc/quantum/backend.env, but first close".into(),
         ),
         // Two rules that speak of one file do not undo each other.
-        (
-            "mode /etc/quantum/ai-engine.env 0602".into(),
-            "env-file-unreachable",
-            "narrow".into(),
-        ),
+        ("mode /etc/quantum/ai-engine.env 0602".into(), "env-file-unreachable", "narrow".into()),
     ];
     for (block, rule, expected) in cases {
         let found = remedies(&block, rule);
@@ -113,11 +97,7 @@ fn a_venv_is_linked_again_only_to_the_same_version() {
     let link = "ln -sfn -- /usr/bin/python3.11 /opt/quantum/venvs/backend/bin/python";
     assert_eq!(remedies(gone, "venv-python-broken"), [link]);
     let newer = format!("{gone}move /usr/bin/python3.11 -> /usr/bin/python3.13\n");
-    assert!(
-        remedies(&newer, "venv-python-broken")
-            .iter()
-            .all(|text| text.starts_with("restore "))
-    );
+    assert!(remedies(&newer, "venv-python-broken").iter().all(|text| text.starts_with("restore ")));
 }
 
 #[test]
@@ -134,13 +114,9 @@ fn no_secret_is_shown_or_opened() {
     assert!(said.contains("KEY_MATERIAL") && !said.contains("hunter2"), "{said}");
     // Where a job of the contract runs, its user must read the file.
     let closed = format!("{}mode /etc/quantum/ai-engine.env 0600", secret.replace("backend", "ai-engine"));
-    assert!(
-        remedies(&closed, "env-file-unreachable")[0].starts_with("decide whether qt may read")
-    );
+    assert!(remedies(&closed, "env-file-unreachable")[0].starts_with("decide whether qt may read"));
     let roots = format!("{secret}owner /etc/quantum/backend.env root:root");
-    assert!(
-        remedies(&roots, "env-file-owner-wrong")[0].starts_with("decide whether qt may read")
-    );
+    assert!(remedies(&roots, "env-file-owner-wrong")[0].starts_with("decide whether qt may read"));
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! A transition as a plan: which artefacts come and go, which variables of the env file change, and what the ledger is to
 //! say of it. The host is read; nothing is changed here.
+//!
+//! An activation is a plan. An assignment of an env file is kept as text, so that a rollback restores the very bytes
+//! and leaves beside them what was rotated since. The artefact of a canary lies beside the active one, so that both
+//! exist until the service has restarted. A rollback is not undone if its service does not start: that would bring the
+//! bad model back.
 
 use crate::contract::{Assignment, Contract, Health, Model, Service};
 use crate::ledger::Event;
@@ -376,9 +381,8 @@ impl<'a> Ground<'a> {
             }
             match is == last.now {
                 true => changes.push(Text { name: name.to_owned(), was: is, now: first.was.clone() }),
-                false => {
-                    left.push(format!("{name} in {} was changed since, and not by golden", self.model.env_file))
-                }
+                false => left
+                    .push(format!("{name} in {} was changed since, and not by golden", self.model.env_file)),
             }
         }
         Ok((changes, left))

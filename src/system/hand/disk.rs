@@ -128,8 +128,8 @@ impl DiskHand {
                 }
                 continue;
             }
-            let raw =
-                CString::new(name.as_bytes()).map_err(|_| Refused::Unsafe(format!("{path:?} is not a path")))?;
+            let raw = CString::new(name.as_bytes())
+                .map_err(|_| Refused::Unsafe(format!("{path:?} is not a path")))?;
             if rest.is_empty() {
                 let way = Way { path: here(&held, Some(&name)), user };
                 let Some((directory, _)) = held.pop() else {

@@ -1,5 +1,9 @@
 //! A Redis stream, read from its newest event back. Events come in batches and are handed on one by one; what a batch may
 //! hold is bounded by the largest event so far, so that neither golden nor the server has to hold much.
+//!
+//! The `redis` crate holds a whole reply; this reader holds 64 KiB. Batches are only as large as the largest event so
+//! far allows, so a forger's values do not fill the server's buffer either. The next batch is bounded by arithmetic on
+//! ids, not by `(`, which older servers do not know.
 
 use std::io::{Result, Write};
 use std::ops::Range;

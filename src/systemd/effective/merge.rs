@@ -160,8 +160,10 @@ impl Merge<'_> {
             }
             Known::Newer => {
                 let newest = SystemdVersion::NEWEST;
-                let why =
-                    format!("it was not measured whether systemd {} knows it; {newest} does not", self.version);
+                let why = format!(
+                    "it was not measured whether systemd {} knows it; {newest} does not",
+                    self.version
+                );
                 self.unit.unmeasured.push(Ignored {
                     text: format!("{}={}", entry.key, entry.value),
                     at,

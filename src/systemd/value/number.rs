@@ -94,7 +94,9 @@ pub(super) fn memory(text: &str, zero: bool) -> Result<String, Mangled> {
     }
     match parse_size(text) {
         Some(bytes) if bytes > 0 || zero => Ok(format_size(bytes)),
-        _ => dropped(format!("{text:?} is not a size (suffixes are K M G T P E): systemd takes it as no limit")),
+        _ => dropped(format!(
+            "{text:?} is not a size (suffixes are K M G T P E): systemd takes it as no limit"
+        )),
     }
 }
 
