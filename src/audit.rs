@@ -1,4 +1,6 @@
 //! The only loop over rules. Audit, preflight, checklist and the proof after a fix all pass through here.
+//!
+//! From sixty-four services on they are judged on all processors, section by section in the order of the report.
 
 use std::sync::Arc;
 

@@ -17,9 +17,12 @@ pub static WAIVER_UNUSED: RuleInfo = RuleInfo {
     section: Section::H,
     severity: Severity::Should,
     cause: Cause::Host,
-    why: "an exception that covers nothing hides the next defect of its kind",
-    doc: "A waiver covers nothing.\n\nThe defect it was written for is gone, or its rule, subject or key is \
-          misspelt. Remove it: the next defect of this kind must be seen.\n",
+    why: "an unused waiver hides the next defect of its kind",
+    see: &["golden audit --verbose"],
+    mend: "Remove the waiver, or correct its rule, subject or key.",
+    man: &[],
+    since: "0.1.0",
+    doc: "A waiver covers nothing.\n\nIts defect is gone, or its rule, subject or key is misspelt.\n",
 };
 
 /// Puts each waiver on the findings it covers at `time` (seconds since the epoch) and reports those that

@@ -174,7 +174,7 @@ fn what_is_no_approval_is_said() {
         (other, allowed.clone(), "other bytes"),
         (stranger, allowed.clone(), "does not name its key"),
         (good[..good.len() / 2].to_owned(), allowed.clone(), "cut off"),
-        ("approved by me\n".to_owned(), allowed.clone(), "no signature"),
+        ("approved by me\n".to_owned(), allowed.clone(), "not a signature"),
         (good.clone(), allowed.replace(" ssh-", " valid-before=\"20200101Z\" ssh-"), "held until 20200101Z"),
         (good.clone(), allowed.replace(" ssh-", " valid-after=\"20990101Z\" ssh-"), "does not hold before"),
         (good.clone(), allowed.replace(" ssh-", " namespaces=\"git\" ssh-"), "does not allow"),
@@ -224,7 +224,7 @@ fn what_cannot_be_told_is_exit_2() {
         (&["contract", "verify", "missing.toml", "--signers", "signers"], "missing.toml"),
         (&["contract", "sign", "--key", "missing", "golden.toml"], "missing"),
         (&["contract", "sign", "--key", "alice.pub", "golden.toml"], "public key"),
-        (&["contract", "sign", "--key", "signers", "golden.toml"], "no private key"),
+        (&["contract", "sign", "--key", "signers", "golden.toml"], "not a private key"),
         (&["contract", "sign", "golden.toml"], "ssh-keygen -t ed25519"),
         (&["contract", "diff", "golden.toml", "missing.toml"], "missing.toml"),
     ] {

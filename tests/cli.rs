@@ -146,14 +146,14 @@ fn root_does_not_obey_a_contract_that_others_can_write() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     let output = golden(&["contract", "show", "--contract", shown]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("root does not obey"), "{}", stderr(&output));
-    // The contract of the directory one stands in is passed over with a word, not obeyed.
+    assert!(stderr(&output).contains("root does not use"), "{}", stderr(&output));
+    // The contract of the directory one stands in is ignored with a word, not obeyed.
     let here = Command::new(env!("CARGO_BIN_EXE_golden"))
         .current_dir(folder.path())
         .args(["contract", "show"])
         .output()
         .unwrap();
-    assert!(stderr(&here).contains("is not obeyed") && here.status.success(), "{}", stderr(&here));
+    assert!(stderr(&here).contains("is not used by root") && here.status.success(), "{}", stderr(&here));
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_deployment_restarts_what_differs_and_asks_what_answered() {
     // What the contract does not tell of may run anything of the repository, also by a link to it; the rest says what it runs.
     host.commit("echo more >>docs/README");
     let restarted = host.restarted_by(|| {
-        host.deploy("", 0, &["runs on, since nothing of it differs", "shop-clock.service"]);
+        host.deploy("", 0, &["keeps running, because its code is unchanged", "shop-clock.service"]);
     });
     assert_eq!(restarted, ["linked"]);
 
@@ -156,7 +156,7 @@ fn a_deployment_restarts_what_differs_and_asks_what_answered() {
         host.deploy(
             "--service worker",
             0,
-            &["goes on with the code it has loaded: shop-api.service, shop-linked.service"],
+            &["keeps running with its old code: shop-api.service, shop-linked.service"],
         );
     });
     assert_eq!(restarted, ["worker"]);
@@ -240,7 +240,7 @@ fn a_persons_work_stays(host: &Host) {
     let deployed = host.checked_out();
     as_owner("echo mine >>api/api.py");
     let Said(code, said) = host.said("golden apply --undo");
-    assert!(code == 0 && said.contains("somebody has changed api/api.py since"), "{code}: {said}");
+    assert!(code == 0 && said.contains("api/api.py was changed since"), "{code}: {said}");
     assert_eq!(host.checked_out(), deployed);
     assert_eq!(as_owner("tail -n1 api/api.py"), "mine\n");
     as_owner("git checkout --quiet api/api.py");
@@ -250,7 +250,7 @@ fn a_persons_work_stays(host: &Host) {
     as_owner("git -c user.name=x -c user.email=x@y commit --quiet --allow-empty -m mine");
     let own = host.checked_out();
     let Said(code, said) = host.said("golden apply --undo");
-    assert!(code == 0 && said.contains("somebody has checked"), "{code}: {said}");
+    assert!(code == 0 && said.contains("was checked out since"), "{code}: {said}");
     assert_eq!(host.checked_out(), own);
     as_owner("git reset --quiet --hard HEAD~1");
     host.0.sh_ok("systemctl restart shop-api shop-worker shop-linked; golden audit --quiet");

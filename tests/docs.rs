@@ -10,16 +10,17 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use golden::model::{Section, Severity};
-use golden::rules::RULES;
+use golden::model::{RuleInfo, Section, Severity};
+use golden::rules::{RULES, see};
 
 /// The documents that are written by hand.
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/contract-file.md",
+    "docs/glossary.md",
     "docs/rehearsal.md",
     "docs/wrapper.md",
     "examples/quantum_trader/README.md",
@@ -45,7 +46,13 @@ fn rules_page() -> String {
         for info in rules {
             let level = if info.severity == Severity::Must { "must" } else { "should" };
             let _ = writeln!(page, "\n### {}\n\n*{level}* · because {}.\n", info.id, info.why);
-            for line in info.doc.lines() {
+            let (prose, blocks) = info.doc.split_once("```").unwrap_or((info.doc, ""));
+            for line in prose.lines() {
+                let _ = writeln!(page, "{}", line.strip_prefix(' ').unwrap_or(line));
+            }
+            write_remedy(&mut page, info);
+            let blocks = if blocks.is_empty() { String::new() } else { format!("```{blocks}") };
+            for line in blocks.lines() {
                 let line = line.strip_prefix(' ').unwrap_or(line);
                 let line = if line.starts_with("```bad") || line.starts_with("```good") {
                     format!(
@@ -60,6 +67,17 @@ fn rules_page() -> String {
         }
     }
     page
+}
+
+/// How a defect is seen and mended, what describes it, and since when there is a rule.
+fn write_remedy(page: &mut String, info: &RuleInfo) {
+    let _ = writeln!(page, "See it by hand:\n\n```sh");
+    for command in info.see {
+        let _ = writeln!(page, "{}", see::filled(command, &see::Values::new()));
+    }
+    let since = if info.since == "unreleased" { "the next release" } else { info.since };
+    let man = info.man.join(", ");
+    let _ = writeln!(page, "```\n\nMend it: {}\n\nManual: {man}. Since {since}.\n", info.mend);
 }
 
 #[test]
@@ -249,4 +267,163 @@ fn every_command_of_a_rendered_document_exists() {
         }
     }
     assert!(helps.len() > 10 && named > 10, "{} verbs, {named} options", helps.len());
+}
+
+/// Phrases that made readers stumble, with what to write instead.
+const RIDDLES: [(&str, &str); 21] = [
+    ("nobody", "no user, no process, or a passive: was not looked at"),
+    ("whoever", "a user who"),
+    ("somebody", "another user, or a passive"),
+    ("someone", "a user"),
+    ("anybody", "any user"),
+    ("everybody", "all users"),
+    ("is no", "is not a"),
+    ("are no", "are not"),
+    ("is none of", "is not one of"),
+    ("another rule's word", "reported by RULE"),
+    ("another rule reports", "reported by RULE"),
+    ("a person must", "the order itself: choose a value"),
+    ("a person decides", "decide"),
+    ("as whom", "as which user"),
+    ("and its kin", "and similar"),
+    ("and their kin", "and similar"),
+    ("and its like", "and similar"),
+    ("anew", "again"),
+    ("of root's", "that root owns"),
+    ("takes over", "an attacker who controls"),
+    ("at the worst moment", "when it is needed"),
+];
+
+/// The phrases of [`RIDDLES`] in a text. What stands in quotation marks or backticks is a name, such as that of an account.
+fn riddles(text: &str) -> Vec<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut found = Vec::new();
+    for (phrase, instead) in RIDDLES {
+        for (at, _) in text.match_indices(phrase) {
+            let (before, after) = (&text[..at], &text[at + phrase.len()..]);
+            let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-".contains(c));
+            let is_name =
+                before.ends_with(['"', '`']) && after.trim_start_matches('\\').starts_with(['"', '`']);
+            // "There is no terminal" and "is no longer" are plain.
+            let is_plain = (phrase.ends_with(" no") && before.ends_with("there "))
+                || (phrase == "is no" && after.starts_with(" longer"));
+            if !is_inside(before.chars().last()) && !is_inside(after.chars().next()) && !is_name && !is_plain
+            {
+                let start = before.char_indices().rev().nth(40).map_or(0, |(start, _)| start);
+                let end = after.char_indices().nth(40).map_or(after.len(), |(end, _)| end);
+                found.push(format!("{}[{phrase}]{}: write {instead}", &before[start..], &after[..end]));
+            }
+        }
+    }
+    found
+}
+
+/// The string literals of a source file, without comments and without the tests at its end.
+fn literals(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or("");
+    let (mut rest, mut found) = (code, Vec::new());
+    while let Some(c) = rest.chars().next() {
+        let next = &rest[c.len_utf8()..];
+        rest = if rest.starts_with("//") {
+            rest.split_once('\n').map_or("", |(_, rest)| rest)
+        } else if rest.starts_with("r#\"") {
+            let (literal, rest) = rest[3..].split_once("\"#").unwrap_or((&rest[3..], ""));
+            found.push(literal.to_owned());
+            rest
+        } else if c == '"' {
+            let mut escaped = false;
+            let ends = |c: char| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            };
+            let end = next.find(ends).unwrap_or(next.len());
+            found.push(next[..end].replace("\\\n", " ").replace("\\n", " "));
+            next.get(end + 1..).unwrap_or("")
+        } else if c == '\'' {
+            // A character, or the beginning of a lifetime.
+            let after = next.strip_prefix('\\').unwrap_or(next);
+            let one = after.chars().next().map_or(0, char::len_utf8);
+            after[one..].strip_prefix('\'').unwrap_or(next)
+        } else {
+            next
+        };
+    }
+    found
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true if !path.ends_with("tests") => sources(&path, found),
+            false if path.extension().is_some_and(|ext| ext == "rs") && !path.ends_with("tests.rs") => {
+                found.push(path);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What `golden VERB --help` says, of all verbs and of theirs.
+fn helps(verb: &[String], found: &mut Vec<(String, String)>) {
+    let golden = env!("CARGO_BIN_EXE_golden");
+    let said = std::process::Command::new(golden).args(verb).arg("--help").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let verbs = said.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs = verbs.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    for name in verbs.filter_map(|line| line.split_whitespace().next()) {
+        let verb: Vec<String> = verb.iter().cloned().chain([name.to_owned()]).collect();
+        helps(&verb, found);
+    }
+    found.push((format!("golden {} --help", verb.join(" ")), said));
+}
+
+/// Everything that people read of golden is in plain words.
+#[test]
+fn no_sentence_is_a_riddle() {
+    let mut texts = Vec::new();
+    for document in DOCUMENTS {
+        texts.push((document.to_owned(), std::fs::read_to_string(tree(document)).unwrap()));
+    }
+    let web = std::fs::read_to_string(tree("examples/contracts/web.toml")).unwrap();
+    let web = golden::contract::Contract::parse(&web, "golden.toml", false, &|_| Err(String::new())).unwrap();
+    for contract in [golden::contract::Contract::built_in(), web] {
+        let made = golden::render::documents(&contract);
+        texts.extend(made.into_iter().map(|one| (format!("{:?}", one.in_repository), one.content)));
+    }
+    // The blocks of a page are files of hosts.
+    for info in RULES.iter().map(|rule| &rule.info) {
+        let prose = info.doc.split("```").next().unwrap();
+        texts.push((info.id.to_owned(), format!("{prose}\n{}.\n{}", info.why, info.mend)));
+    }
+    helps(&[], &mut texts);
+    let mut files = Vec::new();
+    sources(&tree("src"), &mut files);
+    for file in &files {
+        let source = std::fs::read_to_string(file).unwrap();
+        let name = file.strip_prefix(tree("")).unwrap().display().to_string();
+        // A literal of this one word is the name of the account.
+        let sentences = literals(&source).into_iter().filter(|literal| literal != "nobody");
+        texts.extend(sentences.map(|literal| (name.clone(), literal)));
+    }
+    assert!(files.len() > 100 && texts.len() > 5000, "{} files, {} texts", files.len(), texts.len());
+    let found = |(name, text): &(String, String)| {
+        riddles(text).into_iter().map(|riddle| format!("{name}: {riddle}")).collect::<Vec<_>>()
+    };
+    let wrong: Vec<String> = texts.iter().flat_map(found).collect();
+    assert!(wrong.is_empty(), "{} riddles\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The test above can fail.
+#[test]
+fn a_riddle_is_found_and_a_name_is_none() {
+    for text in ["which nobody\nreads", "Whoever may write it", "it is no file", "made anew, again"] {
+        assert_eq!(riddles(text).len(), 1, "{text}");
+    }
+    for text in ["user = \"nobody\"", "there is no terminal", "it is no longer there", "nobodys"] {
+        assert!(riddles(text).is_empty(), "{text}");
+    }
+    let source = "// \"whoever\"\nlet a = '\"'; let b: &'static str = \"some\\\"body\"; f(r#\"x\"y\"#);\n#[cfg(test)] \"nobody\"";
+    assert_eq!(literals(source), ["some\\\"body", "x\"y"]);
 }

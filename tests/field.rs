@@ -14,7 +14,7 @@
 //! says-not TEXT               stands in no word and in no remedy of anything that is said
 //! mends-not TEXT              stands in no remedy that golden itself may carry out
 //! contract LINE               is added to the contract, whose last table is that of the service `a`
-//! contract- LINE              is taken out of it
+//! contract- LINE              is removed from it
 //! ```
 //!
 //! Every other line is of the manifest (`golden::system::manifest`). What is said must be expected: a rule that nobody

@@ -1,4 +1,6 @@
 //! Every kept input of every fuzzer, through what the fuzzer does with it. No fuzzer is built for this.
+//!
+//! The fuzzers are a package of their own (`fuzz/`, on the stable toolchain).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

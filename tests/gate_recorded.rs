@@ -83,10 +83,10 @@ fn the_newest_of_a_longer_file_are_judged() {
 #[test]
 fn what_is_no_recording_blocks_with_its_line() {
     for (line, because) in [
-        ("no json\n", "line 401: it is no JSON object"),
-        ("[]\n", "line 401: it is no JSON object"),
+        ("no json\n", "line 401: it is not a JSON object"),
+        ("[]\n", "line 401: it is not a JSON object"),
         ("{\"model_breakdown\":{}}\n", "line 401: it has no id"),
-        ("{\"id\":\"x\"}\n", "is no id of a stream"),
+        ("{\"id\":\"x\"}\n", "is not an id of a stream"),
         ("{\"id\":\"1-0\"}\n", "out of order"),
     ] {
         let lines: Vec<String> = healthy(400).into_iter().chain([line.to_owned()]).collect();

@@ -1,4 +1,7 @@
 //! What takes time grows with what there is to read, and not faster: eight times the lines take about eight times as long.
+//!
+//! A time limit proves nothing on a busy machine, so this measures whether eight times the lines take eight times as
+//! long.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

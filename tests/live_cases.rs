@@ -122,7 +122,7 @@ fn not_root(host: &Host) {
     }
     let human = host.machine.run_as("nobody", &["golden", "audit"]);
     assert!(
-        text(&human.stdout).contains("note: without root much cannot be read: sudo golden audit"),
+        text(&human.stdout).contains("note: without root, golden cannot read many files: sudo golden audit"),
         "{}",
         text(&human.stdout)
     );
@@ -214,7 +214,7 @@ fn contract_of_others(host: &Host) {
             let output = host.machine.run(words);
             let errors = text(&output.stderr);
             assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{change}");
-            assert!(errors.contains("root does not obey") && errors.contains(says), "{change}: {errors}");
+            assert!(errors.contains("root does not use") && errors.contains(says), "{change}: {errors}");
         }
         host.sh("chown -R root:root /etc/golden; chmod 0755 /etc/golden; chmod 0644 /etc/golden/golden.toml");
     }

@@ -51,7 +51,7 @@ fn of_artefact(entry: &mut Entry, digest: &str) {
     entry.facts.insert("digest".to_owned(), format!("patchtst_digest={digest}"));
 }
 
-/// Each leaves the host as it found it: no artefact of golden's is live.
+/// Each leaves the host as it found it: no artefact that golden activated is live.
 const CASES: &[(&str, Case)] = &[
     ("registered by its digest", registered),
     ("no program activates", no_program),
@@ -176,9 +176,9 @@ fn registered(host: &Host) {
     for (file, word) in [
         (format!("{shadow}/evil.json"), "a pickle"),
         (format!("{shadow}/link.json"), "is a link"),
-        (format!("{shadow}/fifo.json"), "no regular file"),
+        (format!("{shadow}/fifo.json"), "not a regular file"),
         (format!("{shadow}/one.json"), "hard links"),
-        (format!("{shadow}/dir.json"), "no regular file"),
+        (format!("{shadow}/dir.json"), "not a regular file"),
         (format!("{shadow}/root.json"), "not of the user"),
         (format!("{shadow}/none.json"), "does not exist"),
         ("/etc/shadow".to_owned(), "does not lie in"),
@@ -188,7 +188,7 @@ fn registered(host: &Host) {
         assert!(said.contains(word), "{file}: {said}");
     }
     let said = host.expect(&format!("golden model shadow {SHADOW} --version 'v_1'"), 1);
-    assert!(said.contains("is no version"), "{said}");
+    assert!(said.contains("is not a version"), "{said}");
     host.shell(&format!(
         "cd {shadow}; rm -rf evil.json link.json fifo.json one.json two.json dir.json root.json"
     ));
@@ -720,7 +720,7 @@ fn a_cut_ledger(host: &Host) {
     // Who puts another end there has another digest.
     host.gated(|entry| entry.result = "passed".to_owned());
     let said = host.expect(&format!("{golden} ledger verify"), 1);
-    assert_eq!(said.matches("it was written anew").count(), 2, "{said}");
+    assert_eq!(said.matches("it was rewritten").count(), 2, "{said}");
     // A user's line in the journal is no head of golden's.
     host.shell(&format!("cp -p /root/whole {ledger}"));
     host.shell("runuser -u qt -- logger --tag golden 'golden ledger: entry 1 sha256 0000000000000000000000000000000000000000000000000000000000000000'");

@@ -140,7 +140,7 @@ fn a_plan_changes_nothing(host: &Host) {
     assert_eq!(host.expect("apply --check --color never", 1), said);
     // Nobody can be asked, and nobody has said yes; a plan that was shown is not another one.
     let asked = host.expect("apply", 1);
-    assert!(asked.contains("nobody can be asked here"), "{asked}");
+    assert!(asked.contains("there is no terminal to ask on"), "{asked}");
     let other = host.expect("apply --plan 0123456789abcdef", 1);
     assert!(other.contains("this is not the plan 0123456789abcdef"), "{other}");
     assert_same(&before, &host.state(), "a plan has changed something");
@@ -230,7 +230,7 @@ fn a_broken_ledger(host: &Host) {
         ("apply --yes", 1, "the ledger is broken at line 2"),
         ("apply --undo", 0, "is undone"),
         ("ledger repair </dev/null", 1, "no terminal"),
-        ("ledger repair --yes", 0, "the ledger holds again"),
+        ("ledger repair --yes", 0, "the ledger is whole again"),
         ("ledger verify", 0, "2 entries"),
         ("audit --rule ledger-broken --quiet", 0, ""),
         ("apply --yes --quiet", 0, ""),
@@ -401,7 +401,7 @@ fn changed_meanwhile(host: &Host) {
     // Whoever was faster: either the edit was seen and nothing is half-done, or it came after the write.
     // An edit behind the write makes a process older than its env file: all is undone but for what somebody wrote.
     let noticed = said.contains("has changed since the plan was made")
-        || said.contains("backend.env stays as it is: somebody has changed it since");
+        || said.contains("backend.env stays as it is: it was changed since");
     assert!(noticed && said.ends_with("code 1\n") || said.ends_with("code 0\n"), "{said}");
     host.shell("grep -qx '# mine' /etc/quantum/backend.env");
     for _ in 0..2 {

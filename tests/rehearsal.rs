@@ -230,7 +230,7 @@ fn not_deployed(kept: &Kept) {
     for (what, script, says) in [
         ("not root", format!("runuser -u qt -- {DEPLOY} good"), "sudo golden deploy"),
         ("no such commit", format!("{DEPLOY} ghost"), "neither a branch nor a tag nor a commit \"ghost\""),
-        ("an option for a name", format!("{DEPLOY} -- --upload-pack=x"), "is no name of a commit"),
+        ("an option for a name", format!("{DEPLOY} -- --upload-pack=x"), "is not the name of a commit"),
         (
             "a change nobody has committed",
             format!(
@@ -390,6 +390,6 @@ fn a_contract_with_gaps_renders_nothing() {
     // Root obeys no contract below a directory that others write.
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     let text = said(&output);
-    assert!(text.contains("nothing says what extra starts") || text.contains("root does not obey"), "{text}");
+    assert!(text.contains("nothing says what extra starts") || text.contains("root does not use"), "{text}");
     assert!(!directory.path().join("Makefile").exists());
 }

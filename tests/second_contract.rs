@@ -1,6 +1,9 @@
 //! Another system than the example: nginx that forks, a service of Node, a root job under a waiver, other names
 //! and paths, no Redis, no repository. It is described by `examples/contracts/web.toml` alone: a booted machine
 //! of it is compliant, and its breaks are caught.
+//!
+//! It proves that nothing is special about the first system: `demo/web` is described by `examples/contracts/web.toml`
+//! alone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

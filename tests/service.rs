@@ -157,15 +157,15 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
     desk.refuses(&add("x", "/usr/bin/x 'open"), &["--exec"]);
     desk.refuses(&add("x", "-/usr/bin/x"), &["--exec"]);
     desk.refuses(&add("x", "/usr/bin/x ; /usr/bin/y"), &["2 commands"]);
-    desk.refuses(&with(add("x", "x"), &["--runtime", "executable"]), &["no whole path"]);
+    desk.refuses(&with(add("x", "x"), &["--runtime", "executable"]), &["not an absolute path"]);
     desk.refuses(&with(add("x", "/x"), &["--requires", "redis"]), &["no dependency \"redis\""]);
     desk.refuses(&with(add("x", "/x"), &["--after", "ghost"]), &["\"ghost\"", "known: "]);
     desk.refuses(&with(add("x", "/x"), &["--runtime", "timer"]), &["--schedule"]);
     desk.refuses(&with(add("x", "/x"), &["--schedule", "daily"]), &["--runtime timer"]);
     desk.refuses(&with(add("x", "/x"), &["--set", "PORT"]), &["sets nothing"]);
-    desk.refuses(&with(add("x", "/x"), &["--set", "1P=2"]), &["no name of a variable"]);
+    desk.refuses(&with(add("x", "/x"), &["--set", "1P=2"]), &["not the name of a variable"]);
     desk.refuses(&with(add("x", "/x"), &["--health", "https://example.org"]), &["golden.toml:"]);
-    desk.refuses(&with(add("x", "/x"), &["--user", "no body"]), &["no name of a user"]);
+    desk.refuses(&with(add("x", "/x"), &["--user", "no body"]), &["not the name of a user"]);
     desk.refuses(&["service", "remove", "ghost"], &["no service \"ghost\"", "api"]);
     desk.refuses(&["service", "show", "ghost"], &["no service \"ghost\""]);
     desk.does(&["service", "add", "worker", "--exec", "/usr/bin/worker", "--after", "api"]);

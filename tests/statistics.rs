@@ -181,7 +181,7 @@ fn every_figure_is_that_of_numpy_and_scipy() {
         Ok(python) => python,
         Err(why) => {
             let in_ci = std::env::var("CI").as_deref() == Ok("true");
-            assert!(!in_ci, "in CI this is no reason to skip: {why}");
+            assert!(!in_ci, "in CI this is not a reason to skip: {why}");
             println!("skipped: numpy and scipy cannot be had here: {why}");
             return;
         }

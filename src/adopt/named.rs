@@ -49,7 +49,7 @@ fn unit(name: &str) -> Result<(UnitName, Option<Activation>), String> {
     let by = TRIGGERS.into_iter().find_map(|way| Some((stem_of(way.word())?, way)));
     let stem = by.map(|(stem, _)| stem).or_else(|| stem_of("service")).unwrap_or(name);
     let unit = UnitName::parse(&format!("{stem}.service"))
-        .map_err(|why| format!("{name:?} is no name of a unit: {why}"))?;
+        .map_err(|why| format!("{name:?} is not the name of a unit: {why}"))?;
     match unit.instance() {
         Some("") => {
             Err(format!("{name:?} is a template: name an instance of it, such as {}@1", unit.prefix()))

@@ -179,7 +179,7 @@ fn what_starts_it_is_told_where_it_does() {
 fn what_no_contract_can_say_is_refused() {
     refuses("", &["none"], "none.service is not on this host");
     refuses("", &["app@"], "is a template");
-    refuses("", &["../app"], "is no name of a unit");
+    refuses("", &["../app"], "is not the name of a unit");
     refuses(
         "remove /etc/systemd/system/app.service\nlink /etc/systemd/system/app.service -> /dev/null\n",
         &["app"],

@@ -45,7 +45,7 @@ pub(super) fn write(header: Header<'_>, services: &[Service]) -> String {
     let common = Common::of(services);
     let mut out = String::from(
         "# Written by `golden init --from-host` from what this host has. Each line is one demand, and a *must* unless it says\n\
-         # `level = \"should\"`. Take out what is chance, add what must be: golden contract check, golden audit.\n\n",
+         # `level = \"should\"`. Remove what is accidental, add what must be: golden contract check, golden audit.\n\n",
     );
     out.push_str(&head(header));
     places(&mut out, &common);

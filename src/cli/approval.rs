@@ -44,12 +44,12 @@ pub(super) struct SignArgs {
 pub(super) struct VerifyArgs {
     /// The contract; otherwise the one in force.
     file: Option<PathBuf>,
-    /// Those whose signatures count, instead of the contract's own file. It may belong to you.
+    /// The file of signers, instead of the contract's own. It may belong to you.
     #[arg(long, value_name = "FILE")]
     signers: Option<PathBuf>,
 }
 
-/// A contract that lies in a file, with the whole path to it.
+/// A contract that lies in a file, with the absolute path to it.
 fn contract(global: &Global, file: Option<&Path>) -> Result<Contract, Failure> {
     let contract = match file {
         None => find::contract(global)?.contract,
@@ -60,7 +60,7 @@ fn contract(global: &Global, file: Option<&Path>) -> Result<Contract, Failure> {
         }
     };
     match contract.source.built_in {
-        true => Err(Failure::new("the built-in contract is part of the program and signed by nobody")
+        true => Err(Failure::new("the built-in contract is part of the program and is not signed")
             .hint("golden contract show --text >golden.toml   makes a contract of your own of it")),
         false => Ok(contract),
     }
@@ -94,7 +94,7 @@ pub(super) fn sign(global: &Global, args: &SignArgs) -> Result<ExitCode, Failure
         kept.len()
     );
     if dropped > 0 {
-        let _ = writeln!(said, "{dropped} left out that were not over this contract");
+        let _ = writeln!(said, "{dropped} left out: not signatures of this contract");
     }
     output::print_and(&said, ExitCode::SUCCESS)
 }
@@ -130,21 +130,21 @@ fn private_key(path: &Path, source: &Source) -> Result<PrivateKey, Failure> {
             .hint(format!("with an agent: {}", way_out(path, source))));
     }
     let key = PrivateKey::from_openssh(&text).map_err(|error| {
-        Failure::new(format!("{shown} is no private key of OpenSSH: {error}")).hint(way_out(path, source))
+        Failure::new(format!("{shown} is not a private key of OpenSSH: {error}")).hint(way_out(path, source))
     })?;
     if mode & 0o077 != 0 {
         return Err(Failure::new(format!("{shown} can be read by others: mode {:04o}", mode & 0o7777))
-            .hint(format!("chmod 600 {shown}   and think about who has read it")));
+            .hint(format!("chmod 600 {shown}   and consider who may have read it")));
     }
     if key.algorithm().is_rsa() {
         // The library puts the keys' primes together wrongly.
         return Err(Failure::new(format!(
-            "{shown} is a key of RSA, with which golden verifies but does not sign"
+            "{shown} is an RSA key; golden verifies with RSA, but does not sign"
         ))
         .hint(way_out(path, source)));
     }
     if key.is_encrypted() {
-        return Err(Failure::new(format!("{shown} has a passphrase, which golden never asks for"))
+        return Err(Failure::new(format!("{shown} has a passphrase, and golden does not ask for one"))
             .hint(way_out(path, source)));
     }
     Ok(key)
@@ -157,7 +157,7 @@ fn earlier(path: &Path, source: &Source, new: &SshSig) -> Result<(Vec<SshSig>, u
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
         Err(error) => {
             return Err(Failure::new(format!("{} cannot be read: {error}", path.display()))
-                .hint("look at it, and move it away"));
+                .hint("check it, and move it away"));
         }
     };
     let message = source.signed_message();
@@ -178,7 +178,7 @@ fn read_small(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
+        return Err(std::io::Error::other("it is not a regular file"));
     }
     file.take(LARGEST + 1).read_to_string(&mut text)?;
     match text.len() as u64 > LARGEST {
@@ -199,10 +199,10 @@ pub(super) fn verify(global: &Global, args: &VerifyArgs) -> Result<ExitCode, Fai
     };
     let system = DiskSystem::live().map_err(|error| Failure::new(format!("/ cannot be opened: {error}")))?;
     let facts = gather(&system, &contract, Needs::of(&[Need::Contract]));
-    let unknown = |why: &str| Failure::new(format!("nobody knows whether it is approved: {why}"));
+    let unknown = |why: &str| Failure::new(format!("its approval is unknown: {why}"));
     let (Some(approval), Some(lookup)) = (&facts.approval, facts.paths.get(demand.signers.value.as_str()))
     else {
-        return Err(unknown("nobody has looked"));
+        return Err(unknown("it was not looked at"));
     };
     let known = |text: &Observed<String>| {
         text.known().map(|text| text.cloned()).map_err(|undecided| unknown(&undecided.why))
@@ -237,7 +237,7 @@ fn words(source: &Source, demand: &Approval, weighed: &Weighed, open: Option<&st
     let mut text = Shown::new();
     text.line(format_args!("{word}: {} sha256:{}", source.path, source.digest));
     let (signed, required) = (weighed.people.len(), demand.required.value);
-    text.line(format_args!("{signed} of {required} whose signatures are demanded"));
+    text.line(format_args!("{signed} of {required} demanded signatures"));
     for person in &weighed.people {
         text.line(format_args!(
             "   signed    {} {} ({})",
@@ -250,10 +250,10 @@ fn words(source: &Source, demand: &Approval, weighed: &Weighed, open: Option<&st
         text.line(format_args!("   no        {}: {} ({})", refused.who, refused.why, refused.at));
     }
     for (at, why) in &weighed.defects {
-        text.line(format_args!("   nobody    {at}: {why}"));
+        text.line(format_args!("   ignored   {at}: {why}"));
     }
     if let Some(why) = open {
-        text.line(format_args!("   nothing counts: {why}; who may sign must be for root alone to say"));
+        text.line(format_args!("   no signature counts: {why}; only root may decide who can sign"));
     }
     if weighed.people.is_empty() && weighed.refused.is_empty() {
         text.line(format_args!(

@@ -66,7 +66,7 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
     let contract = find::contract(global)?.contract;
     let selection = selection(&contract, args)?;
     if args.source.probes() && !selection.wants_probe(&contract) {
-        return Err(Failure::new("--probe would run nothing: no selected rule asks for it")
+        return Err(Failure::new("--probe would run nothing: no selected rule needs it")
             .hint("golden explain venv-does-not-run"));
     }
     let facts = match &args.facts {
@@ -80,11 +80,11 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
     {
         let way =
             if args.facts.is_some() { "golden facts --probe --out FILE" } else { "golden audit --probe" };
-        return Err(Failure::new("nothing was run, and what is selected judges nothing else").hint(way));
+        return Err(Failure::new("nothing was run, and the selected rules judge nothing else").hint(way));
     }
     if !args.rule.is_empty() && selection.asks_only_for_models(&contract) {
         return Err(Failure::new(
-            "an audit asks no model what it said, and what is selected judges nothing else",
+            "an audit does not judge models, and the selected rules judge nothing else",
         )
         .hint("golden gate"));
     }
@@ -101,7 +101,7 @@ pub(super) fn run(global: &Global, args: &AuditArgs) -> Result<ExitCode, Failure
 fn rights_wanting(report: &Report) -> Option<String> {
     let here = report.scope == Scope::Live && !report.replayed;
     let wanting = report.summary().undecided > 0 && !rustix::process::geteuid().is_root();
-    (here && wanting).then(|| "without root much cannot be read: sudo golden audit".to_owned())
+    (here && wanting).then(|| "without root, golden cannot read many files: sudo golden audit".to_owned())
 }
 
 fn render(report: &Report, _facts: &HostFacts, format: Format, global: &Global) -> Result<Shown, Failure> {

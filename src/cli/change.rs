@@ -32,10 +32,10 @@ pub(super) struct Confirm {
     /// Change nothing: show what would be done.
     #[arg(long)]
     pub check: bool,
-    /// Do it without asking: somebody has seen what is shown. Needed where nobody can be asked.
+    /// Do not ask. Needed without a terminal.
     #[arg(long, short)]
     pub yes: bool,
-    /// Do exactly the plan with this digest, as it was shown, or nothing.
+    /// Apply exactly the plan with this digest, or nothing.
     #[arg(long, value_name = "DIGEST")]
     pub plan: Option<String>,
     /// Only the list of changes, without the differences of files.
@@ -196,14 +196,14 @@ fn listen_for(signal: i32) {
     // SAFETY: the handler only stores an atomic flag, which is async-signal-safe.
     let registered = unsafe { signal_hook::low_level::register(signal, crate::system::hand::interrupt) };
     if let Err(error) = registered {
-        output::complain(&format!("signal {signal} is not heard: {error}"));
+        output::complain(&format!("signal {signal} cannot be caught: {error}"));
     }
 }
 
 pub(super) fn hindered(all: &[Hindrance]) -> Failure {
     let lines: Vec<String> =
         all.iter().map(|one| format!("{}\n    {}", visible(&one.what), visible(&one.way_out))).collect();
-    Failure::listing(format!("there can be no plan\n  {}", lines.join("\n  ")))
+    Failure::listing(format!("golden cannot make a plan\n  {}", lines.join("\n  ")))
 }
 
 /// The most lines of one file's difference that are shown without `--verbose`.
@@ -287,7 +287,7 @@ pub(super) fn confirmed(prepared: &Prepared, confirm: &Confirm, verb: &str) -> R
         return Ok(());
     }
     if !person::can_be_asked() {
-        let failure = Failure::new("nobody can be asked here, so nothing is done");
+        let failure = Failure::new("there is no terminal to ask on, so nothing is done");
         let now = &digest[..16];
         output::complain(
             &failure.hint(format!("golden {verb} --yes, or golden {verb} --plan {now}")).to_string(),
@@ -340,8 +340,8 @@ pub(super) fn troubled(trouble: &Trouble) -> ExitCode {
             }
             name_left(left, RECOVER);
             let end = match left.is_empty() {
-                true => "what went before it is undone",
-                false => "what went before it is undone, but for what is left above",
+                true => "the changes before it are undone",
+                false => "the changes before it are undone, except what is listed above as left",
             };
             output::complain(&format!("could not {step}: {}\n  {end}", failed.why));
         }

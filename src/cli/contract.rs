@@ -13,7 +13,7 @@ use crate::report::Shown;
 /// The verbs about the contract itself.
 #[derive(Subcommand, Debug)]
 pub(super) enum ContractVerb {
-    /// Look for errors: all at once, each with its place and a way out.
+    /// Show all errors of a contract, each with its line and a correction.
     Check {
         /// The contract; otherwise the one in force.
         file: Option<PathBuf>,
@@ -26,9 +26,9 @@ pub(super) enum ContractVerb {
     },
     /// Approve a contract: an SSH signature over its digest, beside it. ssh-keygen verifies it, too.
     Sign(approval::SignArgs),
-    /// Say who has approved a contract: 0 approved, 1 not approved, 2 cannot tell.
+    /// Show who has approved a contract: 0 approved, 1 not approved, 2 undecided.
     Verify(approval::VerifyArgs),
-    /// Say which duties of hosts change from one contract to another: 0 none, 1 some, 2 bad contract.
+    /// Show which demands change from one contract to another: 0 none, 1 some, 2 bad contract.
     Diff(contract_diff::DiffArgs),
 }
 

@@ -15,9 +15,9 @@ use crate::report::Shown;
 /// Arguments of `golden contract diff`.
 #[derive(Args, Debug)]
 pub(super) struct DiffArgs {
-    /// The contract as it was.
+    /// The old contract.
     old: PathBuf,
-    /// The contract as it is to be.
+    /// The new contract.
     new: PathBuf,
     /// How to write it.
     #[arg(long, value_enum, default_value_t = Format::Human)]

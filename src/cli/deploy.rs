@@ -19,22 +19,22 @@ use crate::plan::{Order, apply, prepare, short};
 use crate::report::human::{self, Style};
 use crate::system::System;
 
-/// What is deployed.
+/// Arguments of `golden deploy`.
 #[derive(Args, Debug)]
 pub(super) struct DeployArgs {
     /// A branch of the remote, a tag, or a commit.
     #[arg(value_name = "REF")]
     reference: String,
-    /// Restart only this service of those whose code differs (repeatable); the others go on with what they have loaded.
+    /// Restart only this service of those whose code differs (repeatable); the others keep their old code.
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Leave the contract of this host as it is, whatever the commit brings.
+    /// Keep the contract of this host, even if the commit has another one.
     #[arg(long)]
     without_contract: bool,
     /// Change nothing on the host: audit, fetch, and show the checklist and the steps.
     #[arg(long)]
     check: bool,
-    /// Where wheels lie, in place of the contract's `wheelhouse`.
+    /// The directory of wheels, instead of the contract's `wheelhouse`.
     #[arg(long, value_name = "DIR")]
     wheelhouse: Option<String>,
 }
@@ -57,7 +57,7 @@ pub(super) fn run(global: &Global, args: &DeployArgs) -> Result<ExitCode, Failur
     let report = operate::look(&host.system, &contract, &std::collections::BTreeSet::new());
     if report.verdict() != Verdict::Compliant {
         output::print(human::render(&report, Style { quiet: true, ..output::style(global) }))?;
-        output::complain("not deployed: the host is not compliant; golden fix mends what a machine can");
+        output::complain("not deployed: the host is not compliant; golden fix mends what it can");
         return Ok(ExitCode::from(NOT_DEPLOYED));
     }
     let (host, contract) = (&host, &contract);
@@ -158,17 +158,21 @@ fn before(contract: &Contract, deployment: &Deployment, report: &Report) -> Stri
     }
     for item in items(contract) {
         let (mark, who) = match item.by {
-            None => ("–", "  (a person's word)"),
+            None => ("–", "  (a person checks this)"),
             Some(SeenTo::Ledger | SeenTo::Journal) => ("…", ""),
         };
         let _ = writeln!(text, "  {mark} I  {}{who}", item.text);
     }
     let units = |units: &[String]| units.join(", ");
     if !deployment.untouched.is_empty() {
-        let _ = writeln!(text, "\n  runs on, since nothing of it differs: {}", units(&deployment.untouched));
+        let _ = writeln!(
+            text,
+            "\n  keeps running, because its code is unchanged: {}",
+            units(&deployment.untouched)
+        );
     }
     if !deployment.older.is_empty() {
-        let _ = writeln!(text, "\n  goes on with the code it has loaded: {}", units(&deployment.older));
+        let _ = writeln!(text, "\n  keeps running with its old code: {}", units(&deployment.older));
         let _ = writeln!(text, "  later: golden deploy REF --service NAME");
     }
     text

@@ -28,7 +28,7 @@ pub(super) struct Source {
     /// Look at the host below this directory (an image, a mounted disk) instead of the running one.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Also run the python of each venv as its service's user, and hear whether it comes up (root, or that user).
+    /// Also run the python of each venv as its service's user, and see whether it starts (root, or that user).
     #[arg(long, conflicts_with = "root")]
     probe: bool,
 }
@@ -82,7 +82,7 @@ pub(super) fn read(file: &Path) -> Result<HostFacts, Failure> {
     let text = super::read_text(file).map_err(|error| Failure::new(format!("{shown}: {error}")))?;
     let schema: Schema = serde_json::from_str(&text).map_err(|error| {
         Failure::new(format!("{shown}:{}:{}: no facts: {error}", error.line(), error.column()))
-            .hint("golden facts --out FILE   writes them anew")
+            .hint("golden facts --out FILE   writes them again")
     })?;
     if schema.schema != SCHEMA {
         return Err(Failure::new(format!("{shown} holds {:?}, this golden reads {SCHEMA:?}", schema.schema)));
@@ -93,7 +93,7 @@ pub(super) fn read(file: &Path) -> Result<HostFacts, Failure> {
             error.line(),
             error.column()
         ))
-        .hint("golden facts --out FILE   writes them anew")
+        .hint("golden facts --out FILE   writes them again")
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) fn whole(path: &Path) -> Result<String, Failure> {
     let whole = std::path::absolute(path).map_err(|error| cannot_read(path, &error))?;
     let text = whole.to_str().map(str::to_owned);
     text.ok_or_else(|| {
-        Failure::new(format!("{} is no path in UTF-8", path.display())).hint("give it another name")
+        Failure::new(format!("{} is not a path in UTF-8", path.display())).hint("give it another name")
     })
 }
 
@@ -95,7 +95,7 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
         match distrust(&candidate)? {
             None => return Ok(Some(candidate)),
             Some(why) => {
-                output::complain(&format!("note: {} is not obeyed by root: {why}", candidate.display()))
+                output::complain(&format!("note: {} is not used by root: {why}", candidate.display()))
             }
         }
     }
@@ -121,7 +121,7 @@ fn installed() -> Result<Option<PathBuf>, Failure> {
 }
 
 fn refused(path: &Path, why: &str) -> Failure {
-    Failure::new(format!("root does not obey {}: {why}", path.display()))
+    Failure::new(format!("root does not use {}: {why}", path.display()))
 }
 
 /// `golden.toml` here and above, up to the top of the git work tree (or the root, outside of one).
@@ -252,7 +252,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Contract, Failure> {
     let load = |name: &str| {
         let path = PathBuf::from(name);
         match distrust(&path).map_err(|failure| failure.to_string())? {
-            Some(why) => Err(format!("root does not obey it: {why}")),
+            Some(why) => Err(format!("root does not use it: {why}")),
             None => super::read_contract(&path).map_err(|error| error.to_string()),
         }
     };

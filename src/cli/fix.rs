@@ -15,7 +15,7 @@ use crate::operate::{self, Proof, Proven, mend};
 use crate::plan::apply::Alone;
 use crate::plan::{Order, Prepared, apply, prepare};
 
-/// What is mended.
+/// Arguments of `golden fix`.
 #[derive(Args, Debug)]
 pub(super) struct FixArgs {
     /// Only findings of this rule (repeatable).
@@ -24,7 +24,7 @@ pub(super) struct FixArgs {
     /// Only findings of this service (repeatable).
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Violations alone, no warnings.
+    /// Only violations, no warnings.
     #[arg(long)]
     must: bool,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) fn fix(global: &Global, args: &FixArgs) -> Result<ExitCode, Failure> 
         // What a later pass adds is asked anew; whoever said yes has not seen it.
         if pass > 0 && (args.confirm.yes || args.confirm.plan.is_some()) {
             output::talk(change::left(&look.prepared, &look.mends.left));
-            output::talk(&format!("{} came to light: golden fix again\n", change::counted(&look.prepared)));
+            output::talk(&format!("{} found: run golden fix again\n", change::counted(&look.prepared)));
             return Ok(ExitCode::from(REFUSED));
         }
         if let Some(code) = once(global, args, &contract, &host, &alone, &look, &mut said)? {

@@ -20,9 +20,9 @@ use crate::system::act::Act;
 use crate::system::hand::DiskHand;
 use crate::system::{DiskSystem, System};
 
-/// Judge models by what they said of late.
+/// Judge models by their latest answers.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit codes: 0 passed, 2 blocked, for whatever reason.")]
+#[command(after_help = "Exit codes: 0 passed, 2 blocked, for any reason.")]
 pub(super) struct GateArgs {
     #[command(flatten)]
     which: Which,
@@ -32,7 +32,7 @@ pub(super) struct GateArgs {
     /// Write no report into the repository.
     #[arg(long)]
     no_report: bool,
-    /// What passes now is the baseline from which a later drift is counted (root only).
+    /// Approve the present behaviour as the baseline for drift (root only).
     #[arg(long, conflicts_with = "from")]
     approve: bool,
 }
@@ -40,13 +40,13 @@ pub(super) struct GateArgs {
 /// Which events are judged.
 #[derive(Args, Debug)]
 pub(super) struct Which {
-    /// The model in question; otherwise every model must pass.
+    /// Only this model; otherwise every model must pass.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Judge events that were recorded in this file (one JSON object a line, `-` for stdin) instead of the live stream.
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Judge recorded events as of this moment (RFC 3339) instead of now.
+    /// Judge recorded events as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", requires = "from")]
     at: Option<String>,
 }

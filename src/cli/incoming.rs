@@ -83,12 +83,12 @@ impl Incoming {
 /// A person's word on the terminal; nothing stands in for it.
 fn asked() -> Result<(), Failure> {
     if !person::can_be_asked() {
-        return Err(Failure::new("the commit brings another contract, and nobody can be asked here").hint(
+        return Err(Failure::new("the commit brings another contract, and there is no terminal to ask on").hint(
             "deploy it from a terminal, demand signatures in the contract ([approval]), or deploy the code alone: \
              --without-contract",
         ));
     }
-    match change::says_yes("Hold this host against this contract from now on?") {
+    match change::says_yes("Judge this host by this contract from now on?") {
         true => Ok(()),
         false => Err(Failure::new("nothing was changed")),
     }

@@ -15,24 +15,24 @@ use crate::system::DiskSystem;
 use crate::system::act::{Act, Rights};
 use crate::system::hand::{Call, DiskHand, Hand};
 
-/// Where to begin.
+/// Arguments of `golden init`.
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
-    /// The repository of the system; otherwise the directory one stands in.
+    /// The repository of the system; otherwise the current directory.
     directory: Option<PathBuf>,
-    /// The system's name, which is that of its user, too; otherwise the directory's.
+    /// The system's name, also used for its user; otherwise the directory's name.
     #[arg(long)]
     name: Option<String>,
-    /// Begin with a copy of a built-in contract instead.
+    /// Start from a copy of a built-in contract.
     #[arg(long, value_name = "CONTRACT", conflicts_with = "from_host")]
     from: Option<String>,
-    /// Begin with services that this host has, as they are: names of units. Nothing of them is rendered.
+    /// Start from services of this host, as they are: names of units. golden does not render them.
     #[arg(long, value_name = "UNIT", num_args = 1..)]
     from_host: Vec<String>,
-    /// The services of the host whose disk lies here instead of this one.
+    /// Read the services from the disk in this directory instead of this host.
     #[arg(long, value_name = "DIR", requires = "from_host")]
     root: Option<PathBuf>,
-    /// Write the contract alone, nothing that it makes.
+    /// Write only the contract, no other files.
     #[arg(long)]
     contract_only: bool,
 }
@@ -120,8 +120,8 @@ fn of_host(args: &InitArgs, directory: &Path) -> Result<Adopted, Failure> {
     let summary = report.summary();
     let needs_root = summary.undecided > 0 && !rustix::process::geteuid().is_root();
     let said = format!(
-        "\nHeld against it, this host is {}: {} passed, {} failed, {} undecided.{}\n\
-         Read golden.toml and take out what is chance. Then: golden --contract golden.toml audit\n",
+        "\nJudged by it, this host is {}: {} passed, {} failed, {} undecided.{}\n\
+         Read golden.toml and remove what is accidental. Then: golden --contract golden.toml audit\n",
         report.verdict().word(),
         summary.pass,
         summary.fail,
@@ -138,7 +138,7 @@ fn today() -> String {
 /// Who calls, as the one who may change the contract.
 fn authority() -> String {
     let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
-    user.unwrap_or_else(|| "whoever may change this file".to_owned()).replace(['"', '\\'], "")
+    user.unwrap_or_else(|| "the people who may change this file".to_owned()).replace(['"', '\\'], "")
 }
 
 fn text(args: &InitArgs, directory: &Path) -> Result<String, Failure> {
@@ -193,7 +193,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     let directory = path.parent().unwrap_or(Path::new("."));
     let owner = std::fs::metadata(directory).map_err(failed)?;
-    let shown = path.to_str().ok_or_else(|| Failure::new(format!("{} is no text", path.display())))?;
+    let shown = path.to_str().ok_or_else(|| Failure::new(format!("{} is not text", path.display())))?;
     let rights = Rights { uid: owner.uid(), gid: owner.gid(), mode: 0o644 };
     Act::live().write(shown, text.as_bytes(), rights).map_err(failed)
 }

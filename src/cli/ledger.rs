@@ -17,7 +17,7 @@ use crate::system::act::Act;
 use crate::system::hand::{Call, DiskHand, Hand as _};
 use crate::system::state;
 
-/// Show what was done to this host, check that the record is whole, or repair it.
+/// Show what golden changed on this host, check that the record is whole, or repair it.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit codes: 0 the ledger is whole, 1 it is broken (repair: it was not repaired), 2 it cannot be read."
@@ -25,10 +25,10 @@ use crate::system::state;
 pub(super) struct LedgerArgs {
     #[command(subcommand)]
     verb: Option<LedgerVerb>,
-    /// Another ledger than this host's.
+    /// A ledger other than this host's.
     #[arg(long, global = true, value_name = "FILE", default_value = LEDGER)]
     file: PathBuf,
-    /// A digest that was noted elsewhere: the ledger must still hold its entry, so nothing up to there was taken away.
+    /// A digest that you noted elsewhere: the ledger must still hold its entry, so no earlier entry was removed.
     #[arg(long, visible_alias = "against", global = true, value_name = "DIGEST")]
     holds: Option<String>,
 }
@@ -37,14 +37,13 @@ pub(super) struct LedgerArgs {
 enum LedgerVerb {
     /// List what was done to this host (the default).
     Show,
-    /// Only check that the ledger is whole; names the first line that is not. Compares it with the heads that were left in the
-    /// journal and in the file of the contract, and says which of them it saw.
+    /// Only check that the ledger is whole; names the first broken line. Compares it with the heads in the journal and in the file of the contract, and says which of them it could read.
     Verify,
-    /// Leave the head once more in the journal and in the file of the contract (`[ledger] anchor`).
+    /// Write the head again into the journal and the file of the contract (`[ledger] anchor`).
     Anchor,
-    /// Accept what is left of a broken ledger: the broken part is moved into a file beside it.
+    /// Accept the whole part of a broken ledger; the broken part is moved into a file beside it.
     Repair {
-        /// Do not ask: somebody has looked at `golden ledger verify`.
+        /// Do not ask. Read `golden ledger verify` first.
         #[arg(long)]
         yes: bool,
     },
@@ -69,7 +68,7 @@ fn load(path: &Path) -> Result<Vec<u8>, Failure> {
         match error.kind() {
             std::io::ErrorKind::PermissionDenied => failure.hint("sudo golden ledger"),
             std::io::ErrorKind::NotFound => {
-                failure.hint("golden has changed nothing here yet, or somebody has removed the record")
+                failure.hint("golden has changed nothing here yet, or the record was removed")
             }
             _ => failure,
         }
@@ -187,7 +186,7 @@ fn leave(global: &Global, args: &LedgerArgs) -> Result<ExitCode, Failure> {
     find::contract(global)?;
     let chain = ledger::read(&load(&args.file)?);
     let Some(last) = chain.lines.last().filter(|_| chain.is_whole()) else {
-        output::complain("the ledger does not hold\n  try: golden ledger verify");
+        output::complain("the ledger is damaged\n  try: golden ledger verify");
         return Ok(ExitCode::from(BROKEN));
     };
     let head = Anchor { number: last.number, digest: last.digest.clone() };
@@ -203,8 +202,7 @@ fn weigh(args: &LedgerArgs, chain: &Chain) -> Result<String, String> {
     }
     if let Some(torn) = chain.torn {
         return Err(format!(
-            "{path}:{torn}: it was not written to its end (a kill or a full disk); the next change keeps it aside, \
-             golden ledger repair does so now"
+            "{path}:{torn}: it is incomplete (golden was killed, or the disk was full); the next change sets it aside, and so does golden ledger repair"
         ));
     }
     let Some(last) = chain.lines.last() else {
@@ -213,7 +211,7 @@ fn weigh(args: &LedgerArgs, chain: &Chain) -> Result<String, String> {
     if let Some(noted) = &args.holds
         && !chain.lines.iter().any(|line| line.digest == *noted)
     {
-        return Err(format!("{path} has no entry {noted}: it was cut off or written anew"));
+        return Err(format!("{path} has no entry {noted}: it was cut off or rewritten"));
     }
     let count = chain.lines.len();
     let words = if count == 1 {
@@ -302,10 +300,10 @@ fn repair(args: &LedgerArgs, yes: bool) -> Result<ExitCode, Failure> {
     let repaired = ledger::repair(&act, By::Who(change::caller()), &at, &damage)
         .map_err(|error| Failure::new(error.to_string()))?;
     drop(alone);
-    let kept = repaired.kept_aside.map(|path| format!("what was taken out is kept in {path}\n"));
+    let kept = repaired.kept_aside.map(|path| format!("the removed part is kept in {path}\n"));
     let kept = kept.unwrap_or_default();
     output::print_and(
-        &format!("{kept}the ledger holds again; its last entry is {}\n", repaired.digest),
+        &format!("{kept}the ledger is whole again; its last entry is {}\n", repaired.digest),
         ExitCode::SUCCESS,
     )
 }

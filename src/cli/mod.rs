@@ -75,7 +75,7 @@ fn read_up_to(path: &Path, most: u64) -> std::io::Result<String> {
     }
 }
 
-/// Hold services on systemd hosts against a written contract.
+/// Judge services on systemd hosts by a written contract.
 #[derive(Parser, Debug)]
 #[command(name = "golden", version, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(
@@ -98,10 +98,10 @@ struct Global {
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
-    /// Say only what is wrong.
+    /// Show only what is wrong.
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Say what is right, too.
+    /// Show what is right, too.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
 }
@@ -122,36 +122,36 @@ enum Verb {
     Audit(Later<audit::AuditArgs>),
     /// Show the manual page of a rule, or list all rules.
     Explain(Later<explain::ExplainArgs>),
-    /// Write down what an audit would look at, to be judged elsewhere.
+    /// Record what an audit would look at, to judge it elsewhere.
     Facts(Later<facts::FactsArgs>),
     /// Run a script of the repository as a service would: checked, with its environment, as its user.
     Run(Later<run::RunArgs>),
     /// Run a job of the contract the same way.
     Job(Later<run::JobArgs>),
-    /// Begin: a commented contract for a system of your own, and what it makes.
+    /// Create a commented contract for your own system, and its files.
     Init(Later<init::InitArgs>),
     /// Add, list, show or remove services of the contract.
     #[command(subcommand)]
     Service(Later<service::ServiceVerb>),
-    /// Write what the contract makes into a governed repository: units, env files, Makefile, wrapper …
+    /// Write the files of the contract into the repository: units, env files, Makefile, wrapper …
     Render(Later<render::RenderArgs>),
-    /// Show what must be done so that this host is as its contract says. Changes nothing.
+    /// Show the changes that make this host compliant. Changes nothing.
     Plan(Later<plan::PlanArgs>),
-    /// Do it: backed up, verified, undone when a step fails.
+    /// Make these changes: backed up, verified, undone if a step fails.
     Apply(Later<plan::ApplyArgs>),
-    /// Mend what an audit finds, as far as a machine can: backed up, verified, undone when a step fails.
+    /// Mend the findings of an audit, if golden can: backed up, verified, undone if a step fails.
     Fix(Later<fix::FixArgs>),
-    /// Bring another commit to this host: audited before and after, taken back when anything fails.
+    /// Deploy another commit to this host: audited before and after, undone if anything fails.
     Deploy(Later<deploy::DeployArgs>),
-    /// The clean-slate test: a throwaway machine becomes compliant by the contract alone, and stays so.
+    /// Test the contract on a throwaway machine: it must become and stay compliant.
     Rehearse(Later<rehearse::RehearseArgs>),
-    /// Judge models by what they said of late: 0 passed, 2 blocked.
+    /// Judge models by their latest answers: 0 passed, 2 blocked.
     Gate(Later<gate::GateArgs>),
-    /// Show which models may go, on the terminal and as a page in the repository.
+    /// Show which models may be promoted, on the terminal and as a page in the repository.
     Scoreboard(Later<scoreboard::ScoreboardArgs>),
-    /// Show what was done to this host, and whether the record is whole.
+    /// Show what golden changed on this host, and whether the record is whole.
     Ledger(Later<ledger::LedgerArgs>),
-    /// The lifecycle of models: shadow, canary, active, rolled back.
+    /// Manage models: shadow, canary, active, rolled back.
     Model(Later<model::ModelArgs>),
     /// Check, show, sign or compare contracts.
     #[command(subcommand)]

@@ -1,5 +1,8 @@
 //! Whose rights a verb has that writes into a repository: those of the user in whose directory it lies. Root follows no
 //! name that somebody else can change, so it becomes that user for good before it looks at anything there.
+//!
+//! `render` and `init` do so when root calls them, and git of a rehearsal runs as that user. A contract is found
+//! through links of root alone.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

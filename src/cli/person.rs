@@ -1,4 +1,8 @@
 //! Whether a person stands behind a call: what lets a model be obeyed is never done by a program.
+//!
+//! A person is a terminal on which the model's name is typed, without a builder's variable and without a service of
+//! systemd around it; or a signature (`golden-model`) over exactly this transition after exactly this entry
+//! (`cli::model::approved`). Root could defeat this, and the ledger would say who did.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -43,7 +47,7 @@ pub(super) fn program() -> Option<String> {
     let cgroup = crate::system::state::read_regular(std::path::Path::new("/proc/self/cgroup"), 64 << 10);
     match cgroup.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
         Ok(text) => service(&text).map(|unit| format!("systemd's unit {unit} calls")),
-        Err(error) => Some(format!("nobody can tell what calls: /proc/self/cgroup: {error}")),
+        Err(error) => Some(format!("the caller is unknown: /proc/self/cgroup: {error}")),
     }
 }
 

@@ -17,18 +17,18 @@ use crate::system::act::Act;
 /// What a plan holds beyond what is demanded.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Wider {
-    /// Also what golden would like beyond what is demanded, and warnings.
+    /// Also changes that the contract does not demand, and warnings.
     #[arg(long)]
     optional: bool,
-    /// Rewrite files that somebody else wrote, where golden renders them.
+    /// Also replace files that golden renders but did not write.
     #[arg(long)]
     take_over: bool,
-    /// Where wheels lie, in place of the contract's `wheelhouse`.
+    /// The directory of wheels, instead of the contract's `wheelhouse`.
     #[arg(long, value_name = "DIR")]
     wheelhouse: Option<String>,
 }
 
-/// How the plan is shown.
+/// Arguments of `golden plan`.
 #[derive(Args, Debug)]
 pub(super) struct PlanArgs {
     /// Only the list of changes, without the differences of files.
@@ -38,15 +38,15 @@ pub(super) struct PlanArgs {
     wider: Wider,
 }
 
-/// What is applied.
+/// Arguments of `golden apply`.
 #[derive(Args, Debug)]
 pub(super) struct ApplyArgs {
     #[command(flatten)]
     confirm: Confirm,
-    /// Bring back what the newest plan (or the named one) has changed.
+    /// Undo the newest plan, or the named one.
     #[arg(long, value_name = "PLAN", num_args = 0..=1, default_missing_value = "")]
     undo: Option<String>,
-    /// Only undo what an interrupted plan has left.
+    /// Only undo an interrupted plan.
     #[arg(long)]
     recover: bool,
     #[command(flatten)]

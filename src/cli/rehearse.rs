@@ -17,29 +17,28 @@ use crate::run::identity;
 use crate::system::act::{self, Rights};
 use crate::system::hand::{Call, DiskHand, Hand, Way};
 
-/// What is rehearsed and where.
+/// Arguments of `golden rehearse`.
 #[derive(Args, Debug)]
 pub(super) struct RehearseArgs {
     /// The release of Debian: bookworm (systemd 252) or trixie (systemd 257).
     #[arg(long, default_value = "bookworm", conflicts_with = "copy_host")]
     suite: String,
-    /// On an overlay of this very host instead, which leaves the host as it is: no network, and nothing starts but what the
-    /// contract names. What the copy writes is kept in memory.
+    /// Use a copy of this host, which itself stays unchanged. The copy has no network and starts only the contract's units; what it writes stays in memory.
     #[arg(long)]
     copy_host: bool,
-    /// A working copy whose committed state is cloned in the machine; otherwise the contract's own repository here.
+    /// The working copy to clone into the machine; otherwise the contract's repository on this host.
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
     /// Wheels for the venvs; the machine has no network.
     #[arg(long, value_name = "DIR")]
     wheelhouse: Option<PathBuf>,
-    /// Delete everything that was made, and do it again.
+    /// Delete everything, and do it again.
     #[arg(long)]
     twice: bool,
-    /// Let the machine go on under this name; otherwise it is gone at the end.
+    /// Keep the machine under this name; otherwise it is removed at the end.
     #[arg(long, value_name = "NAME")]
     keep: Option<String>,
-    /// Only apply and audit: no jobs, nothing dies.
+    /// Only apply and audit: run no jobs, kill nothing.
     #[arg(long)]
     calm: bool,
 }
@@ -87,7 +86,7 @@ pub(super) fn run(global: &Global, args: &RehearseArgs) -> Result<ExitCode, Fail
     let played = play(&machine, &rehearsal, &mut |act| heard.hear(act));
     if let Some(name) = &args.keep {
         let script = machine.script_path();
-        output::complain(&format!("the machine goes on: {script} shell {name}"));
+        output::complain(&format!("the machine keeps running: {script} shell {name}"));
         output::complain(&format!("to end it: {script} down {name}"));
     }
     let (count, seconds) = (played.len() + 2, began.elapsed().as_secs());
@@ -128,7 +127,7 @@ pub(super) fn on_a_copy(global: &Global, contract: &Contract, words: &[&str]) ->
         true => None,
         false => Some(find::contract(global).map_err(|failure| failure.to_string())?.text),
     };
-    let told = |NoMachine(why)| format!("a copy of this host cannot be had: {why}");
+    let told = |NoMachine(why)| format!("cannot copy this host: {why}");
     output::talk("trying it on a copy of this host\n");
     let (machine, ..) = laid_without_source(contract, &artefacts, &args, text.as_deref()).map_err(told)?;
     machine.boot(&mut |_| {}).map_err(told)?;
@@ -164,11 +163,11 @@ pub(super) fn on_a_copy(global: &Global, contract: &Contract, words: &[&str]) ->
     }
     let after = failing()?;
     if let Some(new) = after.difference(&before).next() {
-        return Err(format!("on a copy of this host {new} fails after it, which did not before"));
+        return Err(format!("on a copy of this host {new} fails after the change, and passed before"));
     }
     let now_up = up();
     match was_up.iter().find(|unit| !now_up.contains(unit)) {
-        Some(unit) => Err(format!("on a copy of this host {unit} does not run after it")),
+        Some(unit) => Err(format!("on a copy of this host {unit} does not run after the change")),
         None => {
             output::talk("it worked on the copy\n");
             Ok(())
@@ -191,7 +190,7 @@ impl Heard {
 }
 
 fn no_machine(NoMachine(why): NoMachine) -> Failure {
-    Failure::listing(format!("there is no machine to rehearse on\n{why}"))
+    Failure::listing(format!("golden cannot start a machine for the rehearsal\n{why}"))
 }
 
 fn failed(what: String) -> impl FnOnce(std::io::Error) -> NoMachine {
@@ -233,7 +232,7 @@ fn laid_without_source(
         Ground::Distribution { .. } => "a machine with the distribution alone".to_owned(),
         Ground::Host => {
             let stilled = still(&inside, contract, artefacts).map_err(failed("the copy".to_owned()))?;
-            format!("a copy of this host, in which {stilled} links start nothing")
+            format!("a copy of this host, with {stilled} links disabled")
         }
     };
     let own = |mode| Rights { uid: 0, gid: 0, mode };
@@ -272,7 +271,9 @@ fn reader(from: &Path, is_named: bool) -> Result<(u32, u32), NoMachine> {
     let meta = std::fs::symlink_metadata(from)
         .map_err(|error| NoMachine(format!("{shown}: {error}\n  {another}")))?;
     if let Some(name) = GIT_READS.iter().find(|name| would_block(&from.join(".git").join(name))) {
-        return Err(NoMachine(format!("{shown}/.git/{name} is no file: git would wait there\n  {another}")));
+        return Err(NoMachine(format!(
+            "{shown}/.git/{name} is not a file: git would wait there\n  {another}"
+        )));
     }
     let uid = match DiskHand::live().way(&format!("{shown}/.git")) {
         Ok(Way { user, .. }) => user.unwrap_or(0),

@@ -14,7 +14,7 @@ use crate::contract::secrets::Hiding;
 use crate::render::{Artefact, ENV_FILES, Gap, MARK, UNITS, What, artefacts, documents};
 use crate::system::act::{Act, Rights};
 
-/// What to render and where to.
+/// Arguments of `golden render`.
 #[derive(Args, Debug)]
 pub(super) struct RenderArgs {
     /// What: units, env, host, audit, makefile, wrapper, standard, readme, template; without it everything.
@@ -77,7 +77,7 @@ pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> R
         .map(|one| one.shown.as_str())
         .collect();
     if !foreign.is_empty() && !args.replace {
-        let message = format!("nothing was written: golden has not written {}", foreign.join(", "));
+        let message = format!("nothing was written: {} is not golden's file", foreign.join(", "));
         output::complain(
             &Failure::new(message)
                 .hint("look at the difference: golden render --check; then golden render --replace")
@@ -104,7 +104,7 @@ pub(super) fn into(global: &Global, contract: &Contract, args: &RenderArgs) -> R
         }
     }
     if pending.is_empty() && orphans.is_empty() && !global.quiet {
-        output::print("everything is as the contract makes it\n")?;
+        output::print("all files are as the contract makes them\n")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -166,7 +166,7 @@ fn selection(words: &[String]) -> Result<Vec<What>, Failure> {
     }
     let known = || What::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let unknown = |word: &String| {
-        let message = format!("nothing that is rendered is called {word:?}");
+        let message = format!("golden does not render {word:?}");
         Failure::new(message).hint(format!("one of {}", known()))
     };
     let find = |word: &String| What::ALL.iter().find(|(name, _)| name == word).map(|(_, what)| *what);
@@ -187,10 +187,10 @@ fn repository(contract: &Contract) -> Result<PathBuf, Failure> {
             .to_owned());
     }
     let here = std::env::current_dir()
-        .map_err(|error| Failure::new(format!("where this is cannot be told: {error}")))?;
+        .map_err(|error| Failure::new(format!("the current directory is unknown: {error}")))?;
     let top = here.ancestors().find(|directory| directory.join(".git").exists());
     top.map(Path::to_owned).ok_or_else(|| {
-        Failure::new("this is no git work tree, so nobody knows where to write")
+        Failure::new("this is not a git work tree, so golden does not know where to write")
             .hint("golden render --out DIR")
     })
 }
@@ -210,8 +210,8 @@ fn pending(root: &Path, artefact: Artefact) -> Result<Option<Pending>, Failure> 
             Some((text, mode_fits))
         }
         Ok(_) => {
-            return Err(Failure::new(format!("{} is no regular file", path.display()))
-                .hint("look at it, and move it away"));
+            return Err(Failure::new(format!("{} is not a regular file", path.display()))
+                .hint("check it, and move it away"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
@@ -246,9 +246,7 @@ fn check(
     match pending.len() + orphans.len() {
         0 => Ok(ExitCode::SUCCESS),
         stale => {
-            output::complain(&format!(
-                "{stale} files are not as the contract makes them; try: golden render"
-            ));
+            output::complain(&format!("{stale} files differ from the contract; try: golden render"));
             Ok(ExitCode::from(1))
         }
     }
@@ -258,7 +256,8 @@ fn check(
 fn write(act: &Act, one: &Pending) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", one.path.display()));
     let absolute = std::path::absolute(&one.path).map_err(failed)?;
-    let path = absolute.to_str().ok_or_else(|| Failure::new(format!("{} is no text", absolute.display())))?;
+    let path =
+        absolute.to_str().ok_or_else(|| Failure::new(format!("{} is not text", absolute.display())))?;
     let parents: Vec<&Path> = absolute.ancestors().skip(1).collect();
     let there = parents
         .iter()

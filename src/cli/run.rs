@@ -32,7 +32,7 @@ const UMASK: u32 = 0o022;
 pub(super) struct RunArgs {
     #[command(flatten)]
     how: How,
-    /// The service as which it runs.
+    /// The service whose user and environment it gets.
     #[arg(value_name = "SERVICE")]
     service: OsString,
     /// The script, relative to the repository, and its arguments, passed on exactly as given.
@@ -57,10 +57,10 @@ struct How {
     /// Pass this variable of the caller on (repeatable).
     #[arg(long, value_name = "NAME")]
     pass_env: Vec<String>,
-    /// Show what the job would find in its environment and where each value comes from; start nothing.
+    /// Show the environment of the job and where each value comes from; start nothing.
     #[arg(long, conflicts_with = "preflight_only")]
     print_env: bool,
-    /// Make the checks and start nothing; a unit's ExecStartPre.
+    /// Only make the checks, for ExecStartPre= of a unit.
     #[arg(long)]
     preflight_only: bool,
     /// Run it as a transient unit with the service's own limits and sandbox (root only).
@@ -127,7 +127,7 @@ fn carry_out(
         return match (is_root, job) {
             (true, Some(job)) => ready.start_as_unit(how, &job, arguments),
             (true, None) => Err(Failure::new("no script is named")),
-            (false, _) => Err(Failure::new("--as-unit is root's: systemd starts units for nobody else")
+            (false, _) => Err(Failure::new("--as-unit needs root: systemd starts units for root alone")
                 .hint("sudo golden job --as-unit NAME")),
         };
     }
@@ -303,7 +303,7 @@ impl Ready<'_> {
         };
         let asked = format!("{}/{}", repository.path.value, script.value);
         let real = facts.paths.get(asked.as_str()).and_then(|lookup| lookup.real());
-        let Some(real) = real else { return Err(Failure::new(format!("nobody has looked at {asked}"))) };
+        let Some(real) = real else { return Err(Failure::new(format!("{asked} was not looked at"))) };
         let mut words = arguments.to_vec();
         let program = match &self.service.venv {
             Some(venv) => {

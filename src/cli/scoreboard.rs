@@ -15,7 +15,7 @@ use crate::report::board;
 use crate::safety::publish::Shelf;
 use crate::system::hand::{DiskHand, Refused};
 
-/// Show which models may go.
+/// Show which models may be promoted.
 #[derive(Args, Debug)]
 #[command(after_help = "Exit codes: 0 GO, 1 WAIT, 2 NO-GO or no scoreboard at all.")]
 pub(super) struct ScoreboardArgs {

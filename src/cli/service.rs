@@ -24,16 +24,16 @@ use crate::systemd::effective::{EffectiveUnit, LoadState, Setting};
 /// The verbs about services.
 #[derive(Subcommand, Debug)]
 pub(super) enum ServiceVerb {
-    /// Write a service into the contract (comments and order stay), and say what is to be done then.
+    /// Add a service to the contract (comments and order stay), and show the next steps.
     Add(Box<AddArgs>),
-    /// The services of the contract, and how they are on this host.
+    /// List the services of the contract and their state on this host.
     List,
-    /// The effective unit of a service, with the file and line of each value.
+    /// Show the effective unit of a service, with the file and line of each value.
     Show {
         /// Its name in the contract.
         name: String,
     },
-    /// Take a service out of the contract, and say what is left of it on this host.
+    /// Remove a service from the contract, and show what is left of it on this host.
     Remove {
         /// Its name in the contract.
         name: String,
@@ -57,15 +57,15 @@ enum Runtime {
 /// A service to be written.
 #[derive(Args, Debug)]
 pub(super) struct AddArgs {
-    /// Its name in the contract, from which its unit gets its name.
+    /// Its name in the contract; the unit's name is made from it.
     name: String,
-    /// What its unit starts, as ExecStart= takes it: a whole path, or a program of its venv.
+    /// What its unit starts, as ExecStart= takes it: an absolute path, or a program of its venv.
     #[arg(long, value_name = "COMMAND")]
     exec: String,
-    /// What sort of program it is; by default python for a program of a venv.
+    /// The kind of program; by default python for a program of a venv.
     #[arg(long, value_enum)]
     runtime: Option<Runtime>,
-    /// Words for people.
+    /// Its title in documents.
     #[arg(long)]
     title: Option<String>,
     /// Dependencies of the contract without which it must not run (repeatable, or with commas).
@@ -77,7 +77,7 @@ pub(super) struct AddArgs {
     /// Directories that it must be able to write, such as {layout.data} (repeatable).
     #[arg(long, value_name = "DIR")]
     writes: Vec<String>,
-    /// Its user, where it is not the contract's.
+    /// Its user, if it differs from the contract's.
     #[arg(long)]
     user: Option<String>,
     /// Its venv, by name; by default its own for python.
@@ -137,8 +137,8 @@ fn new_service(args: &AddArgs) -> Result<NewService, Failure> {
     let in_venv = !command[0].starts_with('/');
     let runtime = args.runtime.unwrap_or(if in_venv { Runtime::Python } else { Runtime::Executable });
     if in_venv && runtime != Runtime::Python && args.venv.is_none() {
-        return Err(Failure::new(format!("{:?} is no whole path", command[0]))
-            .hint("name the program by its whole path, or a venv that it lies in: --venv NAME"));
+        return Err(Failure::new(format!("{:?} is not an absolute path", command[0]))
+            .hint("name the program by its absolute path, or a venv that it lies in: --venv NAME"));
     }
     if (runtime == Runtime::Timer) != args.schedule.is_some() {
         return Err(Failure::new("a timer needs a schedule, and only a timer has one")
@@ -212,7 +212,7 @@ fn change(_global: &Global, found: &FoundContract, text: &str, check: bool) -> R
     }
     let real = path.canonicalize().map_err(failed)?;
     let meta = std::fs::metadata(&real).map_err(failed)?;
-    let shown = real.to_str().ok_or_else(|| Failure::new(format!("{} is no text", real.display())))?;
+    let shown = real.to_str().ok_or_else(|| Failure::new(format!("{} is not text", real.display())))?;
     let rights = Rights { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 };
     Act::live().write(shown, text.as_bytes(), rights).map_err(failed)?;
     Ok(contract)
@@ -240,7 +240,7 @@ fn remove(global: &Global, name: &str, check: bool) -> Result<ExitCode, Failure>
     if check {
         return Ok(ExitCode::SUCCESS);
     }
-    output::print(&format!("{name} is taken out of {}\n", found.contract.source.path))?;
+    output::print(&format!("{name} is removed from {}\n", found.contract.source.path))?;
     let unit = &service.unit.value;
     let facts = look(&found.contract, &[Need::Units, Need::Bus])?;
     let left = facts.units.get(unit.as_str()).and_then(|unit| unit.effective.known().ok().flatten().cloned());
@@ -254,7 +254,7 @@ fn remove(global: &Global, name: &str, check: bool) -> Result<ExitCode, Failure>
     }
     for file in service.env_files.iter().map(|file| file.path.as_str()) {
         if facts_has(file) {
-            output::print(&format!("   rm {file}   when nobody needs what is in it\n"))?;
+            output::print(&format!("   rm {file}   when its content is not needed any more\n"))?;
         }
     }
     what_next(&contract)
@@ -335,7 +335,7 @@ fn show(global: &Global, name: &str) -> Result<ExitCode, Failure> {
     ));
     let unit = facts.units.get(service.unit.value.as_str());
     let unknown = |why: String| Failure::new(format!("{} cannot be read: {why}", service.unit.value));
-    let unit = unit.ok_or_else(|| unknown("nobody has looked".to_owned()))?;
+    let unit = unit.ok_or_else(|| unknown("it was not looked at".to_owned()))?;
     text.line(format_args!("{}", state_words(&unit.state)));
     text.end_line();
     match &unit.effective {

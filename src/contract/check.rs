@@ -42,7 +42,7 @@ fn places(cx: &mut Cx<'_>, contract: &Contract) {
             if lies_under(&place.path.value, &directory.value) {
                 let message =
                     format!("{} lies under {}, where it must not", place.path.value, directory.value);
-                cx.error_at(&place.path.at, message, "move it, or take the directory out of `not_under`");
+                cx.error_at(&place.path.at, message, "move it, or remove the directory from `not_under`");
             }
         }
         let outside = place.outside_repository.as_ref().zip(repository);
@@ -50,7 +50,7 @@ fn places(cx: &mut Cx<'_>, contract: &Contract) {
             && lies_under(&place.path.value, &repository.path.value)
         {
             let message = format!("{} lies in the repository {}", place.path.value, repository.path.value);
-            cx.error_at(at, message, "move it, or take `outside_repository` out");
+            cx.error_at(at, message, "move it, or remove `outside_repository`");
         }
     }
 }
@@ -70,7 +70,7 @@ fn demands_nothing(place: &Place) -> bool {
 
 /// What is declared and meant by nobody: a sign that a name is spelled wrong somewhere.
 fn unused(cx: &mut Cx<'_>, contract: &Contract) {
-    let way_out = "use it, or take it out";
+    let way_out = "use it, or remove it";
     let venvs: HashSet<&str> =
         contract.services.iter().filter_map(|service| Some(service.venv.as_ref()?.value.as_str())).collect();
     for venv in contract.venvs.values().filter(|venv| !venvs.contains(venv.path.value.as_str())) {
@@ -147,7 +147,7 @@ fn circles(cx: &mut Cx<'_>, contract: &Contract) {
                         true => format!("{} waits for itself", services[service].name),
                         false => format!("services wait for each other: {}", named_circle(circle.collect())),
                     };
-                    cx.error_at(&unit.at, message, "take one of them out of `after`");
+                    cx.error_at(&unit.at, message, "remove one of them from `after`");
                 }
                 Some(next) if !done[*next] && !on_path[*next] => path.push((*next, 0)),
                 _ => {}
@@ -200,11 +200,7 @@ fn jobs(cx: &mut Cx<'_>, contract: &Contract) {
         let has_makefile = contract.repository.as_ref().is_some_and(|policy| policy.makefile.is_some());
         if let Some(target) = job.make_target.as_ref().filter(|_| !has_makefile) {
             let message = format!("the job {} has a target, but no Makefile is named", job.name);
-            cx.error_at(
-                &target.at,
-                message,
-                "add `makefile = \"Makefile\"` to `[repository]`, or take it out",
-            );
+            cx.error_at(&target.at, message, "add `makefile = \"Makefile\"` to `[repository]`, or remove it");
         }
         let JobProgram::Script(script) = &job.runs else { continue };
         let Some(service) = services.get(job.service.value.as_str()) else { continue };
@@ -375,7 +371,7 @@ fn written_in_vain(cx: &mut Cx<'_>, service: &Service) {
         && service.timer.is_none()
     {
         let message = format!("{} has a schedule and no timer that keeps it", service.name);
-        cx.error_at(&schedule.at, message, "write `kind = \"timer-job\"`, or take the schedule out");
+        cx.error_at(&schedule.at, message, "write `kind = \"timer-job\"`, or remove the schedule");
     }
     if !provision.kept_elsewhere {
         return;
@@ -386,7 +382,7 @@ fn written_in_vain(cx: &mut Cx<'_>, service: &Service) {
     let variables = provision.own.variables.values().map(|written| &written.at);
     for at in start.chain(schedule).chain(settings).chain(variables) {
         let message = format!("nothing is rendered for {}, so this is never written", service.name);
-        cx.error_at(at, message, "take it out, or take `rendered = false` out");
+        cx.error_at(at, message, "remove it, or remove `rendered = false`");
     }
 }
 
@@ -405,7 +401,7 @@ fn written_variables(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
                 "{name}={value} is written for {}, where {} demands another value",
                 service.name, demand.at
             );
-            cx.error_at(at, message, "write a value that is demanded, or take it out");
+            cx.error_at(at, message, "write a value that is demanded, or remove it");
         }
     }
 }
@@ -436,7 +432,7 @@ fn written_settings(cx: &mut Cx<'_>, contract: &Contract, service: &Service) {
                 "{key}={value} is written for {}, where {} demands another value",
                 service.name, demand.at
             );
-            cx.error_at(&stated.at, message, "write a value that is demanded, or take it out");
+            cx.error_at(&stated.at, message, "write a value that is demanded, or remove it");
         }
     }
 }

@@ -1,4 +1,7 @@
 //! From text to a tree of values: parses a contract and everything it extends, and lays one over the other.
+//!
+//! The tree comes from toml's `DeTable`, read by hand and not by serde: every key keeps its span, all errors come at
+//! once, an unknown key can name the one that was meant, and a finding can quote the line that demands it.
 
 use std::cell::OnceCell;
 
@@ -82,7 +85,11 @@ fn parse<'a>(cx: &mut Cx<'a>, path: &str, text: &'a str) -> Table<'a> {
     if text.len() > LARGEST {
         cx.sources.push(SourceText::new(path.into(), ""));
         cx.partial = true;
-        cx.error(Span::top(file), "the contract is larger than 64 MiB", "split off what is no contract");
+        cx.error(
+            Span::top(file),
+            "the contract is larger than 64 MiB",
+            "remove everything that is not part of the contract",
+        );
         return Table::default();
     }
     cx.sources.push(SourceText::new(path.into(), text));
@@ -107,7 +114,7 @@ fn syntax_error(message: &str, offence: &str) -> (String, &'static str) {
     if message == "duplicate key" {
         let key = offence.lines().next().unwrap_or("");
         return (
-            format!("the key `{key}` stands here for the second time"),
+            format!("the key `{key}` is already defined"),
             "keep one of the two, or give this one another name",
         );
     }
@@ -125,7 +132,7 @@ fn syntax_error(message: &str, offence: &str) -> (String, &'static str) {
     } else {
         "a line is a [table], a key = value or a # comment; text stands in quotes, lists in [ ]"
     };
-    (format!("this is no TOML: {message}"), way_out)
+    (format!("this is not TOML: {message}"), way_out)
 }
 
 /// Judges `schema`: without it nobody knows how the rest is meant.
@@ -218,7 +225,7 @@ fn templates(cx: &mut Cx<'_>, root: &Table<'_>, contract: &str, load: &Load<'_>)
         let is_inside = !named.is_empty() && named.split('/').all(|part| part != "..");
         if !is_inside {
             let way_out = "name a file beside the contract or below its directory";
-            cx.error(node.span, format!("{named:?} is no file beside the contract"), way_out);
+            cx.error(node.span, format!("{named:?} is not a file beside the contract"), way_out);
             continue;
         }
         let by =

@@ -1,5 +1,7 @@
 //! Changes of a contract's text by a program: a service written into it or taken out of it. Comments, order and
 //! everything else stay as they are. Whether the new text is a contract is for its reader to say.
+//!
+//! toml_edit keeps them; the new text is read as a contract before it replaces the old one.
 
 use toml_edit::{Array, DocumentMut, Formatted, InlineTable, Item, Table, Value};
 
@@ -12,7 +14,7 @@ pub struct NewService {
     pub name: String,
     /// `python`, `executable`, `timer-job` …
     pub kind: String,
-    /// Words for people.
+    /// Its title in documents.
     pub title: Option<String>,
     /// What its unit must start: program and arguments.
     pub command: Vec<String>,
@@ -118,7 +120,7 @@ fn write_venv(document: &mut DocumentMut, contract: &Contract, name: &str) -> Re
     table(document, "venvs")?[name] = text_item(&format!("{{layout.venvs}}/{name}"));
     let provision = table(document, "provision")?;
     let requirements = provision.entry("requirements").or_insert_with(|| Item::Table(Table::new()));
-    let requirements = requirements.as_table_like_mut().ok_or("`provision.requirements` is no table")?;
+    let requirements = requirements.as_table_like_mut().ok_or("`provision.requirements` is not a table")?;
     requirements.insert(name, text_item(&format!("requirements/{name}.txt")));
     Ok(())
 }

@@ -267,7 +267,7 @@ impl<'a> Cx<'a> {
         match day {
             Some(day) => Some(Stated::new(day, self.at(node.span))),
             None => {
-                let message = format!("`{key}` is no day of the calendar");
+                let message = format!("`{key}` is not a day of the calendar");
                 self.error(node.span, message, "write year-month-day without a time, such as 2026-12-31");
                 None
             }

@@ -44,7 +44,7 @@ impl Kind {
 pub struct Service {
     /// Its name in the contract.
     pub name: Arc<str>,
-    /// Words for people.
+    /// Its title in documents.
     pub title: Option<String>,
     /// What sort of thing it is.
     pub kind: Stated<Kind>,

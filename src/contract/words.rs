@@ -12,8 +12,8 @@ fn wrong<T>(message: impl Into<String>, way_out: impl Into<String>) -> Result<T,
 pub(super) fn path(text: &str) -> Result<String, Wrong> {
     if !text.starts_with('/') {
         return wrong(
-            format!("{text:?} is no absolute path"),
-            "write the whole path, from / on, or begin with {layout.NAME}",
+            format!("{text:?} is not an absolute path"),
+            "write the absolute path, from / on, or begin with {layout.NAME}",
         );
     }
     if text.split('/').any(|part| part == "..") {
@@ -64,7 +64,10 @@ pub(super) fn account(text: &str) -> Result<String, Wrong> {
     if begins && text.len() <= 32 && body.bytes().all(allowed) {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is no name of a user or group"), "write the account's name, such as \"www-data\"")
+    wrong(
+        format!("{text:?} is not the name of a user or group"),
+        "write the account's name, such as \"www-data\"",
+    )
 }
 
 /// A package of Debian (deb-control(5)).
@@ -73,7 +76,7 @@ pub(super) fn package(text: &str) -> Result<String, Wrong> {
     if text.len() >= 2 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(allowed) {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is no name of a package"), "write such as \"redis-server\"")
+    wrong(format!("{text:?} is not the name of a package"), "write such as \"redis-server\"")
 }
 
 /// A variable of an environment.
@@ -83,7 +86,7 @@ pub(super) fn variable(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     wrong(
-        format!("{text:?} is no name of a variable; systemd drops such a line"),
+        format!("{text:?} is not the name of a variable; systemd ignores such a line"),
         "use letters, digits and `_`, not beginning with a digit",
     )
 }
@@ -94,7 +97,7 @@ pub(super) fn file_key(text: &str) -> Result<String, Wrong> {
     match is_key && !text.is_empty() {
         true => Ok(text.to_owned()),
         false => Err((
-            format!("{text:?} is no key of a file"),
+            format!("{text:?} is not a key of a file"),
             "write what stands before the `=`: letters, digits, `_`, `.` and `-`".into(),
         )),
     }
@@ -106,7 +109,7 @@ pub(super) fn setting(text: &str) -> Result<String, Wrong> {
     if text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed) {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is no name of a setting"), "write it as systemd does, such as RestartSec")
+    wrong(format!("{text:?} is not the name of a setting"), "write it as systemd does, such as RestartSec")
 }
 
 /// Suffixes of units.
@@ -128,7 +131,7 @@ const SUFFIXES: [&str; 11] = [
 pub(super) fn unit(text: &str, only: Option<&str>) -> Result<String, Wrong> {
     let example = format!("write a name such as \"app.{}\"", only.unwrap_or("service"));
     let Some((stem, suffix)) = text.rsplit_once('.').filter(|(_, suffix)| SUFFIXES.contains(suffix)) else {
-        return wrong(format!("{text:?} is no unit: it has no suffix that systemd knows"), example);
+        return wrong(format!("{text:?} is not a unit: it has no suffix that systemd knows"), example);
     };
     if only.is_some_and(|only| only != suffix) {
         return wrong(format!("{text:?} is a {suffix} unit"), example);
@@ -155,7 +158,7 @@ pub(super) fn mode(text: &str) -> Result<u32, Wrong> {
     let octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     match u32::from_str_radix(text, 8) {
         Ok(mode) if octal => Ok(mode),
-        _ => wrong(format!("{text:?} is no mode"), "write three or four octal digits, such as \"0640\""),
+        _ => wrong(format!("{text:?} is not a mode"), "write three or four octal digits, such as \"0640\""),
     }
 }
 
@@ -173,7 +176,10 @@ pub(super) fn address(text: &str) -> Result<String, Wrong> {
     if sound {
         return Ok(text.to_owned());
     }
-    wrong(format!("{text:?} is no address"), "write host:port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"")
+    wrong(
+        format!("{text:?} is not an address"),
+        "write host:port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+    )
 }
 
 /// True for an address of this host itself.
@@ -210,7 +216,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, Wrong> {
     match total.filter(|total| *total > 0) {
         Some(total) => Ok(total),
         None => {
-            wrong(format!("{text:?} is no span of time"), "write such as \"90s\", \"15min\", \"1h 30min\"")
+            wrong(format!("{text:?} is not a span of time"), "write such as \"90s\", \"15min\", \"1h 30min\"")
         }
     }
 }

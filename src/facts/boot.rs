@@ -1,6 +1,8 @@
 //! What a boot starts: from `default.target` along `Wants=`, `Requires=` and kin, and the links that stand for them.
 //!
 //! Only what leads to the contract's own units is in it, so the graph is walked from a unit back to the boot.
+//!
+//! A unit that a generator makes is visible on a running host only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -121,7 +123,7 @@ impl BootFacts {
     pub fn reaches(&self, name: &str) -> Reached {
         match (self.walk(self.own(name), &mut BTreeSet::new(), LONGEST), &self.unread) {
             (Reached::Unpulled | Reached::No(..), Some(unread)) => {
-                Reached::Unknown(format!("what else starts {name} is not known: {unread}"))
+                Reached::Unknown(format!("it is not known what else starts {name}: {unread}"))
             }
             (known, _) => known,
         }

@@ -8,7 +8,7 @@ use crate::systemd::effective::{EffectiveUnit, Setting};
 pub struct Condition<'a> {
     /// What is asked: `PathExists`, `User` …
     pub test: &'a str,
-    /// It is an assertion: its failure is a failed start, not one that is passed over in silence.
+    /// It is an assertion: its failure is a failed start, not one that is ignored in silence.
     pub is_assert: bool,
     /// `|`: one of those with this mark is enough.
     pub is_trigger: bool,

@@ -107,8 +107,7 @@ fn collect(
     }
     for file in matched_files(env_files, unit) {
         let observed = env_files.get(file.path.as_str());
-        let observed =
-            observed.ok_or_else(|| Undecided::new(format!("nobody has looked at {}", file.path)))?;
+        let observed = observed.ok_or_else(|| Undecided::new(format!("{} was not looked at", file.path)))?;
         let Some(content) = known(&file.path, observed)? else { continue };
         if content.read.fatal.is_some() {
             continue;

@@ -1,5 +1,7 @@
 //! What is there when a unit starts although nobody has put it there: the directories that systemd makes for it
 //! (systemd.exec(5), `RuntimeDirectory=` and its kin), and what systemd-tmpfiles makes at boot.
+//!
+//! A path that is made by something that golden did not read is *undecided*.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -73,7 +75,7 @@ impl MountFacts {
     /// What is known of it at all.
     pub fn known(&self) -> Result<&Self, Undecided> {
         match &self.mounts_unread {
-            Some(why) => Err(Undecided::new(format!("what a boot mounts is not known: {why}"))),
+            Some(why) => Err(Undecided::new(format!("it is not known what a boot mounts: {why}"))),
             None => Ok(self),
         }
     }

@@ -1,5 +1,7 @@
 //! What a rule needs to see. The audit gathers the union of its rules' needs and no more; a rule that
 //! reaches for what it did not declare gets *undecided*, which a test over all rules turns into a failure.
+//!
+//! A need that only a running host can answer makes a rule *not applicable* under `--root`.
 
 use serde::{Deserialize, Serialize};
 

@@ -23,7 +23,7 @@ pub struct RepositoryFacts {
     pub crontabs: Search<ShellScript>,
     /// Files that match a pattern of the contract's `must_not_hold`.
     pub unwanted: Search<Unwanted>,
-    /// What belongs to somebody else than the repository does; absent when nobody searched.
+    /// What belongs to another user than the repository does; absent when nobody searched.
     #[serde(default = "absent", skip_serializing_if = "is_absent")]
     pub foreign: Observed<Search<Foreign>>,
     /// Second clones; absent when nobody searched.

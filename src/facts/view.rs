@@ -357,8 +357,8 @@ impl<'a> View<'a> {
     /// What a service's python said when it was run as its user.
     pub fn python(&self, service: &str) -> Result<&'a PythonAnswer, Undecided> {
         let ran = self.facts(Need::Probes)?.pythons.get(service);
-        let answer = ran.ok_or_else(|| Undecided::new(format!("nobody has run the python of {service}")))?;
-        answer.known()?.ok_or_else(|| Undecided::new(format!("nobody has run the python of {service}")))
+        let answer = ran.ok_or_else(|| Undecided::new(format!("the python of {service} was not run")))?;
+        answer.known()?.ok_or_else(|| Undecided::new(format!("the python of {service} was not run")))
     }
 
     /// The governed repository.
@@ -456,7 +456,7 @@ fn certainly<'a, T>(
 }
 
 fn not_looked_at(what: &str) -> Undecided {
-    Undecided::new(format!("nobody has looked at {what}"))
+    Undecided::new(format!("{what} was not looked at"))
 }
 
 impl<'a> ServiceView<'a> {

@@ -1,6 +1,10 @@
 //! Heads of the ledger that were left elsewhere. A chain cannot tell that entries were taken away from its end, or that all of
-//! it was written anew; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
+//! it was rewritten; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
 //! another host, and in the file that the contract names. Root of this host can forge both, and a line that has left it not.
+//!
+//! `golden ledger verify` asks journald for the heads that root wrote; the audit, which runs nothing, reads the file.
+//! Heads are compared in the order in which they were written, so a repair excuses what it removed and nothing after
+//! it.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -70,7 +74,7 @@ pub fn weigh(chain: &Chain, anchors: &[Anchor]) -> Result<Option<Anchor>, String
             }
             Some(line) if line.digest != *digest => {
                 return Err(format!(
-                    "entry {number} was {digest}, and is another one in the ledger: it was written anew"
+                    "entry {number} was {digest}, and is another one in the ledger: it was rewritten"
                 ));
             }
             Some(line) if line.entry.event == Event::Repaired => repaired = *number,
@@ -123,7 +127,7 @@ fn append(act: &Act, path: &str, line: &str) -> io::Result<()> {
     let mut start = [0; MARK.len()];
     let length = file.metadata()?.len();
     if length > 0 && (file.read_at(&mut start, 0)? < start.len() || start != *MARK.as_bytes()) {
-        return Err(io::Error::other("it is no file of heads: it does not begin with one"));
+        return Err(io::Error::other("it is not a file of heads: it does not begin with one"));
     }
     let mut last = [b'\n'];
     if length > 0 {
@@ -184,7 +188,7 @@ mod tests {
         assert!(weigh(&cut, &left).is_err_and(|why| why.contains("ends with entry 2")));
         assert!(weigh(&Chain::default(), &left).is_err_and(|why| why.contains("ends with entry 0")));
         let anew = chain(&[Event::Applied, Event::Applied, Event::Applied, Event::Applied]);
-        assert!(weigh(&anew, &left).is_err_and(|why| why.contains("written anew")));
+        assert!(weigh(&anew, &left).is_err_and(|why| why.contains("rewritten")));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The lines of the ledger as a chain: each holds the digest of the one before it, so that a line which is changed, removed
 //! or moved breaks the chain behind it. Pure: text in, chain out.
+//!
+//! A line counts only in the spelling that golden writes. Lines of golden 0.1 (JSON with sorted keys) stay valid in the
+//! same chain.
 
 use std::collections::BTreeMap;
 
@@ -157,8 +160,8 @@ fn link(line: &[u8], number: u64, previous: &str) -> Result<Line, Wrong> {
 
 /// What is no line of this golden: of golden 0.1, of a newer one, or of somebody else.
 fn other(line: &[u8], number: u64, previous: &str) -> Result<Line, Wrong> {
-    let entry: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|error| Wrong::NoEntry(format!("it is no entry: {error}")))?;
+    let entry: Map<String, Value> = serde_json::from_slice(line)
+        .map_err(|error| Wrong::NoEntry(format!("it is not an entry: {error}")))?;
     let (follows, own) =
         (entry.get("previous").and_then(Value::as_str), entry.get("number").and_then(Value::as_u64));
     in_place(follows, own, (previous, number))?;

@@ -262,7 +262,7 @@ pub fn damage(text: &[u8], chain: &Chain) -> Option<Damage> {
     let good = chain.lines.len() as u64;
     let (line, why) = match (&chain.broken, chain.torn) {
         (Some(broken), _) => (broken.line, broken.why.clone()),
-        (None, Some(line)) => (line, "it was not written to its end".to_owned()),
+        (None, Some(line)) => (line, "it is incomplete".to_owned()),
         (None, None) => (1, "the ledger is empty".to_owned()),
     };
     let digest = chain::sha256(&text[chain.good..]);
@@ -311,14 +311,14 @@ pub fn repair(act: &Act, by: By, at: &str, agreed: &Damage) -> io::Result<Repair
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { good, head, line, why, lines, digest } = self;
-        writeln!(f, "The ledger does not hold at line {line}: {why}.")?;
+        writeln!(f, "The ledger is damaged at line {line}: {why}.")?;
         match good {
             0 => writeln!(f, "No entry before it is good.")?,
             1 => writeln!(f, "The entry before it is good; its digest is {head}.")?,
             _ => writeln!(f, "The {good} entries before it are good; the digest of the last is {head}.")?,
         }
         let count = match lines {
-            0 => return writeln!(f, "A repair begins the ledger anew with an entry that says so."),
+            0 => return writeln!(f, "A repair starts the ledger again with an entry that says so."),
             1 => "1 line".to_owned(),
             many => format!("{many} lines"),
         };

@@ -1,4 +1,8 @@
 //! What the ledger says of the models. Entries in the order of the ledger count, whatever the clock said.
+//!
+//! The state of a model is a fold over the ledger: no file says which artefact is live, so none can be wrong. Steps
+//! form a stack; a rollback cuts it, and an undone plan never happened. Rules compare files, links and backups with it.
+//! *Live at a time* is the same fold over fewer entries.
 
 use std::collections::BTreeSet;
 

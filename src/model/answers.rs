@@ -1,5 +1,7 @@
 //! What the live host answers when it is asked: systemd over the bus, the kernel about a process and a
 //! port, Redis and SQLite by their protocols. Plain data, so that it can be saved and replayed.
+//!
+//! It lives here because `system` must not import `facts`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -219,7 +221,7 @@ impl std::str::FromStr for StreamId {
             digits.then(|| part.parse().ok()).flatten()
         };
         let parts = text.split_once('-').and_then(|(ms, sequence)| Some((number(ms)?, number(sequence)?)));
-        let (ms, sequence) = parts.ok_or_else(|| format!("{text:?} is no id of a stream"))?;
+        let (ms, sequence) = parts.ok_or_else(|| format!("{text:?} is not an id of a stream"))?;
         Ok(Self { ms, sequence })
     }
 }
@@ -260,12 +262,12 @@ pub struct StreamEvent<'a> {
     pub id: StreamId,
     /// The values of the wanted fields, in the order of the question.
     pub values: &'a [Option<&'a [u8]>],
-    /// Why the event cannot be taken as it is: a wanted field stands in it twice, or it is larger than any event.
+    /// Why the event cannot be taken as it is: a wanted field occurs twice, or it is larger than any event.
     pub defect: Option<String>,
 }
 
-/// An event with a larger value is passed over and named.
+/// An event with a larger value is ignored and named.
 pub const MOST_STREAM_VALUE: u64 = 64 << 10;
 
-/// An event with more than this in all its fields is passed over and named.
+/// An event with more than this in all its fields is ignored and named.
 pub const MOST_STREAM_EVENT: u64 = 256 << 10;

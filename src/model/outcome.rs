@@ -1,4 +1,7 @@
 //! What a rule says of a subject, and the evidence it must bring when it says *fail*.
+//!
+//! A check returns `Result<Outcome, Undecided>`, so that `?` carries a fact that could not be read out of the check,
+//! and no arm of a match has to pass it on.
 
 use std::borrow::Cow;
 

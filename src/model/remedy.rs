@@ -1,4 +1,8 @@
 //! What is to be done about a finding: changes that golden can make, or a decision that only a person can take.
+//!
+//! A rule states its remedy beside its check, as changes from one closed vocabulary or as a decision with its
+//! candidates. The shell that people copy is made from it (`model::change::shell`), and nothing reads that text back.
+//! The mutation test runs the printed shell, so that it stays true.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +24,7 @@ pub enum Remedy {
 /// A question that golden cannot answer, with what could be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// What must be decided, as the end of a sentence that begins with *a person must*.
+    /// What must be decided or done, as an order: *choose a value for CPUQuota=*.
     pub question: String,
     /// What could be done, the likeliest first; may be empty.
     pub candidates: Vec<Candidate>,
@@ -37,20 +41,15 @@ pub struct Candidate {
     pub shell: String,
 }
 
-/// How a decision begins for a person.
-const PERSON: &str = "a person must ";
-
 impl Remedy {
     /// Changes that golden can make.
     pub fn changes(changes: impl IntoIterator<Item = Change>) -> Self {
         Remedy::Do { changes: changes.into_iter().collect() }
     }
 
-    /// A question for a person: the end of a sentence that begins with *a person must*.
+    /// A question for a person, as an order: *choose a value for CPUQuota=*.
     pub fn decide(question: impl Into<String>) -> Self {
-        let question = question.into();
-        let question = question.strip_prefix(PERSON).map(str::to_owned).unwrap_or(question);
-        Remedy::Decide(Decision { question, candidates: Vec::new() })
+        Remedy::Decide(Decision { question: question.into(), candidates: Vec::new() })
     }
 
     /// Adds a command that a person may choose to run.
@@ -95,8 +94,8 @@ impl Remedy {
             });
         let candidates: Vec<String> = candidates.collect();
         match candidates.is_empty() {
-            true => format!("{PERSON}{}", decision.question),
-            false => format!("{PERSON}{} — {}", decision.question, candidates.join("; or ")),
+            true => decision.question.clone(),
+            false => format!("{} — {}", decision.question, candidates.join("; or ")),
         }
     }
 }

@@ -1,4 +1,7 @@
 //! All outcomes of one audit, and the verdict that follows from them.
+//!
+//! A result has a `key` beside rule and subject (a setting, a variable, a place, a dependency), which a waiver can
+//! narrow by too.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -44,8 +47,17 @@ pub struct RuleInfo {
     pub severity: Severity,
     /// What kind of thing is broken, which says whose findings may only follow from it.
     pub cause: Cause,
-    /// One sentence: why the defect matters.
+    /// One sentence: the consequence of the defect.
     pub why: &'static str,
+    /// Commands that show the defect by hand and change nothing. Words in braces stand for a value of the contract, such
+    /// as `{unit}`; [`crate::rules::see`] fills them in.
+    pub see: &'static [&'static str],
+    /// What golden changes, and what is left to the reader.
+    pub mend: &'static str,
+    /// The manual pages that describe what is judged, such as `systemd.exec(5)`.
+    pub man: &'static [&'static str],
+    /// The version of golden that had the rule first, or `unreleased`.
+    pub since: &'static str,
     /// Its manual page in Markdown; the first line is its summary.
     pub doc: &'static str,
 }
@@ -98,10 +110,10 @@ impl RuleResult {
 pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
 /// Said of every rule that judges what is only known when it is run, when nobody asked for that.
-pub const NEEDS_PROBE: &str = "nothing is run to look at a host, unless asked: --probe";
+pub const NEEDS_PROBE: &str = "golden runs nothing on a host without --probe";
 
 /// Said of every rule that judges models, when nobody has asked what they said.
-pub const NEEDS_TELEMETRY: &str = "golden gate judges it";
+pub const NEEDS_TELEMETRY: &str = "judged by golden gate";
 
 /// What a rule said of a subject; a failure has one result per finding.
 #[derive(Clone, Debug, PartialEq)]

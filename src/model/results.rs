@@ -73,6 +73,10 @@ mod tests {
         severity: Severity::Must,
         cause: Cause::Host,
         why: "",
+        see: &[],
+        mend: "",
+        man: &[],
+        since: "",
         doc: "",
     };
     static TWO: RuleInfo = RuleInfo {
@@ -81,6 +85,10 @@ mod tests {
         severity: Severity::Must,
         cause: Cause::Host,
         why: "",
+        see: &[],
+        mend: "",
+        man: &[],
+        since: "",
         doc: "",
     };
 

@@ -60,7 +60,7 @@ impl FromStr for Section {
             .iter()
             .copied()
             .find(|section| section.letter().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("{text:?} is no section; sections are A to N"))
+            .ok_or_else(|| format!("{text:?} is not a section; sections are A to N"))
     }
 }
 

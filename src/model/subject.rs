@@ -56,7 +56,7 @@ impl FromStr for Subject {
             Some(("file", path)) if path.starts_with('/') => Ok(Subject::File(path.into())),
             Some(("model", name)) if !name.is_empty() => Ok(Subject::Model(name.into())),
             _ => Err(format!(
-                "{text:?} is no subject; write host, service:NAME, job:NAME, model:NAME or file:/PATH"
+                "{text:?} is not a subject; write host, service:NAME, job:NAME, model:NAME or file:/PATH"
             )),
         }
     }

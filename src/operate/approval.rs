@@ -1,5 +1,7 @@
 //! Whether a contract may change a host: where signatures are demanded, by the contract itself or by the one that is
 //! installed, nothing is changed without them.
+//!
+//! Approvals are asked for here alone, so that `plan`, `apply`, `fix` and `deploy` refuse alike.
 
 use crate::contract::{Approval, Contract, INSTALLED, Source};
 use crate::model::report::Said;
@@ -68,7 +70,7 @@ pub fn approved(
         return Err(Hindrance { what, way_out: format!("read {signers}, then give it back to root") });
     }
     let Observed::Found(allowed) = system.read(signers, READ_LIMIT) else {
-        let what = format!("{signers} cannot be read, so nobody may approve the contract");
+        let what = format!("{signers} cannot be read, so no signature counts");
         return Err(Hindrance { what, way_out: "name those who may in it, one line each".to_owned() });
     };
     let allowed = String::from_utf8_lossy(&allowed);

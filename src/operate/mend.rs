@@ -1,4 +1,7 @@
 //! Findings made into a plan: the changes that their remedies name, causes before what follows from them.
+//!
+//! The order of causes is `RuleInfo::cause`: accounts, host, units, environment, processes. What a pass reveals is
+//! asked again; under `--yes` it waits for the next call.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,8 @@
 //! What a host lacks of a contract and what it violates, as one plan: `golden plan` shows it, `golden apply` carries it
 //! out, and a deployment that brings another contract holds it as well.
+//!
+//! A demand that leaves a choice is a gap, never a value: not the least of a range, and not the first of a list. A
+//! value that an existing env file sets fills it.
 
 use std::collections::BTreeSet;
 

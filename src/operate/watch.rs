@@ -1,4 +1,7 @@
 //! What is looked at while a plan is carried out: whether a unit may start, and whether all is well in the end.
+//!
+//! A start is proven: when all files are changed, the host is judged again, the probe of the venv included, and a unit
+//! whose will-it-start rules fail is not started. If a check fails in the end that passed before, everything is undone.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -23,7 +23,7 @@ pub(crate) use units::places_of;
 /// In a venv that golden made: the digest of the requirements that are in it.
 pub(super) const STAMP: &str = ".golden-requirements";
 
-/// Why there can be no plan.
+/// Why golden cannot make a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hindrance {
     /// What is in the way.
@@ -275,7 +275,7 @@ impl<'a> Builder<'a> {
             _ => {
                 return self.hindered(
                     "/var/lib/dpkg/status cannot be read, so golden does not know which packages are installed",
-                    "packages are installed by golden on Debian and its kin alone; take `packages` out of [provision]",
+                    "golden installs packages only on Debian and its derivatives; remove `packages` from [provision]",
                 );
             }
         };

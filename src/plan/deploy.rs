@@ -1,5 +1,10 @@
 //! A deployment as a plan: another commit of the governed repository, the venvs whose locked requirements differ, the
 //! services that run what differs restarted in order and waited for, and those that answered before asked again.
+//!
+//! What restarts is what runs code that differs: `services.X.code` says so. Without that key any difference counts,
+//! unless nothing of the service leads into the repository (`facts::leads`). What answered before must answer after
+//! (`Stage::Answers`), and is asked once more if everything is undone, since "runs as before" is said of more than the
+//! restarted processes.
 
 use std::collections::BTreeSet;
 
@@ -66,12 +71,12 @@ pub fn find(
     let changed = tree.changed(hand).map_err(told)?;
     if !changed.is_empty() {
         return Err(hindrance(
-            format!("{} has changes that nobody has committed: {}", tree.path, changed.join(", ")),
+            format!("{} has uncommitted changes: {}", tree.path, changed.join(", ")),
             format!("look at them: git -C {} diff", tree.path),
         ));
     }
     if reference.starts_with('-') {
-        return Err(hindrance(format!("{reference:?} is no name of a commit"), "golden deploy v1.2.0"));
+        return Err(hindrance(format!("{reference:?} is not the name of a commit"), "golden deploy v1.2.0"));
     }
     tree.git(hand, &["fetch", "--quiet", "--tags", "--prune", "origin"]).map_err(told)?;
     let from = tree.here(hand).map_err(told)?;

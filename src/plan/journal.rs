@@ -2,6 +2,14 @@
 //!
 //! Each plan has a directory of its own below [`STATE`]: `journal.json` and the store of what was there before. The
 //! journal is replaced as a whole and synced before a step begins and after it ended.
+//!
+//! The journal is written before the ledger, so the last line of the ledger is true. Accounts, packages, clones and
+//! databases that a finished plan made are left by an undo, and named: they may be in use.
+//!
+//! Plans are ordered by their number, one more than the greatest in journals and ledger, because a clock can be set
+//! back. A journal that cannot be read is named and left; the others stay usable. A plan names the process that carries
+//! it out (id, time of start, boot), so an audit can tell a plan that is running, such as the one whose proof this
+//! audit is, from one that was interrupted, without a lock.
 
 use std::io;
 use std::path::Path;

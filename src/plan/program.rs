@@ -237,7 +237,7 @@ pub(super) fn perform(hands: &mut Hands<'_>, change: &Change, before: &Record) -
         Change::Artefact { to, now, was } => artefact::put(hand, to, now.as_ref(), was.as_ref()),
         Change::Reload => systemctl(hand, &["daemon-reload"]).map(drop),
         Change::Unit { verb, unit } => unit_verb(hand, *verb, unit),
-        other => Err(failed(format!("nobody knows how to {}", other.words()))),
+        other => Err(failed(format!("golden does not know how to {}", other.words()))),
     }
 }
 
@@ -246,7 +246,7 @@ fn account(hands: &mut Hands<'_>, name: Option<&str>, group: &str, home: Option<
     let elsewhere = super::prepare::foreign_sources(hands.system);
     if let Some(sources) = elsewhere.map_err(failed)? {
         return Err(failed(format!(
-            "users and groups come from {sources} too (nsswitch.conf), so a person must make {}",
+            "users and groups come from {sources} too (nsswitch.conf); make {} by hand",
             name.unwrap_or(group)
         )));
     }

@@ -199,7 +199,7 @@ fn an_undo_leaves_what_somebody_changed_since() {
     let theirs = Node::file(*b"PORT=3\n", rights(0o640));
     hand.set("/etc/app/a.env", theirs.clone());
     let left = ground.undo(&hand);
-    assert_eq!(left, ["/etc/app/a.env stays as it is: somebody has changed it since"]);
+    assert_eq!(left, ["/etc/app/a.env stays as it is: it was changed since"]);
     assert_eq!(hand.nodes()["/etc/app/a.env"], theirs);
     assert!(!hand.nodes().contains_key("/etc/systemd/system/a.service.d/zz-golden.conf"));
 }

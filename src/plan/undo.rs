@@ -1,4 +1,7 @@
 //! Taking back what a plan has begun: every work, last first, unless somebody has changed since what it left.
+//!
+//! An undo compares links and files, not words: `systemctl enable` may add links to an enabled unit, and gpasswd(1)
+//! writes more files than it takes back. An undo that is killed is recorded as begun, and goes on.
 
 use std::io;
 use std::time::Instant;
@@ -213,7 +216,7 @@ fn put_back(hand: &dyn Hand, store: &Store, edit: &EditRecord, half: bool) -> Re
     }
     let ours = edit.after.is(&now) || half && (edit.after.is_half(&now) || edit.before.is_half(&now));
     if !ours {
-        return Err("somebody has changed it since".to_owned().into());
+        return Err("it was changed since".to_owned().into());
     }
     let before = store.node(&edit.before).map_err(|error| error.to_string())?;
     if before == Node::Absent && matches!(now, Node::Directory { .. }) && !hand.list(&edit.path)?.is_empty() {

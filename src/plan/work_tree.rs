@@ -131,7 +131,7 @@ impl WorkTree {
         // MODE SP TYPE SP ID SP SIZE TAB NAME NUL (git-ls-tree(1)).
         let Some((meta, name)) = listed.trim_end_matches('\0').split_once('\t') else { return Ok(None) };
         let [mode, "blob", id, size] = meta.split_whitespace().collect::<Vec<&str>>()[..] else {
-            return Err(not("is no file"));
+            return Err(not("is not a file"));
         };
         let mode = match mode {
             "100644" => 0o644,
@@ -143,7 +143,7 @@ impl WorkTree {
         let is_whole = size.parse() == Ok(text.len()) && !text.contains('\u{fffd}');
         match is_whole && name == file {
             true => Ok(Some(Committed { text, mode })),
-            false => Err(not("is no short text")),
+            false => Err(not("is not a short text")),
         }
     }
 
@@ -237,12 +237,12 @@ impl CommitBefore {
         let here = self.tree.here(hand)?;
         let is_one = |place: &Place| here.commit == place.commit && (!since || here.branch == place.branch);
         if !is_one(&self.place) && !is_one(to) {
-            return refused(format!("somebody has checked {} out since", short(&here.commit)));
+            return refused(format!("{} was checked out since", short(&here.commit)));
         }
         let changed = if since { self.tree.changed(hand)? } else { Vec::new() };
         match changed.first() {
             None => Ok(()),
-            Some(first) => refused(format!("somebody has changed {first} since and committed nothing")),
+            Some(first) => refused(format!("{first} was changed since and is not committed")),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::contract::Contract;
 pub struct Rehearsal<'a> {
     /// The contract.
     pub contract: &'a Contract,
-    /// Delete everything that was made, and do it again.
+    /// Delete everything, and do it again.
     pub twice: bool,
     /// Where wheels lie in the machine.
     pub wheelhouse: Option<&'a str>,

@@ -201,7 +201,7 @@ fn artefact(contract: &Contract, file: File<'_>) -> Artefact {
         text.push('\n');
     }
     for name in &file.secrets {
-        text.push_str(&format!("# {name}= is due: a person must write its value here\n"));
+        text.push_str(&format!("# {name}= is missing: write its value here\n"));
     }
     let name = demand.path.rsplit('/').next().unwrap_or(&demand.path);
     let policy = &contract.env;

@@ -1,5 +1,8 @@
 //! A service that stands for all of its kind: what the contract says of every one of them, and placeholders (`<service>`,
 //! `<program>`) for what each says itself. Rendered like any other service, it is the golden template.
+//!
+//! The reader of services makes it, with `<service>` for a name (`Contract::patterns`). A document does not wait for a
+//! gap to be filled.
 
 use std::sync::Arc;
 

@@ -78,7 +78,7 @@ fn units(contract: &Contract, all: &mut Vec<Never>) {
     all.push(Never::judged(
         &service::unit_sets_path::RULE,
         "`Environment=PATH=…`",
-        "the whole path of each program",
+        "the absolute path of each program",
     ));
     let usual = contract.patterns.get(&example::usual_kind(contract));
     if let Some(directory) = usual.and_then(|pattern| pattern.working_directory.as_ref()) {
@@ -128,7 +128,7 @@ fn files(contract: &Contract, all: &mut Vec<Never>) {
         all.push(Never {
             section: Section::C,
             what: code(&format!("source {}", file.path)),
-            instead: "`golden run`: a shell reads the file otherwise than systemd does".to_owned(),
+            instead: "`golden run`: a shell and systemd read the file differently".to_owned(),
             rule: None,
         });
     }
@@ -182,7 +182,7 @@ fn accounts(contract: &Contract, all: &mut Vec<Never>) {
     let identity = &contract.identity;
     if !identity.forbidden_groups.value.is_empty() {
         let what = format!("the user of a service in one of {}", words(&identity.forbidden_groups.value));
-        let instead = "no way to root: what needs root is designed wrong";
+        let instead = "no way to become root: a service that needs root is designed wrong";
         all.push(Never::judged(&service::account_may_become_root::RULE, what, instead));
     }
     let instead = "units, which only root writes";

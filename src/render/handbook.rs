@@ -19,7 +19,7 @@ pub(super) fn artefact(contract: &Contract) -> Artefact {
     document(contract, What::Readme, PATH, &about, |page| {
         page.heading(1, &about);
         page.say(&format!(
-            "[The standard]({}) says how every service must live; this page says what to type. `golden VERB --help` has the options, \
+            "[The standard]({}) says how every service must be; this page says what to type. `golden VERB --help` has the options, \
              `golden explain RULE` the page of a rule.",
             standard::PATH.rsplit('/').next().unwrap_or(standard::PATH)
         ));
@@ -48,11 +48,11 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
     let name = new_name(contract);
     if contract.source.built_in {
         page.say(&format!(
-            "The contract in force is part of golden. Make it yours first, once: {} writes it into the repository as `golden.toml`.",
+            "The contract in force is part of golden. First make your own copy of it, once: {} writes it into the repository as `golden.toml`.",
             code(&format!("golden init --contract-only --from {}", contract.name.value))
         ));
     }
-    page.say("1. Where the contract lies, write it in and look at what changes:");
+    page.say("1. In the directory of the contract, add the service and look at the difference:");
     page.code("sh", &format!("{}\ngolden contract check\ngit diff golden.toml", service_add(contract, name)));
     let locked = match example::usual_kind(contract) {
         Kind::Python => {
@@ -61,7 +61,7 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
         _ => "",
     };
     page.say(&format!(
-        "{locked}Raise `version`, add a line to `[[changes]]`, and let the change be weighed:"
+        "{locked}Raise `version`, add an entry to `[[changes]]`, and see what the change means:"
     ));
     let mut lines = vec![
         "git show HEAD:golden.toml >/tmp/old.toml".to_owned(),
@@ -72,7 +72,7 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
     }
     page.code("sh", &lines.join("\n"));
     page.say(&format!(
-        "2. Make what follows from it, and commit both. Units go to {}, examples of env files to {}{}:",
+        "2. Render its files, and commit both. Units go to {}, examples of env files to {}{}:",
         code(UNITS),
         code(ENV_FILES),
         template::path(contract).map_or_else(String::new, |path| format!(
@@ -80,11 +80,11 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
         ))
     ));
     page.code("sh", "golden render\ngit add --all && git commit");
-    page.say("3. On the host, put the contract in force, look at the plan, and carry it out:");
+    page.say("3. On the host, install the contract, read the plan, and apply it:");
     let mut lines = commands::put_in_force(contract);
     lines.extend(["plan", "apply"].map(|verb| commands::sudo(contract, verb)));
     page.code("sh", &lines.join("\n"));
-    page.say("4. Write the values of secrets, if it has any, into its env file, restart it, and prove it:");
+    page.say("4. Write the values of its secrets, if any, into its env file, restart it, and check it:");
     let unit = contract.patterns.get(&example::usual_kind(contract));
     let unit =
         unit.map_or_else(|| format!("{name}.service"), |one| one.unit.value.replace(one.name.as_ref(), name));
@@ -95,7 +95,7 @@ fn add_a_service(page: &mut Page, contract: &Contract) {
         ),
     );
     page.say(&format!(
-        "`golden service remove {name}` takes it out again, and says what is left of it on the host. `golden service list` shows all."
+        "`golden service remove {name}` removes it again, and says what is left of it on the host. `golden service list` shows all."
     ));
 }
 
@@ -120,11 +120,10 @@ fn service_add(contract: &Contract, name: &str) -> String {
 fn run_jobs(page: &mut Page, contract: &Contract) {
     page.heading(2, "Run ops safely");
     if contract.repository.is_none() {
-        page.say("The contract governs no repository: there is nothing to run but its services.");
+        page.say("The contract governs no repository, so only its services run.");
     } else {
         page.say(
-            "Nothing is run past the wrapper, no script and no program of a service by hand. The wrapper checks first, becomes \
-             the service's user, and gives the job what systemd gives the service; when anything is wrong it starts nothing.",
+            "Run every script and every program of a service through the wrapper, never by hand. The wrapper checks first, becomes the service's user, and gives the job the environment that systemd gives the service. If a check fails, it starts nothing.",
         );
     }
     let rows: Vec<[String; 3]> = contract
@@ -143,7 +142,7 @@ fn run_jobs(page: &mut Page, contract: &Contract) {
     let some = contract.jobs.iter().find(|job| matches!(job.runs, JobProgram::Script(_)));
     let mut rows = Vec::new();
     if contract.repository.is_some() {
-        let what = "a script of the repository that is no job of the contract";
+        let what = "a script of the repository that is not a job of the contract";
         rows.push([format!("golden run {name} SCRIPT [ARGS]"), what.to_owned()]);
     }
     rows.push([format!("golden run --preflight-only {name}"), "the checks alone".to_owned()]);
@@ -186,13 +185,13 @@ fn what_breaks(page: &mut Page, contract: &Contract) {
         .collect();
     page.table(["Section", "Above all"], &rows);
     page.say(&format!(
-        "{} has what is right instead. What is broken on this host, with the line that demands otherwise and the command that mends it:",
+        "{} shows what to use instead. This shows what is broken on this host, the line of the contract that demands it, and the command that mends it:",
         standard::link(Section::L)
     ));
     let fix = commands::sudo(contract, "fix --check");
     page.code("sh", &format!("sudo golden audit\nsudo golden audit --section D\n{fix}"));
     page.say(
-        "What cannot be mended today is waived in the contract (`[[waivers]]`), with a reason, an owner and a last day, and every report shows it.",
+        "A violation that cannot be mended today is waived in the contract (`[[waivers]]`), with a reason, an owner and a last day, and every report shows it.",
     );
 }
 
@@ -237,7 +236,7 @@ fn rollback(page: &mut Page, contract: &Contract) {
         rows.push(["A model".to_owned(), "a person puts back the archived model or the earlier value in the env file, from the backup, and restarts the service".to_owned()]);
     }
     page.table(["What", "Way back"], &rows);
-    page.say("`golden apply`, `golden fix` and `golden deploy` take themselves back when a step fails. Accounts, packages and databases that they made stay. Afterwards:");
+    page.say("`golden apply`, `golden fix` and `golden deploy` undo their changes when a step fails. Accounts, packages and databases that they made stay. Afterwards:");
     let units: Vec<&str> = running(contract).map(|service| service.unit.value.as_str()).collect();
     let status =
         if units.is_empty() { String::new() } else { format!("\nsystemctl status {}", units.join(" ")) };
@@ -266,15 +265,12 @@ fn troubleshooting(page: &mut Page, contract: &Contract) {
     let rows = [
         ("It does not start", format!("systemctl status {unit}; sudo golden audit --service {name}")),
         ("It starts and dies", format!("journalctl -u {unit} -n 50; golden run --preflight-only {name}")),
-        (
-            "It has other settings than one thinks",
-            format!("golden service show {name}; golden run --print-env {name}"),
-        ),
+        ("It has unexpected settings", format!("golden service show {name}; golden run --print-env {name}")),
         ("It may not read or write something", "sudo golden audit --section A --section J".to_owned()),
         ("It waits for what it relies on", "sudo golden audit --section E".to_owned()),
-        ("A job is refused", "the lines that the wrapper prints end with the command that mends".to_owned()),
+        ("A job is refused", "the wrapper prints the command that mends it".to_owned()),
         ("The audit is undecided", "sudo golden audit".to_owned()),
-        ("The audit names a rule one does not know", "golden explain RULE".to_owned()),
+        ("The audit names an unknown rule", "golden explain RULE".to_owned()),
         ("A rendered file is stale", "golden render --check; golden render".to_owned()),
         ("The contract has errors", "golden contract check".to_owned()),
     ];
@@ -289,8 +285,8 @@ fn troubleshooting(page: &mut Page, contract: &Contract) {
             [what.to_owned(), how.join(", ")]
         })
         .collect();
-    page.table(["What one sees", "What to type"], &rows);
-    page.say("What `systemctl status` says of a start that failed:");
+    page.table(["What you see", "What to type"], &rows);
+    page.say("What `systemctl status` says after a failed start:");
     let rows: Vec<[String; 3]> = troubles::failed_starts(contract)
         .into_iter()
         .flat_map(|(status, rules)| {
@@ -303,13 +299,13 @@ fn troubleshooting(page: &mut Page, contract: &Contract) {
 fn emergency(page: &mut Page, contract: &Contract) {
     page.heading(2, "Emergency");
     if running(contract).next().is_none() {
-        return page.say("Nothing of this contract runs all the time.");
+        return page.say("This contract has no service that runs all the time.");
     }
     let mut units: Vec<&str> = running(contract).map(|service| service.unit.value.as_str()).collect();
     units.reverse();
-    page.say("1. Stop what does harm; everything, last started first, is:");
+    page.say("1. Stop the services that do harm. This stops all of them, in reverse order:");
     page.code("sh", &format!("sudo systemctl stop {}", units.join(" ")));
-    page.say("2. Keep what was seen, before anything is mended:");
+    page.say("2. Save the evidence before you mend anything:");
     page.code(
         "sh",
         &format!(
@@ -320,13 +316,13 @@ fn emergency(page: &mut Page, contract: &Contract) {
                 .join(" ")
         ),
     );
-    page.say("3. Ask what differs from the contract, and go back if it came with the last change:");
+    page.say("3. Find what differs from the contract, and undo the last change if it caused this:");
     page.code("sh", &format!("sudo golden audit\n{}", commands::sudo(contract, "apply --undo")));
-    page.say("4. Start again in the order of the contract, and audit:");
+    page.say("4. Start the services in the order of the contract, and audit:");
     units.reverse();
     page.code("sh", &format!("sudo systemctl start {}\nsudo golden audit", units.join(" ")));
     page.say(
         "5. Write down what happened. `/var/lib/golden/ledger.jsonl` has what golden changed, by whom and under which contract; \
-         `golden audit --facts /root/incident.json` judges later what was seen then.",
+         `golden audit --facts /root/incident.json` judges the saved evidence later.",
     );
 }

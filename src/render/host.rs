@@ -1,5 +1,8 @@
 //! What a host needs around its services: accounts (sysusers.d(5)), directories (tmpfiles.d(5)), rotation of logs
 //! (logrotate(8)) and the daily audit (systemd.timer(5)).
+//!
+//! A line of tmpfiles.d names what the contract states and nothing else: `-` for the rest, no line for parents, and
+//! none below a directory of another user, where systemd-tmpfiles would refuse the step anyway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,7 +162,7 @@ fn directories_text(contract: &Contract) -> String {
     let mut text = header(contract, "Directories of the layout");
     for path in &kept_back {
         let user = replaceable_by(contract, path).unwrap_or_default();
-        text.push_str(&format!("# {path} is due: a person must make it, since {user} can replace it\n"));
+        text.push_str(&format!("# {path} is missing: make it yourself, because {user} can replace it\n"));
     }
     for (path, directory) in &all {
         let field = |stated: &Option<String>| stated.as_deref().unwrap_or("-").to_owned();
@@ -284,7 +287,7 @@ pub(super) fn watches(contract: &Contract) -> Vec<Artefact> {
         let name = &model.name;
         let service = format!(
             "{}\n[Unit]\nDescription=Watch over the model {name}\n\n[Service]\nType=oneshot\nExecStart={golden} --contract {named} --color never model watch {name} --once\nStandardOutput=journal\nStandardError=journal\nSyslogIdentifier=golden-model-watch\n",
-            header(contract, "Whether a rollback is due; then, or when nobody can see, it fails"),
+            header(contract, "Fails when a rollback is due, or when golden cannot tell"),
         );
         let timer = format!(
             "{}\n[Unit]\nDescription=Regular watch over the model {name}\n\n[Timer]\nOnCalendar=*:0/5\n\n[Install]\nWantedBy=timers.target\n",

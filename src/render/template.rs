@@ -58,8 +58,8 @@ fn comment(text: &str) -> String {
 /// What to do with it, as a list to be ticked off.
 fn introduction(contract: &Contract, example: &Service, sections: &Sections) -> String {
     let mut text = String::from(
-        "\ngolden writes the units of services that the contract names: golden service add NAME, golden render,\n\
-         golden apply. This is what they are made of, and for what is only tried out:\n\n",
+        "\ngolden writes the units of the contract's services: golden service add NAME, golden render,\n\
+         golden apply. This is their pattern, also for a service that you only try out:\n\n",
     );
     let placeholders = placeholders(contract, example, sections);
     let width = placeholders.iter().map(|(placeholder, _)| placeholder.len()).max().unwrap_or_default();
@@ -112,7 +112,7 @@ fn meaning(contract: &Contract, example: &Service, name: &str) -> String {
         "title" => format!("its name for people{}", such_as(&|one| title(one).to_owned())),
         "program" => match example.venv {
             Some(_) => "a program of its venv".to_owned(),
-            None => "the whole path of its program".to_owned(),
+            None => "the absolute path of its program".to_owned(),
         },
         "arguments" => "what the program is given, if anything".to_owned(),
         "venv" => "the directory of its venv".to_owned(),
@@ -132,7 +132,7 @@ fn examples(contract: &Contract, example: &Service, sections: &Sections) -> Stri
     if of_kind.is_empty() {
         return String::new();
     }
-    let mut text = String::from("Examples: what each service of the contract says otherwise\n");
+    let mut text = String::from("Examples: how each service of the contract differs\n");
     for service in of_kind {
         let alike: BTreeSet<String> =
             lines(sections).iter().map(|line| filled(example, line, service)).collect();
@@ -159,7 +159,7 @@ fn tasks(contract: &Contract, usual: Kind, sections: &Sections) -> String {
             None => found.push((vec![name], difference)),
         }
     }
-    let mut text = String::from("Tasks that end: what their units say otherwise\n");
+    let mut text = String::from("Tasks that end: how their units differ\n");
     for (kinds, difference) in found {
         let _ = write!(text, "\n  {}\n{difference}", kinds.join("\n  "));
     }

@@ -1,4 +1,8 @@
 //! Unit files: what is demanded of the effective unit, written down.
+//!
+//! The words of a command are those that systemd has after it has split the line, before it expands specifiers and
+//! variables. Rendering only quotes them, and the audit compares the split words, so neither can change the meaning of
+//! `%i` or `${PORT}`.
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,7 @@ impl<'a> From<&'a Remedy> for RemedyNote<'a> {
 
 /// What to do about something that could not be decided.
 fn to_decide(command: &str) -> RemedyNote<'static> {
-    let remedy = Remedy::decide("see to it that golden can look").candidate("", command);
+    let remedy = Remedy::decide("let golden read it").candidate("", command);
     RemedyNote { remedy: std::borrow::Cow::Owned(remedy), shell: String::new() }
 }
 

@@ -1,5 +1,8 @@
 //! Text that a terminal may be given. It is the only thing that the command line prints, and it cannot be made of a
 //! value without the value's controls becoming escapes: colours and ends of lines are golden's own alone.
+//!
+//! `write!` into a [`Shown`] escapes newlines too, so only golden can end a line. A plain string passes as whole lines;
+//! the values in it are made visible one by one. Only `cli/output.rs` may name stdout and stderr (`clippy.toml`).
 
 use std::fmt;
 

@@ -1,5 +1,10 @@
 //! Who has approved a contract: signatures beside it, weighed against those who may sign. The rule and
 //! `golden contract verify` say the same because both ask here.
+//!
+//! They weigh the texts in the facts against the digest of the contract that is judged, so old facts never approve a
+//! newer contract. The crate ssh-key checks SSHSIG of all usual key types and calculates only with keys that the
+//! signers' file names. Keys with passphrases are left to ssh-keygen. A time without a zone counts where all zones
+//! agree.
 
 use crate::rules::prelude::*;
 use crate::syntax::allowed_signers::{self, AllowedSigners};

@@ -322,7 +322,7 @@ pub fn is_on_disk(view: &View, lookup: &Lookup) -> Result<(), Undecided> {
 fn is_told(view: &View, path: &str, is_about: impl Fn(&str) -> bool) -> Result<(), Undecided> {
     let Some(made) = view.made() else { return Ok(()) };
     if let Some(why) = &made.unread {
-        return Err(Undecided::new(format!("whether {path} is made at boot is not known: {why}")));
+        return Err(Undecided::new(format!("it is not known whether {path} is made at boot: {why}")));
     }
     match made.unsure.iter().find(|(begins, ..)| is_about(begins)) {
         Some((_, at, why)) => Err(Undecided::new(format!("{at} may make {path}: {why}"))),

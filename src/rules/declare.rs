@@ -10,6 +10,10 @@ macro_rules! rule {
         needs: [$($need:ident),* $(,)?],
         cause: $cause:ident,
         why: $why:literal,
+        see: [$($see:literal),+ $(,)?],
+        mend: $mend:literal,
+        man: [$($man:literal),+ $(,)?],
+        since: $since:literal,
         check: $level:ident($check:path) $(,)?
     ) => {
         $(#[doc = $doc])*
@@ -20,6 +24,10 @@ macro_rules! rule {
                 severity: $crate::model::Severity::$severity,
                 cause: $crate::model::Cause::$cause,
                 why: $why,
+                see: &[$($see),+],
+                mend: $mend,
+                man: &[$($man),+],
+                since: $since,
                 doc: concat!($($doc, "\n"),*),
             },
             needs: $crate::facts::Needs::of(&[$($crate::facts::Need::$need),*]),

@@ -30,12 +30,12 @@ pub fn of(view: &ServiceView, unit: &EffectiveUnit, section: &str, key: &str) ->
         && let Some((text, at)) = view.manager_setting(&manager)?
     {
         if !manager.starts_with("Default") {
-            let why = format!("{at} sets {manager}={text} for everything, which changes what {key}= means");
+            let why = format!("{at} sets {manager}={text} for all units, which changes what {key}= means");
             return Err(Undecided::new(why));
         }
         // What systemd does not take leaves an earlier value in force.
         let value = canonical(version, unit, section, key, text).ok_or_else(|| {
-            Undecided::new(format!("whether systemd takes {manager}={text} ({at}) is not known"))
+            Undecided::new(format!("it is not known whether systemd takes {manager}={text} ({at})"))
         })?;
         return Ok(Default { value, from: format!("{at} sets {manager}={text}") });
     }
@@ -120,7 +120,7 @@ fn same(
         // A setting without a value has no other spelling.
         (None, _) if default.is_empty() || demanded.is_empty() => Ok(false),
         (None, _) => Err(Undecided::new(format!(
-            "whether {} is what systemd has by default ({default}) was not measured",
+            "it was not measured whether {} is what systemd has by default ({default})",
             written_demand(demand)
         ))),
     }

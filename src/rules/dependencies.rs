@@ -56,7 +56,7 @@ pub fn redis<'a>(view: &DependencyView<'a>, need: Need) -> Result<Option<RedisVi
 
 /// Said of every dependency that is no Redis.
 pub fn no_redis() -> Outcome {
-    Outcome::not_applicable("it is no Redis")
+    Outcome::not_applicable("it is not a Redis server")
 }
 
 /// Whether an address can be reached from this host alone.

@@ -136,10 +136,10 @@ fn agrees(demand: &VariableDemand, value: Option<&str>) -> bool {
 pub fn keep(view: &ServiceView, place: Place, name: &str, value: Option<&str>) -> Remedy {
     let change = place.change(name, value);
     if let Some(why) = not_roots(view, place.path) {
-        return Remedy::decide(format!("see to {name} in {place}: {why}")).candidate("", change.shell());
+        return Remedy::decide(format!("correct {name} in {place}: {why}")).candidate("", change.shell());
     }
     match broken(view, place.path) {
-        Some(why) => Remedy::decide(format!("see to {name} in {place}, but first {why}")),
+        Some(why) => Remedy::decide(format!("correct {name} in {place}, but first {why}")),
         None => view.taken_up([change]),
     }
 }
@@ -164,7 +164,7 @@ fn not_roots(view: &ServiceView, path: &str) -> Option<String> {
     match spot(view, lookup) {
         Ok(Spot { user: None, .. }) => None,
         Ok(Spot { user: Some(user), .. }) => Some(format!("it lies in a directory of {user}")),
-        Err(_) => Some("somebody else can replace it".to_owned()),
+        Err(_) => Some("another user can replace it".to_owned()),
     }
 }
 
@@ -238,7 +238,7 @@ pub fn restore(view: &ServiceView, path: &str, dropped: &Dropped) -> Remedy {
             Remedy::decide(format!("write line {line} of {path} as systemd reads it: NAME=value"))
                 .candidate("without export", sed(format!(r"{line}s/export[[:blank:]]*//")))
         }
-        DropReason::ByteOrderMark => Remedy::decide(format!("take the byte order mark out of {path}"))
+        DropReason::ByteOrderMark => Remedy::decide(format!("remove the byte order mark from {path}"))
             .candidate("", sed(r"1s/^\xef\xbb\xbf//".to_owned())),
         DropReason::CommentContinuation => {
             let before = line.saturating_sub(1);
@@ -247,7 +247,7 @@ pub fn restore(view: &ServiceView, path: &str, dropped: &Dropped) -> Remedy {
         }
         DropReason::BadKey | DropReason::NoEquals | DropReason::TooLong => {
             Remedy::decide(format!("decide what line {line} of {path} should say"))
-                .candidate("take the line out", place.change("", None).shell())
+                .candidate("remove the line", place.change("", None).shell())
         }
     }
 }

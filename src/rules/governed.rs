@@ -41,7 +41,7 @@ pub fn brought_back(view: &View, policy: &RepositoryPolicy, file: &str, lookup: 
 pub fn restore(view: &View, policy: &RepositoryPolicy, file: &str) -> Remedy {
     let top = policy.path.value.as_str();
     let checkout = as_owner(view, policy, &["git", "-C", top, "checkout", "HEAD", "--", file]);
-    let question = format!("bring {file} back");
+    let question = format!("restore {file}");
     match checkout.is_empty() {
         true => Remedy::decide(question).candidate("from the last commit", ""),
         false => Remedy::decide(question).candidate("from the last commit", checkout),
@@ -56,7 +56,7 @@ pub fn restore_over(view: &View, policy: &RepositoryPolicy, file: &str, what: &s
     let checkout = as_owner(view, policy, &["git", "-C", top, "checkout", "HEAD", "--", file]);
     let shell = if aside.is_empty() { String::new() } else { format!("{aside} && {checkout}") };
     Remedy::decide(format!("decide what happens to {path}, which is {what}"))
-        .candidate("move it aside and bring the file of the last commit back", shell)
+        .candidate("move it aside and restore the file from the last commit", shell)
 }
 
 /// Fails when a file of the repository is missing or no regular file.
@@ -68,7 +68,7 @@ pub fn missing_file(view: &View, policy: &RepositoryPolicy, file: &Stated<String
         Some(step) => {
             let kind = step.meta.kind.word();
             let mend = restore_over(view, policy, &file.value, kind);
-            (format!("{what} is no regular file"), kind, mend)
+            (format!("{what} is not a regular file"), kind, mend)
         }
         None => {
             (format!("{what} does not exist"), "nothing", brought_back(view, policy, &file.value, lookup))

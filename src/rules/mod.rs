@@ -3,6 +3,10 @@
 //! A rule is one file and one word in the list below. Its doc comment is its manual page; `golden explain`,
 //! `docs/rules.md` and the tests over all rules derive from it. Rules do no IO: they are functions of a
 //! view (contract and facts) and return an outcome, or the fact that kept them from one.
+//!
+//! A demand of the contract (a setting, a variable) is data, judged by one generic rule at its own level
+//! ([`Check::Setting`], [`Check::Variable`]), so that passes are counted for each demand. Results carry a `&'static
+//! RuleInfo`: reports know a rule's words and still import only `model`.
 
 #[macro_use]
 mod declare;
@@ -20,6 +24,7 @@ pub mod prelude;
 pub mod reach;
 pub mod remedy;
 pub mod sandbox;
+pub mod see;
 pub mod strangers;
 pub mod triggers;
 pub mod variables;

@@ -36,7 +36,7 @@ impl Runner {
 /// Said where the user or group does not exist: there is a rule for that.
 pub fn no_user() -> Outcome {
     Outcome::not_applicable(
-        "its user or group does not exist, which start-user-missing or start-group-missing reports",
+        "its user or group does not exist (reported by start-user-missing or start-group-missing)",
     )
 }
 

@@ -113,7 +113,7 @@ fn is_roots_alone(meta: &Meta) -> bool {
 /// user in whose directory it lies. Everything else is a person's, and the remedy says why.
 pub fn spot(view: &View, lookup: &Lookup) -> Result<Spot, Remedy> {
     let path = lookup.real().unwrap_or(&lookup.asked).to_owned();
-    let by_hand = |why: String| Remedy::decide(format!("see to {path} by hand: {why}"));
+    let by_hand = |why: String| Remedy::decide(format!("correct {path} by hand: {why}"));
     let mut owner: Option<u32> = None;
     let end = lookup.steps.len().saturating_sub(usize::from(lookup.real().is_some()));
     for step in &lookup.steps[..end] {
@@ -127,10 +127,7 @@ pub fn spot(view: &View, lookup: &Lookup) -> Result<Spot, Remedy> {
             (_, None) if uid != 0 && mode & 0o002 == 0 => owner = Some(uid),
             (_, Some(user)) if uid == user && mode & 0o002 == 0 => {}
             (_, Some(_)) => {
-                return Err(by_hand(format!(
-                    "{} belongs to somebody else than the directory it lies in",
-                    step.path
-                )));
+                return Err(by_hand(format!("{} and its directory belong to different users", step.path)));
             }
             (_, None) => {
                 return Err(by_hand(format!("others can write {} (gid {gid}, mode {mode:04o})", step.path)));
@@ -250,7 +247,7 @@ impl ServiceView<'_> {
         // A drop-in that overrides another value would only bring that one back.
         let is_alone = setting.overrode.is_empty() && unit.assignments(section, key).count() == 1;
         self.empty_line(unit, &setting.at).filter(|_| is_alone).unwrap_or_else(|| {
-            Remedy::decide(format!("take {key}= out of {}", setting.at)).candidate("", by_hand(&setting.at))
+            Remedy::decide(format!("remove {key}= from {}", setting.at)).candidate("", by_hand(&setting.at))
         })
     }
 
@@ -341,7 +338,7 @@ impl ServiceView<'_> {
             None => {
                 let shell = self.replace_list(unit, None, "Service", "ExecStart", &[line]).shell();
                 Remedy::decide(format!(
-                    "decide which arguments the contract's command gets: {} has others",
+                    "choose the arguments of the contract's command: {} has others",
                     setting.at
                 ))
                 .candidate("without them", shell)
@@ -516,7 +513,7 @@ impl ServiceView<'_> {
         let is_written = self.service.writes.iter().any(|written| lies_under(path, &written.value));
         if unit.is_dynamic() || is_systemds(path) {
             return Remedy::decide(format!(
-                "let systemd make {path}: StateDirectory= and its kin make the directories of a dynamic user"
+                "let systemd make {path}: StateDirectory= and similar settings make the directories of a dynamic user"
             ));
         }
         let change = |at: Spot| {
@@ -611,7 +608,7 @@ pub fn gap(lookup: &Lookup) -> Option<Gap<'_>> {
 /// lie anywhere.
 pub fn spot_of_own(view: &View, lookup: &Lookup) -> Result<Spot, Remedy> {
     let at = spot(view, lookup)?;
-    let by_hand = |why: String| Err(Remedy::decide(format!("see to {} by hand: {why}", at.path)));
+    let by_hand = |why: String| Err(Remedy::decide(format!("correct {} by hand: {why}", at.path)));
     let Ok(Some(node)) = lookup.node() else { return Ok(at) };
     if node.meta.kind == NodeKind::File && node.meta.links > 1 {
         return by_hand(format!("it has {} names (hard links)", node.meta.links));
@@ -624,7 +621,7 @@ pub fn spot_of_own(view: &View, lookup: &Lookup) -> Result<Spot, Remedy> {
         .is_some_and(|user| user.uid == node.meta.uid);
     match owns {
         true => Ok(at),
-        false => by_hand(format!("it lies in a directory of {user} and belongs to somebody else")),
+        false => by_hand(format!("it lies in a directory of {user} and belongs to another user")),
     }
 }
 

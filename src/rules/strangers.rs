@@ -36,7 +36,7 @@ pub fn stranger<'a>(view: &View, user: &str, lookup: &'a Lookup) -> Result<Optio
         }
         if mode & 0o002 != 0 && !sticky {
             return found(
-                "everybody can write it".to_owned(),
+                "all users can write it".to_owned(),
                 shut_out(view, &on_the_way, None, Some(mode & !0o002)),
             );
         }
@@ -91,7 +91,7 @@ fn shut_out(view: &View, lookup: &Lookup, owner: Option<&str>, mode: Option<u32>
             Some(mode) => Change::Mode { at: at(), mode },
             None => Change::Owner { at: at(), owner, group: None },
         };
-        return Remedy::decide(format!("decide who may write {path}: it is no place of the contract"))
+        return Remedy::decide(format!("decide who may write {path}: it is not a place of the contract"))
             .candidate("", change.shell());
     }
     match mode {

@@ -208,6 +208,28 @@ fn each_rule_has_its_manual_page() {
     assert!(lacking.is_empty(), "summary, why, bad or good block missing: {lacking:?}");
 }
 
+/// A page names real manual pages, says in sentences how the defect is mended, and since which version it is found.
+#[test]
+fn each_rule_says_how_it_is_mended_and_where_to_read_on() {
+    let changelog = include_str!("../../CHANGELOG.md");
+    let unreleased = changelog.split_once("## [0.1.0]").unwrap().0;
+    let is_page = |page: &&&str| {
+        page.strip_suffix(')').and_then(|page| page.split_once('(')).is_some_and(|(name, section)| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+            !name.is_empty() && name.chars().all(plain) && matches!(section, "1" | "2" | "5" | "7" | "8")
+        })
+    };
+    for info in RULES.iter().map(|rule| &rule.info) {
+        assert!(info.man.iter().all(|page| is_page(&page)), "{}: {:?}", info.id, info.man);
+        assert!(info.mend.ends_with('.') && info.mend.len() > 15, "{}: {:?}", info.id, info.mend);
+        let is_new = unreleased.contains(&format!("`{}`", info.id));
+        match info.since {
+            "unreleased" => assert!(is_new, "{}: CHANGELOG.md has no entry under Unreleased", info.id),
+            version => assert!(changelog.contains(&format!("## [{version}]")), "{}: {version}", info.id),
+        }
+    }
+}
+
 #[test]
 fn each_rule_file_is_in_the_list_under_its_own_name() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
@@ -216,12 +238,12 @@ fn each_rule_file_is_in_the_list_under_its_own_name() {
         for entry in std::fs::read_dir(rules.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
             let stem = name.strip_suffix(".rs").expect("only rules lie in the folders of rules");
-            assert!(files.insert(stem.replace('_', "-")), "{stem} is there twice");
+            assert!(files.insert(stem.replace('_', "-")), "{stem} occurs twice");
         }
     }
     let ids: Vec<&str> = RULES.iter().map(|rule| rule.info.id).collect();
     let listed: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-    assert_eq!(listed.len(), ids.len(), "an id is there twice");
+    assert_eq!(listed.len(), ids.len(), "an id occurs twice");
     assert_eq!(listed, files, "left: the list, right: the files");
 }
 

@@ -14,7 +14,7 @@ pub fn timer<'v>(
 /// Why a rule about a timer that loads does not apply.
 pub fn no_timer(view: &ServiceView) -> Outcome {
     match view.service.timer {
-        None => Outcome::not_applicable("no timer drives it"),
+        None => Outcome::not_applicable("it has no timer"),
         Some(_) => unit_not_loaded(),
     }
 }

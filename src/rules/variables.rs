@@ -193,7 +193,7 @@ pub fn meant_elsewhere(view: &ServiceView, unit: &EffectiveUnit, demand: &Variab
             return Some(match means {
                 true => env_files::restore(view, &file.path, dropped),
                 false => Remedy::decide(format!(
-                    "mend line {} of {}, which systemd drops (reported by env-line-ignored)",
+                    "mend line {} of {}, which systemd ignores (reported by env-line-ignored)",
                     dropped.line, file.path
                 )),
             });

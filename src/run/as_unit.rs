@@ -4,6 +4,9 @@
 //! Which settings are taken over is read from the effective unit: those that it states, of the table below. Their
 //! values come from systemd itself, as it has loaded them. What would make two units fight over one thing is never
 //! taken over: runtime, state and cache directories, `PIDFile=`, `BusName=`, sockets, dependencies, restarts.
+//!
+//! The values are passed on as they are, so golden never has to translate what a property means. The wrapper's own
+//! variables go through a file that root alone can read, because every user can read the properties of a unit.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

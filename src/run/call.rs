@@ -99,7 +99,7 @@ fn script_path(script: &OsStr) -> Result<String, Refusal> {
         return refused("is an absolute path");
     }
     if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return refused("is no plain path");
+        return refused("is not a plain path");
     }
     Ok(path.to_owned())
 }
@@ -206,7 +206,7 @@ mod tests {
         assert!(refused("", "ops/x.py").contains("no service"));
         assert!(refused("backend\n", "ops/x.py").contains(r#""backend\n""#));
         for path in ["../../tmp/evil.py", "ops/../../evil.py", "ops//x.py", "ops/./x.py", "", "."] {
-            assert!(refused("backend", path).contains("no plain path"), "{path}");
+            assert!(refused("backend", path).contains("not a plain path"), "{path}");
         }
         assert!(refused("backend", "/tmp/evil.py").contains("absolute"));
         assert!(refused("backend", "ops/x\n.py").contains("control character"));

@@ -189,7 +189,7 @@ impl Made<'_> {
         for name in sources.pass {
             let refused = |why: String| Err(Refusal::new(format!("--pass-env {name}: {why}")));
             if !crate::syntax::env_file::is_valid_name(name) {
-                return refused("that is no name of a variable".to_owned());
+                return refused("that is not the name of a variable".to_owned());
             }
             if let Some(why) = hijacks(name) {
                 return refused(why.to_owned());

@@ -1,5 +1,7 @@
 //! Who the job runs as: the contract's user, whole. Root becomes that user for good before anything of the
 //! repository is looked at; that user stays; anybody else is refused.
+//!
+//! Identity is changed by rustix, thread by thread, and only while there is one thread.
 
 use std::fs;
 
@@ -32,7 +34,7 @@ pub fn named(accounts: &Accounts, name: &str) -> Result<Identity, Refusal> {
             .way_out("golden audit --section J   says how to make it"));
     };
     if account.uid == 0 {
-        return Err(Refusal::new(format!("the contract's user {name} is root by number"))
+        return Err(Refusal::new(format!("the contract's user {name} has uid 0"))
             .way_out("no job runs as root: give the service another user"));
     }
     Ok(Identity { groups: accounts.group_ids_of(account), account: account.clone() })

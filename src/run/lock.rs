@@ -55,7 +55,7 @@ pub fn take(identity: &Identity, contract: &str, job: &str) -> Result<Lock, Refu
         .custom_flags(flags(OFlags::NOFOLLOW))
         .open(&path);
     let mut file = open.map_err(|error| {
-        let refusal = Refusal::new(format!("the lock {} cannot be had: {error}", path.display()));
+        let refusal = Refusal::new(format!("cannot take the lock {}: {error}", path.display()));
         if directory.is_dir() {
             return refusal.way_out(format!("ls -l {}", path.display()));
         }
@@ -82,7 +82,7 @@ pub fn take(identity: &Identity, contract: &str, job: &str) -> Result<Lock, Refu
             };
             Err(Refusal::new(format!("{job} is already running, {holder}")).way_out("wait for it, or end it"))
         }
-        Err(error) => Err(Refusal::new(format!("the lock {} cannot be had: {error}", path.display()))),
+        Err(error) => Err(Refusal::new(format!("cannot take the lock {}: {error}", path.display()))),
     }
 }
 

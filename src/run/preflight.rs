@@ -1,5 +1,14 @@
 //! Whether everything that a call touches is as the contract says: the audit's own loop and rules, over a contract
 //! with one service. A check that could not be decided is no pass.
+//!
+//! So a check before a job and the same check in an audit cannot differ, and a waiver holds for both. Where only a
+//! preflight weighs differently (a missing database is a warning, a hijacking variable is not), the narrowed contract
+//! has another severity. The needs are fine enough that it looks at little: `Fragments` without the links to units,
+//! `Repository` without its files.
+//!
+//! A preflight looks twice if it must. The first look asks the one Redis that the environment names. Only if that look
+//! is not a plain yes, a second one gathers everything that tells which side is wrong. The first look alone decides
+//! what passes, so it needs a pass of the rule that asked, not only the absence of a failure.
 
 use crate::audit::{Selection, audit};
 use crate::contract::{Contract, Dependency, DependencyKind, JobProgram};

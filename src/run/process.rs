@@ -157,7 +157,7 @@ fn detach(command: &mut Command) -> Result<Vec<Receiver<()>>, Refusal> {
 
 /// A pipe.
 pub(super) fn pipe() -> Result<(PipeReader, PipeWriter), Refusal> {
-    std::io::pipe().map_err(|error| Refusal::new(format!("no pipe can be had: {error}")))
+    std::io::pipe().map_err(|error| Refusal::new(format!("cannot create a pipe: {error}")))
 }
 
 /// A pipe with what somebody types from now on; closed where golden runs in the background and may not ask.

@@ -1,4 +1,8 @@
 //! The gate: an audit of what models said.
+//!
+//! A threshold, a waiver and a verdict mean here what they mean everywhere, because the gate is the audit over facts
+//! that only it gathers (`Need::Telemetry`). It adds two things: an exception does not stand for evidence, and no data
+//! is not a pass.
 
 use std::io::BufRead;
 

@@ -1,4 +1,7 @@
 //! Root's verdicts in the ledger. What another user computes, or what was recorded, is never written there.
+//!
+//! The baseline of a drift is in the entry of the verdict that was approved: by a later entry that quotes its report,
+//! or by `--approve`. A file beside the ledger would be one more thing to forge.
 
 use std::collections::BTreeMap;
 use std::io;

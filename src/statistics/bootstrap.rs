@@ -1,4 +1,7 @@
 //! Bootstrap intervals, seeded: the same sample gives the same interval.
+//!
+//! At most 256 values are drawn (m out of n) for the deviation, and four order statistics for p90 - p10, so that the
+//! time does not grow with the window.
 
 use super::Interval;
 use super::moments::{deviation, quantile, spread};

@@ -6,6 +6,10 @@
 //! bound, which holds for windows that overlap as for windows that do not). The bounds of one look are exact for independent
 //! events: Clopper and Pearson for shares, order statistics for p90 - p10, and for the standard deviation of values in 0..1
 //! theorem 10 of Maurer and Pontil, *Empirical Bernstein Bounds and Sample Variance Penalization* (2009).
+//!
+//! A time-uniform confidence sequence would need one growing sample, and the windows of the newest events overlap.
+//! Earlier looks are entries of the ledger, which only root's golden writes; a look is recorded before its result is
+//! shown.
 
 use std::f64::consts::PI;
 

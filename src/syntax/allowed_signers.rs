@@ -135,7 +135,7 @@ fn principals(names: &str) -> Result<Vec<String>, String> {
     let names: Vec<String> =
         names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if names.is_empty() {
-        return Err("it names nobody".to_owned());
+        return Err("it names no person".to_owned());
     }
     match names.iter().find(|name| name.contains(['*', '?', '!'])) {
         Some(pattern) => Err(format!("{pattern:?} is a pattern and names no certain person")),
@@ -172,8 +172,7 @@ fn take(signer: &mut Signer, option: &str) -> Result<(), String> {
     let again = match name.to_ascii_lowercase().as_str() {
         "cert-authority" => {
             return Err(
-                "it trusts whoever an authority certifies; people are counted by keys of their own: \
-                        give each a line"
+                "it trusts a certificate authority; approvals are counted by key, so give each person a line"
                     .to_owned(),
             );
         }
@@ -183,14 +182,14 @@ fn take(signer: &mut Signer, option: &str) -> Result<(), String> {
         }
         "valid-after" => signer.valid_after.replace(moment(wanted()?)?).is_some(),
         "valid-before" => signer.valid_before.replace(moment(wanted()?)?).is_some(),
-        _ => return Err(format!("{option:?} is no option and no key")),
+        _ => return Err(format!("{option:?} is neither an option nor a key")),
     };
-    if again { Err(format!("{name} stands there twice")) } else { Ok(()) }
+    if again { Err(format!("{name} occurs twice")) } else { Ok(()) }
 }
 
 /// `YYYYMMDD[HHMM[SS]][Z]`
 fn moment(written: &str) -> Result<Moment, String> {
-    let wrong = || format!("{written:?} is no time: write such as 20261231Z or 202612312359Z");
+    let wrong = || format!("{written:?} is not a time: write such as 20261231Z or 202612312359Z");
     let digits = written.strip_suffix(['Z', 'z']).or_else(|| written.strip_suffix("UTC"));
     let zoned = digits.is_some();
     let digits = digits.unwrap_or(written);
@@ -249,16 +248,16 @@ mod tests {
             (format!("*@x {KEY}"), "pattern"),
             (format!("a@x cert-authority {KEY}"), "authority"),
             (format!("a@x CERT-AUTHORITY,namespaces=\"x\" {KEY}"), "authority"),
-            (format!("a@x nonsense {KEY}"), "no option"),
+            (format!("a@x nonsense {KEY}"), "neither an option"),
             (format!("a@x namespaces=golden {KEY}"), "quotation marks"),
             (format!("a@x namespaces=\"golden {KEY}"), "never closed"),
             (format!("\"a@x {KEY}"), "never closed"),
-            (format!("a@x valid-after=\"2026\" {KEY}"), "no time"),
-            (format!("a@x valid-after=\"20261301\" {KEY}"), "no time"),
+            (format!("a@x valid-after=\"2026\" {KEY}"), "not a time"),
+            (format!("a@x valid-after=\"20261301\" {KEY}"), "not a time"),
             (format!("a@x valid-after=\"20270101Z\",valid-before=\"20260101Z\" {KEY}"), "before it begins"),
             (format!("a@x namespaces=\"a\",namespaces=\"b\" {KEY}"), "twice"),
             (format!("a@x {}", KEY.replace("AAAAC3", "AAAA")), "cannot be read"),
-            (format!(", {KEY}"), "nobody"),
+            (format!(", {KEY}"), "no person"),
         ] {
             let why = one(&line).expect_err(&line);
             assert!(why.contains(says), "{line}: {why}");

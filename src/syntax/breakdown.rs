@@ -90,7 +90,7 @@ fn plain(error: &serde_json::Error, json: &[u8]) -> String {
     };
     match words.into_iter().find(|word| text.ends_with("expected value") && stops_at(word)) {
         Some(word) => {
-            format!("{}{word} is no number", text.strip_suffix("expected value").unwrap_or_default())
+            format!("{}{word} is not a number", text.strip_suffix("expected value").unwrap_or_default())
         }
         None => text.to_owned(),
     }
@@ -156,7 +156,7 @@ impl<'j> Visitor<'j> for Answers<'_, '_, 'j> {
     fn visit_map<A: MapAccess<'j>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Key(model)) = map.next_key()? {
             if self.into.iter().any(|answer| answer.model == model) {
-                return Err(A::Error::custom(format!("{model:?} stands in it twice")));
+                return Err(A::Error::custom(format!("{model:?} occurs twice")));
             }
             let is_name =
                 !model.is_empty() && model.len() <= LONGEST_NAME && !model.chars().any(char::is_control);
@@ -214,7 +214,7 @@ impl<'j> Visitor<'j> for One<'_> {
                 }
             };
             if twice {
-                return Err(A::Error::custom(format!("{key:?} stands in it twice")));
+                return Err(A::Error::custom(format!("{key:?} occurs twice")));
             }
         }
         let action = action.ok_or_else(|| A::Error::custom("it has no action"))?;
@@ -299,7 +299,7 @@ impl<'j> Visitor<'j> for Outer<'_, '_, 'j> {
                 continue;
             }
             if !matches!(self.found, Inside::Nothing) {
-                return Err(A::Error::custom(format!("{key:?} stands in it twice")));
+                return Err(A::Error::custom(format!("{key:?} occurs twice")));
             }
             *self.found =
                 map.next_value_seed(Held(Answers { wanted: self.wanted, into: &mut *self.into }))?;
@@ -362,8 +362,8 @@ mod tests {
         let sure = |value: &str| one(&format!(r#"{{"action":"BUY","confidence":{value}}}"#));
         let does = |value: &str| one(&format!(r#"{{"action":{value},"confidence":0.5}}"#));
         for (json, why) in [
-            (sure("NaN"), "NaN is no number"),
-            (sure("Infinity"), "Infinity is no number"),
+            (sure("NaN"), "NaN is not a number"),
+            (sure("Infinity"), "Infinity is not a number"),
             (sure("-Infinity"), "m: invalid number"),
             (sure("1e6"), "m: confidence is 1000000, not from 0 to 1"),
             (sure("-1e6"), "not from 0 to 1"),
@@ -383,11 +383,8 @@ mod tests {
             (one("null"), "expected an object"),
             (one("{}"), "m: it has no action"),
             (one(r#"{"action":"BUY"}"#), "m: it has no confidence"),
-            (one(r#"{"action":"BUY","action":"SELL","confidence":0.5}"#), "\"action\" stands in it twice"),
-            (
-                one(r#"{"action":"BUY","confidence":0.1,"confidence":0.5}"#),
-                "\"confidence\" stands in it twice",
-            ),
+            (one(r#"{"action":"BUY","action":"SELL","confidence":0.5}"#), "\"action\" occurs twice"),
+            (one(r#"{"action":"BUY","confidence":0.1,"confidence":0.5}"#), "\"confidence\" occurs twice"),
             ("{}".into(), "it names no model"),
             ("[]".into(), "expected an object"),
             ("null".into(), "expected an object"),
@@ -403,7 +400,7 @@ mod tests {
             assert!(error.contains(why), "{json:.120}: {error}");
         }
         let twice = r#"{"m":{"action":"BUY","confidence":0.5},"m":{"action":"SELL","confidence":0.5}}"#;
-        assert_eq!(said(twice).unwrap_err(), "\"m\" stands in it twice");
+        assert_eq!(said(twice).unwrap_err(), "\"m\" occurs twice");
     }
 
     #[test]

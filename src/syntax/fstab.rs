@@ -61,7 +61,7 @@ const OF_MEMORY: &[&str] = &[
     "tracefs",
 ];
 
-/// Reads it; what is no line of it is passed over, and so is what is mounted nowhere (swap) or at the root.
+/// Reads it; what is no line of it is ignored, and so is what is mounted nowhere (swap) or at the root.
 pub fn parse(text: &str) -> Vec<Mount> {
     text.lines().zip(1..).filter_map(|(line, number)| mount(line, number)).collect()
 }

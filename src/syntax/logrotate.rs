@@ -12,7 +12,7 @@ pub struct Logrotate {
 /// Directives that begin a shell script which only `endscript` ends.
 const SCRIPTS: &[&str] = &["prerotate", "postrotate", "firstaction", "lastaction", "preremove"];
 
-/// Reads a file; what stands in stanzas but their patterns is passed over.
+/// Reads a file; what stands in stanzas but their patterns is ignored.
 pub fn parse(bytes: &[u8]) -> Logrotate {
     let text = String::from_utf8_lossy(bytes);
     let mut read = Logrotate::default();

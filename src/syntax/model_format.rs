@@ -28,7 +28,7 @@ fn by_bytes(head: &[u8]) -> Option<&'static str> {
     let compressed: [&[u8]; 6] =
         [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x78\x9c", b"\x04\x22\x4d\x18"];
     if compressed.iter().any(|with| begins(with)) {
-        return Some("compressed, so that nobody sees what is in it");
+        return Some("compressed, so its content cannot be checked");
     }
     if begins(b"\x93NUMPY") && holds(b"'|O'") {
         return Some("an array of python objects, which are pickles");

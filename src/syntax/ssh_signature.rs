@@ -36,7 +36,7 @@ pub fn blocks(text: &str) -> Vec<Block> {
         }
     }
     found.extend(open.map(|(line, _)| cut_off(line)));
-    let why = || format!("it is no signature: one begins with {BEGIN}");
+    let why = || format!("it is not a signature: one begins with {BEGIN}");
     found.extend(stray.map(|line| Block { line, signature: Err(why()) }));
     found
 }
@@ -44,7 +44,7 @@ pub fn blocks(text: &str) -> Vec<Block> {
 /// A signature from the base64 of its block.
 fn decode(body: &str) -> Result<SshSig, String> {
     if !body.is_ascii() {
-        return Err("it is broken: its text is no base64".to_owned());
+        return Err("it is broken: its text is not base64".to_owned());
     }
     let mut armour = format!("{BEGIN}\n");
     for line in body.as_bytes().chunks(LINE) {
@@ -117,7 +117,7 @@ mod tests {
         };
         assert!(said(&cut).starts_with("1: it is cut off"), "{}", said(&cut));
         assert!(said(&format!("{cut}\n{one}")).starts_with("1: it is cut off"));
-        assert!(said("hello\nworld").starts_with("1: it is no signature"));
+        assert!(said("hello\nworld").starts_with("1: it is not a signature"));
         assert!(said(&format!("{BEGIN}\n{END}\n")).contains("broken"));
         assert!(said(&format!("{BEGIN}\näö\n{END}\n")).contains("base64"));
         let shortened = one.replacen("U1NIU0lH", "U1NI", 1);

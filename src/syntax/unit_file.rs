@@ -14,7 +14,7 @@ pub struct UnitFile {
     pub headers: Vec<(Arc<str>, u32)>,
     /// Assignments in order.
     pub entries: Vec<Entry>,
-    /// What systemd passes over with a warning.
+    /// What systemd ignores with a warning.
     pub notes: Vec<Note>,
     /// What makes systemd give up on the file.
     pub fatal: Option<Note>,
@@ -67,12 +67,12 @@ impl NoteKind {
     /// What systemd does about it.
     pub fn words(self) -> &'static str {
         match self {
-            NoteKind::NoAssignment => "a line without = is passed over",
-            NoteKind::OutsideSection => "an assignment before the first section is passed over",
+            NoteKind::NoAssignment => "a line without = is ignored",
+            NoteKind::OutsideSection => "an assignment before the first section is ignored",
             NoteKind::BrokenHeader => "a broken section header: the rest of the file is not read",
             NoteKind::NotUtf8 => "it is not UTF-8: the rest of the file is not read",
             NoteKind::LineTooLong => "the line is as long as 1 MiB: the rest of the file is not read",
-            NoteKind::NoKey => "an assignment without a key is passed over",
+            NoteKind::NoKey => "an assignment without a key is ignored",
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A file is replaced whole or not at all: written beside its place, synced, given its owner and mode, renamed, and
 //! its directory synced.
+//!
+//! Below another root, links on the way stay below it: so laying the files of a copied host never follows that host's
+//! own `/etc/golden -> /srv/golden` out of the copy.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that changes a host")]
 
 use std::ffi::OsString;

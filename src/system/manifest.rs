@@ -351,7 +351,7 @@ fn take(host: &mut MemorySystem, path: &str) -> Result<Vec<(String, Owned)>, Str
 
 fn replace(host: &mut MemorySystem, path: &str, body: &[String]) -> Result<(), String> {
     let node = existing(host, path)?;
-    let MemoryNode::File(bytes) = &node.node else { return Err("it is no file".into()) };
+    let MemoryNode::File(bytes) = &node.node else { return Err("it is not a file".into()) };
     let mut lines: Vec<String> = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
     let mut at = lines.len();
     for change in body {
@@ -383,15 +383,18 @@ fn text_of(body: &[String]) -> String {
 }
 
 fn pairs<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, &'a str)>, String> {
-    words.iter().map(|word| word.split_once('=').ok_or_else(|| format!("{word} is no name=value"))).collect()
+    words
+        .iter()
+        .map(|word| word.split_once('=').ok_or_else(|| format!("{word} is not a name=value")))
+        .collect()
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("{text:?} is no number"))
+    text.parse().map_err(|_| format!("{text:?} is not a number"))
 }
 
 fn octal(text: &str) -> Result<u32, String> {
-    u32::from_str_radix(text, 8).map_err(|_| format!("{text:?} is no mode"))
+    u32::from_str_radix(text, 8).map_err(|_| format!("{text:?} is not a mode"))
 }
 
 fn owner(host: &MemorySystem, names: &str) -> Result<(u32, u32), String> {

@@ -247,7 +247,7 @@ impl Ask for Answers {
             let named = |name: &&str| fields.iter().filter(|(field, _)| field == name).collect::<Vec<_>>();
             let found: Vec<_> = question.fields.iter().map(named).collect();
             let twice = found.iter().zip(question.fields).find(|(found, _)| found.len() > 1);
-            let defect = twice.map(|(_, name)| format!("{name} stands in it twice"));
+            let defect = twice.map(|(_, name)| format!("{name} occurs twice"));
             let values: Vec<Option<&[u8]>> =
                 found.iter().map(|found| found.first().map(|(_, value)| value.as_slice())).collect();
             each(&StreamEvent { id: *id, values: &values, defect });

@@ -3,6 +3,12 @@
 //! It has two leaves for an audit: [`Look`] for what a disk shows, the same for a running host, a mounted
 //! root and a host in memory; and [`Ask`] for what only a running host answers. (Changing a host is a third
 //! leaf that belongs to plans alone.)
+//!
+//! A limit makes a look unreadable, never short: [`Look::read`] gives all of a file or says that it is too long, and
+//! `head` is for the beginning of one. A directory has at most `MOST_NAMES` names. Readers of files that include others
+//! have a `Room` for their sum, the libraries of a program a bound on objects, paths and time, and the searches in a
+//! repository one `Budget` of directories, names, bytes and time. Trees of other users are searched last, within three
+//! seconds, and what is not read there decides nothing.
 
 pub mod act;
 pub mod hand;

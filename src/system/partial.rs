@@ -2,6 +2,9 @@
 //!
 //! It stands before the door, so that every look is answered alike, whoever makes it. What is found below such a place is
 //! taken for what it is: a tree that is put together in one directory (an image that is being built) holds all of it.
+//!
+//! The mounts are those of fstab(5) that are not mounted below the root. An empty mount point is unreadable too. A
+//! `noauto` line counts only if a unit asks for it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -3,6 +3,8 @@
 //! They are made with fixed modes whatever the umask says, and checked each time before they are used: a real directory,
 //! a regular file with one name, owned by root, writable by nobody else. Everything is opened from the directory's
 //! descriptor, so a name that somebody exchanges afterwards leads nowhere. No open waits: a FIFO is refused, not read.
+//!
+//! `/run/golden` is 0755, not 0700, because the users of the wrapper have directories for their locks in it.
 #![expect(clippy::disallowed_methods, reason = "this is a door to the world")]
 
 use std::fs::File;
@@ -80,7 +82,7 @@ impl Folder {
         let path = self.path_of(name);
         let refused = |why: String| io::Error::other(format!("{path} {why}"));
         let directory = openat(&self.fd, name, flags, Mode::empty())
-            .map_err(|error| refused(format!("is no directory that golden made: {error}")))?;
+            .map_err(|error| refused(format!("is not a directory that golden made: {error}")))?;
         let stat = fstat(&directory)?;
         if stat.st_uid != uid && stat.st_uid != self.owner {
             return Err(refused(format!("belongs to uid {}, not to uid {uid}", stat.st_uid)));
@@ -218,7 +220,7 @@ fn owner(act: &Act) -> u32 {
 fn parent_of(act: &Act, path: &str) -> io::Result<(OwnedFd, String)> {
     let place = act.place(path);
     let (Some(parent), Some(name)) = (place.parent(), path.rsplit('/').next()) else {
-        return Err(unfit(path, "is not a path of golden's"));
+        return Err(unfit(path, "is not one of golden's paths"));
     };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(parent, flags, Mode::empty())

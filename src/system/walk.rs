@@ -3,6 +3,11 @@
 //! A chroot's absolute links must stay in the chroot, and a finding must be able to name the directory
 //! that keeps somebody out. So links are resolved here, one component at a time; the kernel is only asked
 //! for single nodes. Directories are looked at once per walker: ten thousand services share theirs.
+//!
+//! A link that another user can change ends the look ([`untrusted`]). The content of a file is reached only through
+//! links in directories that root alone can write, or through links that stay below what belongs to the same user.
+//! After the walk a node is opened with RESOLVE_NO_SYMLINKS, so a link that is put in the way later ends the look too.
+//! Programs are the exception: only their kind is noted, and the python of a venv is such a link.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -165,7 +170,7 @@ pub fn untrusted(lookup: &Lookup) -> Option<String> {
     match stray(lookup) {
         Some((link, Some(own))) => Some(format!("{} is a link that leads out of {}", link.path, own.path)),
         Some((link, None)) => {
-            Some(format!("{} is a link that leads out of where everybody can write", link.path))
+            Some(format!("{} is a link that leads out of a directory that all users can write", link.path))
         }
         None => is_borrowed(lookup)
             .then(|| format!("{} has a second hard link and belongs to another user", lookup.asked)),
@@ -193,7 +198,7 @@ mod tests {
     fn why(manifest: &str, path: &str) -> Option<String> {
         let host = MemorySystem::from_manifest(manifest).unwrap();
         let lookup = Walker::new(&host as &dyn Look).lookup(path);
-        assert!(lookup.real().is_some(), "{path} leads nowhere");
+        assert!(lookup.real().is_some(), "{path} is a broken link");
         untrusted(&lookup)
     }
 

@@ -2,6 +2,9 @@
 //! (`tools/measure-defaults`, one table a version).
 //!
 //! What depends on the host, its kernel or its limits stands in no table: nobody knows it from a disk.
+//!
+//! The table takes in nothing that system.conf or the unit's other settings move; `rules::defaults` adds them. For a
+//! version between the tables or above them, a default on which they differ, or that they do not have, is undecided.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -54,7 +57,7 @@ pub fn of(version: SystemdVersion, section: &str, key: &str) -> Result<&'static 
     let older = TABLES.iter().rev().find(|table| table.version <= version);
     let newer = TABLES.iter().find(|table| version <= table.version);
     let (Some(older), Some(newer)) = (older, newer) else {
-        return Err(format!("what systemd {version} has for {key}= by default was not measured"));
+        return Err(format!("it was not measured what systemd {version} has for {key}= by default"));
     };
     match (older.get(section, key), newer.get(section, key)) {
         (Some(one), Some(other)) if one == other => Ok(one),

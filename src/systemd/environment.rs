@@ -76,7 +76,7 @@ impl ItemFault {
     pub fn words(&self) -> &str {
         match self {
             ItemFault::NoEquals => "it has no =",
-            ItemFault::BadName => "that is no name of a variable",
+            ItemFault::BadName => "that is not the name of a variable",
             ItemFault::TooLong => "it is longer than an environment may be",
             ItemFault::Specifier(why) => why,
             ItemFault::UnbalancedQuotes => "a quote is not closed: it and the rest of the line are ignored",

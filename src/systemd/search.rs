@@ -109,7 +109,7 @@ pub enum Link {
     /// Another name of the unit, which is read from the file of this name: `tb@i.service → ta@.service` is
     /// `ta@i.service`, read from `ta@.service`.
     Alias(UnitName, UnitName),
-    /// A link between names that cannot be one unit, which systemd passes over.
+    /// A link between names that cannot be one unit, which systemd ignores.
     Invalid,
 }
 

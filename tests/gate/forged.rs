@@ -24,7 +24,7 @@ fn with(host: &Host, event: Event, because: &str) {
     let id = id.lines().next().unwrap().to_owned();
     let look = host.look(&["--model", "momentum", "--no-report"]);
     look.blocked(because);
-    look.blocked(&format!("event {id} cannot be taken"));
+    look.blocked(&format!("event {id} is malformed"));
     assert_eq!(look.board["events"]["malformed"], 1);
 }
 
@@ -34,8 +34,8 @@ fn saying(json: impl AsRef<[u8]>) -> Event {
 
 fn values(host: &Host) {
     for (value, because) in [
-        ("NaN", "NaN is no number"),
-        ("Infinity", "Infinity is no number"),
+        ("NaN", "NaN is not a number"),
+        ("Infinity", "Infinity is not a number"),
         ("1e6", "not from 0 to 1"),
         ("-1e6", "not from 0 to 1"),
         ("true", "boolean"),
@@ -76,15 +76,15 @@ fn newlines(host: &Host) {
 
 fn twice(host: &Host) {
     let one = "{\"momentum\":{\"action\":\"BUY\",\"confidence\":0.5}}";
-    with(host, saying(one).with("model_breakdown", one), "stands in it twice");
+    with(host, saying(one).with("model_breakdown", one), "occurs twice");
     let models = "{\"momentum\":{\"action\":\"BUY\",\"confidence\":0.5},\"momentum\":{\"action\":\"SELL\",\"confidence\":0.1}}";
-    with(host, saying(models), "stands in it twice");
+    with(host, saying(models), "occurs twice");
     let keys = "{\"momentum\":{\"action\":\"BUY\",\"confidence\":0.5,\"confidence\":0.9}}";
-    with(host, saying(keys), "stands in it twice");
+    with(host, saying(keys), "occurs twice");
 }
 
 fn nesting(host: &Host) {
-    with(host, saying("[".repeat(60_000)), "cannot be taken");
+    with(host, saying("[".repeat(60_000)), "is malformed");
     with(host, saying(format!("{{\"m\":{{\"x\":{}", "{\"a\":".repeat(12_000))), "recursion limit");
 }
 

@@ -156,7 +156,7 @@ fn read_break(lines: &[&str]) -> Break {
             }
         }
     }
-    assert!(!entry.shell.is_empty() && !entry.rule.is_empty(), "{name} is no break");
+    assert!(!entry.shell.is_empty() && !entry.rule.is_empty(), "{name} is not a break");
     entry
 }
 

@@ -120,7 +120,7 @@ pub fn what_of_the_caller_is_passed(host: &Host) {
         ("AUTO_ACTIVATION", "the contract decides"),
         ("PATH", "the wrapper itself"),
         ("NOT_SET", "not set here"),
-        ("A B", "no name"),
+        ("A B", "not the name"),
     ] {
         let output = with(&["--pass-env", name, "ai-engine", SCRIPT]);
         assert_eq!(output.status.code(), Some(1), "{name}");

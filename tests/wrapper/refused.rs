@@ -59,12 +59,12 @@ pub fn names_that_lead_out(host: &Host) {
         run("../../tmp/p", SCRIPT, "no service");
         run("", SCRIPT, "no service");
         run("ai-engine\n", SCRIPT, "no service");
-        run("ai-engine", "../../../tmp/evil.py", "no plain path");
-        run("ai-engine", "ops/../../../../tmp/evil.py", "no plain path");
+        run("ai-engine", "../../../tmp/evil.py", "not a plain path");
+        run("ai-engine", "ops/../../../../tmp/evil.py", "not a plain path");
         run("ai-engine", "/tmp/evil.py", "absolute path");
         run("ai-engine", "ops/probe.py\n", "control character");
-        run("ai-engine", "", "no plain path");
-        run("ai-engine", "ops", "is no file");
+        run("ai-engine", "", "not a plain path");
+        run("ai-engine", "ops", "is not a file");
         run("ai-engine", "ops/none.py", "does not exist");
         run("backend", "ops/training/train_patchtst.py", "not of backend");
         host.refused(who, &["golden", "job", "../x"], "no job");
@@ -159,18 +159,18 @@ pub fn contract_of_the_user(host: &Host) {
     // Found on the way up: passed over, and said.
     let output = inside("golden job evil");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("not obeyed by root"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("is not used by root"), "{}", text(&output.stderr));
     let output = inside(&format!("golden -q run ai-engine {SCRIPT}"));
     assert_ne!(told(&output)["uid"], 0);
     // Named: refused.
     for words in ["golden --contract golden.toml job evil", "GOLDEN_CONTRACT=golden.toml golden job evil"] {
         let output = inside(words);
         assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stderr).contains("root does not obey"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("root does not use"), "{}", text(&output.stderr));
     }
     // Root's own contract cannot make a job root's either.
     host.lay_contract(OF_USER);
-    host.refused("root", &["golden", "job", "evil"], "is root by number");
+    host.refused("root", &["golden", "job", "evil"], "has uid 0");
 }
 
 pub fn nothing_before_the_identity(host: &Host) {
@@ -253,7 +253,7 @@ pub fn chain_of_contracts(host: &Host) {
         "qt:qt",
     );
     host.lay_contract("schema = 1\nextends = \"/home/qt/base.toml\"\n");
-    host.refused("root", &["golden", "job", "evil"], "root does not obey it");
+    host.refused("root", &["golden", "job", "evil"], "root does not use it");
     assert_eq!(host.machine.run(&["golden", "audit"]).status.code(), Some(2));
     // The same from a place that only root can write.
     host.sh("install -m 0644 /home/qt/base.toml /etc/golden/base.toml; rm /home/qt/base.toml");

@@ -24,7 +24,7 @@ use crate::system::System as _;
 /// Whose word it is.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Word {
-    /// Change nothing: show what would be done, and whether it may be.
+    /// Change nothing: show what would be done, and whether it is allowed.
     #[arg(long)]
     check: bool,
     /// Where there is no terminal: a file with SSH signatures over the message, by keys that may approve the contract.
@@ -43,7 +43,7 @@ pub(super) struct Word {
 pub(super) struct CanaryArgs {
     /// The model's name in the contract.
     name: String,
-    /// The share of the traffic that it gets, from 0 to 1, where the contract names a variable for it.
+    /// Its share of the traffic, from 0 to 1, if the contract names a variable for it.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     share: Option<String>,
     #[command(flatten)]
@@ -168,7 +168,7 @@ fn may_ask(verb: &str, name: &str, word: &Word) -> Result<(), String> {
     if word.check || word.message {
         return Ok(());
     }
-    let no = |why: &str| Err(format!("no program lets a model be obeyed: {why}"));
+    let no = |why: &str| Err(format!("a program may not activate a model: {why}"));
     if let Some(why) = person::program() {
         return no(&format!("{why}\n  try: golden model {verb} {name}   on a terminal"));
     }

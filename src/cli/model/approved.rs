@@ -38,7 +38,7 @@ pub(super) fn by(
     system: &dyn System,
 ) -> Result<String, String> {
     let Some(demand) = &contract.approval else {
-        return Err("the contract names nobody who may approve; add [approval] with `signers`".to_owned());
+        return Err("the contract names no people who may approve; add [approval] with `signers`".to_owned());
     };
     let signers = &demand.signers.value;
     let lookup = Walker::new(system).lookup(signers);
@@ -48,7 +48,7 @@ pub(super) fn by(
     let allowed = match lookup.real().map(|real| system.read(real, LARGEST)) {
         Some(Observed::Found(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
         Some(Observed::Unreadable(why)) => return Err(format!("{signers}: {why}")),
-        _ => return Err(format!("{signers} does not exist, so nobody may approve")),
+        _ => return Err(format!("{signers} does not exist, so no signature counts")),
     };
     let text = crate::system::state::read_regular(file, LARGEST)
         .map_err(|error| format!("{}: {error}", file.display()))?;

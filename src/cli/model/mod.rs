@@ -39,20 +39,20 @@ enum ModelVerb {
     List,
     /// Show one model: its states, what lies on this host, and what its service is told.
     Show {
-        /// Its name in the contract; may be left out where there is one model alone.
+        /// Its name in the contract; optional if there is only one model.
         name: Option<String>,
     },
     /// Register an artefact that lies in shadow/ by its digest, so that the gate can judge it.
     Shadow(shadow::ShadowArgs),
-    /// Let the registered artefact be obeyed, on probation. A person does this.
+    /// Activate the registered artefact on probation. Only a person can confirm this.
     Canary(activate::CanaryArgs),
-    /// Make the canary the active artefact; the one before it is archived. A person does this.
+    /// Make the canary the active artefact; the one before it is archived. Only a person can confirm this.
     Promote(activate::PromoteArgs),
-    /// Take back what made the live artefact live, and nothing else.
+    /// Undo the activation of the live artefact, and nothing else.
     Rollback(rollback::RollbackArgs),
-    /// Whether a rollback is due: gate, loss, errors, the service, the audit. Looks until it is ended.
+    /// Watch whether a rollback is due: gate, loss, errors, the service, the audit. Runs until it is stopped.
     Watch(watch::WatchArgs),
-    /// What was done to a model, and which artefact was live at a time.
+    /// Show the history of a model, or the artefact that was live at a time.
     History(shown::HistoryArgs),
 }
 

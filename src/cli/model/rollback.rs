@@ -16,7 +16,7 @@ use crate::system::System as _;
 /// What is taken back.
 #[derive(Args, Debug)]
 pub(super) struct RollbackArgs {
-    /// The model's name in the contract; may be left out where there is one model alone.
+    /// The model's name in the contract; optional if there is only one model.
     name: Option<String>,
     /// Back to the step of this entry of the ledger (`golden model history` lists them); 0 is before the first.
     #[arg(long, value_name = "ENTRY")]
@@ -37,7 +37,7 @@ fn target(life: &Lifecycle, to: Option<u64>) -> Result<usize, String> {
             Some(at) if at + 1 < life.steps.len() => Ok(at + 1),
             Some(_) => Err(format!("entry {entry} is the step that counts now")),
             None => Err(format!(
-                "entry {entry} is no step that can come back; these are: {}",
+                "entry {entry} is not a step that can come back; these are: {}",
                 life.steps.iter().map(|step| step.entry.to_string()).collect::<Vec<String>>().join(", ")
             )),
         },
@@ -118,7 +118,7 @@ fn two_lines(now: &Lifecycle, then: &Lifecycle, name: &str) -> String {
 
 /// A step in words.
 fn named(step: Option<&Step>) -> String {
-    step.map_or("no artefact of golden's".to_owned(), |step| {
+    step.map_or("no artefact of golden".to_owned(), |step| {
         let (artefact, state) = (&step.artefact, step.state.word());
         format!("{} {state} (sha256 {}, entry {})", artefact.version, short(&artefact.digest), step.entry)
     })

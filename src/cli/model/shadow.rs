@@ -20,7 +20,7 @@ use crate::system::hand::Hand as _;
 pub(super) struct ShadowArgs {
     /// The artefact. It lies in shadow/ in the place of the models, where its owner may write.
     file: std::path::PathBuf,
-    /// Which model it is; may be left out where the contract has one alone.
+    /// Which model it is; optional if there is only one model.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Its version: letters, digits, `.` and `-`, at least one digit. Otherwise its digest's beginning.
@@ -143,7 +143,7 @@ fn version(asked: Option<&str>, digest: &str) -> Result<String, String> {
     match plain && has_digit && begins && asked.len() <= LONGEST {
         true => Ok(asked.to_owned()),
         false => Err(format!(
-            "{asked:?} is no version\n  try: letters, digits, `.` and `-`, at least one digit, such as v2026-11-29"
+            "{asked:?} is not a version\n  try: letters, digits, `.` and `-`, at least one digit, such as v2026-11-29"
         )),
     }
 }

@@ -19,7 +19,7 @@ use crate::system::hand::{Hand as _, Node};
 /// What is told of the past.
 #[derive(Args, Debug)]
 pub(super) struct HistoryArgs {
-    /// The model's name; may be left out where the contract has one model alone.
+    /// The model's name; optional if there is only one model.
     name: Option<String>,
     /// Which artefact was live at this time (RFC 3339, such as 2026-11-29T12:00:00Z).
     #[arg(long, value_name = "TIME")]
@@ -42,7 +42,7 @@ pub(super) fn list(global: &Global) -> Result<ExitCode, Failure> {
     }
     let known = history::models(&chain.lines);
     for name in known.iter().filter(|name| contract.model(name).is_none()) {
-        text.line(format_args!("{name:<20} stands in the ledger, and the contract does not name it"));
+        text.line(format_args!("{name:<20} is in the ledger, but the contract does not name it"));
     }
     if contract.models.is_empty() && known.is_empty() {
         text.line(format_args!("the contract guards no models"));

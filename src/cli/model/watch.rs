@@ -23,11 +23,9 @@ use crate::system::{System as _, Walker};
 
 /// What is watched, and how often.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit codes with --once: 0 nothing is due, 1 a rollback is due, 2 something could not be seen."
-)]
+#[command(after_help = "Exit codes with --once: 0 nothing is due, 1 a rollback is due, 2 undecided.")]
 pub(super) struct WatchArgs {
-    /// The model's name in the contract; may be left out where there is one model alone.
+    /// The model's name in the contract; optional if there is only one model.
     name: Option<String>,
     /// Look once and end.
     #[arg(long)]
@@ -50,7 +48,10 @@ pub(super) fn run(global: &Global, args: &WatchArgs) -> Result<ExitCode, Failure
         let chain = super::chain()?;
         let life = life(&chain, model);
         if life.live().is_none() {
-            output::print(&format!("{}: no artefact of golden's is live; nothing is watched\n", model.name))?;
+            output::print(&format!(
+                "{}: no artefact that golden activated is live; nothing is watched\n",
+                model.name
+            ))?;
         } else {
             let looked = look(&host, &contract, model, &chain, &life);
             // What stands as before is said in one line.
@@ -188,7 +189,7 @@ fn number(
             .trim()
             .parse::<f64>()
             .map(Some)
-            .map_err(|_| format!("{name} answers {text:?}, which is no number")),
+            .map_err(|_| format!("{name} answers {text:?}, which is not a number")),
         Observed::Absent => Ok(None),
         Observed::Unreadable(why) => Err(format!("{name}: {why}")),
     }
@@ -197,7 +198,7 @@ fn number(
 /// The value of a key, from the unit of the dependency alone, with its password where it has one.
 fn redis(host: &Host, contract: &Contract, dependency: &Dependency, key: &str) -> Observed<String> {
     let DependencyKind::Redis { address, password, .. } = &dependency.kind else {
-        return Observed::Unreadable("it is no Redis".to_owned());
+        return Observed::Unreadable("it is not a Redis server".to_owned());
     };
     let password = password.as_ref().map(|(file, key)| {
         crate::facts::gather::redis_password(&host.system, contract, &file.value, &key.value)

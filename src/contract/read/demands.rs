@@ -188,7 +188,7 @@ fn setting_rules<'a>(
         rules.push(Rule { key: key.clone(), demand, per_service });
     }
     if nodes.is_empty() {
-        cx.error(entry.node.span, format!("`{key}` demands nothing"), "write a value, or take it out");
+        cx.error(entry.node.span, format!("`{key}` demands nothing"), "write a value, or remove it");
     }
 }
 
@@ -214,7 +214,7 @@ fn without_effect<'a>(cx: &mut Cx<'a>, section: &str, entry: &Entry<'a>, node: &
     }
     if let Some(message) = ignored::values(form).iter().find_map(|value| ignored::value(section, key, value))
     {
-        cx.error(node.span, message, format!("write a value that systemd reads, or take {key} out"));
+        cx.error(node.span, message, format!("write a value that systemd reads, or remove {key}"));
     }
 }
 
@@ -229,7 +229,7 @@ fn setting_form<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Said>
         cx.word(node, key, |text| match text {
             "stated" => Ok(false),
             "effective" => Ok(true),
-            _ => Err((format!("{text:?} is no presence"), "write \"stated\" or \"effective\"".into())),
+            _ => Err((format!("{text:?} is not a presence"), "write \"stated\" or \"effective\"".into())),
         })
     });
     let since = fields.opt(cx, "since", Cx::count).and_then(|since| u32::try_from(since.value).ok());

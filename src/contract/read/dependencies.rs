@@ -31,7 +31,7 @@ fn dependency<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: Arc<str>) -> Option<
     let known = schema::DEPENDENCY_KINDS.iter().copied();
     if !known.clone().any(|kind| kind == kind_name) {
         let at = fields.get("kind").map_or(entry.at, |entry| entry.node.span);
-        cx.unknown(at, format!("{kind_name:?} is no kind of dependency"), kind_name, known);
+        cx.unknown(at, format!("{kind_name:?} is not a kind of dependency"), kind_name, known);
         return None;
     }
     refuse_foreign_keys(cx, &fields, kind_name);
@@ -53,7 +53,7 @@ fn refuse_foreign_keys<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, kind: &str)
     for (key, kinds) in schema::DEPENDENCY_KEYS {
         if let (Some(entry), false) = (fields.get(key), kinds.contains(&kind)) {
             let message = format!("`{key}` means nothing for a dependency of kind {kind}");
-            cx.error(entry.at, message, format!("take it out; it belongs to kind {}", kinds.join(", ")));
+            cx.error(entry.at, message, format!("remove it; it belongs to kind {}", kinds.join(", ")));
         }
     }
 }
@@ -66,7 +66,8 @@ fn redis<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind>
     let named_by = fields.opt(cx, "named_by", named_by);
     let address = address?;
     if loopback_only.as_ref().is_some_and(|only| only.value) && !words::is_loopback(&address.value) {
-        let message = format!("{} is no address of this host, yet `loopback_only` is true", address.value);
+        let message =
+            format!("{} is not an address of this host, yet `loopback_only` is true", address.value);
         let span = fields.get("address").map_or(fields.at, |entry| entry.node.span);
         cx.error(span, message, "write \"127.0.0.1:…\", or `loopback_only = false`");
     }

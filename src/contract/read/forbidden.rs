@@ -47,7 +47,7 @@ fn section_and_key<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<(S
         Some((section @ ("Unit" | "Service" | "Install"), setting)) => {
             words::setting(setting).map(|setting| (section.to_owned(), setting))
         }
-        _ => Err((format!("{text:?} is no setting of a section"), way_out.into())),
+        _ => Err((format!("{text:?} is not a setting of a section"), way_out.into())),
     });
     stated.map(|stated| stated.value)
 }

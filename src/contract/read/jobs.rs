@@ -43,7 +43,7 @@ fn job<'a>(
     let replaces = fields.list(cx, "replaces", relative);
     if let (Some(JobProgram::Script(_)), Some(entry)) = (&runs, fields.get("replaces")) {
         let message = "only a built-in job can replace scripts of the repository";
-        cx.error(entry.at, message, "take it out, or write `built_in = \"…\"` instead of the script");
+        cx.error(entry.at, message, "remove it, or write `built_in = \"…\"` instead of the script");
     }
     let needs = fields.list(cx, "needs", |cx, node, key| needed(cx, node, key, contract));
     let single_flight = fields.opt(cx, "single_flight", Cx::boolean).is_some_and(|stated| stated.value);

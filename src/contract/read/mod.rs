@@ -158,17 +158,17 @@ fn check_item<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<CheckItem>
     let section = fields.need(cx, "section", "\"I\"", |cx, node, key| {
         cx.word(node, key, |text| {
             text.parse::<Section>()
-                .map_err(|_| (format!("{text:?} is no section"), "sections are A to N".into()))
+                .map_err(|_| (format!("{text:?} is not a section"), "sections are A to N".into()))
         })
     });
-    let text = fields.need(cx, "text", "\"what a person must see to\"", Cx::prose);
+    let text = fields.need(cx, "text", "\"what a person checks\"", Cx::prose);
     let by = fields.opt(cx, "by", |cx, node, key| {
         cx.word(node, key, |text| match text {
             "ledger" => Ok(SeenTo::Ledger),
             "journal" => Ok(SeenTo::Journal),
             _ => Err((
-                format!("nothing called {text:?} sees to it"),
-                "\"ledger\" or \"journal\"; without it a person does".into(),
+                format!("{text:?} is not a known way to check it"),
+                "\"ledger\" or \"journal\"; without it, a person checks it".into(),
             )),
         })
     });

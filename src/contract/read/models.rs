@@ -130,7 +130,7 @@ fn artefact<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, contract: &Contract
     let is_name = words::name(file).is_ok() && !file.starts_with(CANARY) && file.len() <= 100;
     if !is_name {
         let known = place.unwrap_or_else(|| "active/".to_owned());
-        let message = format!("{:?} is no file of {known}", written.value);
+        let message = format!("{:?} is not a file of {known}", written.value);
         cx.error(node.span, message, "write the name of the file alone, such as \"model.onnx\"");
         return None;
     }
@@ -153,7 +153,7 @@ fn assignments<'a>(cx: &mut Cx<'a>, set: &Fields<'_, 'a>, key: &str, contract: &
         if crate::contract::secrets::is_secret_name(contract, &entry.key) {
             let message =
                 format!("`{}` holds a secret, and the ledger writes down what activation sets", entry.key);
-            cx.error(entry.at, message, "let a variable that is no secret activate the model");
+            cx.error(entry.at, message, "let a variable that is not a secret activate the model");
             continue;
         }
         let value = value(cx, &entry.node, &entry.key);

@@ -163,7 +163,7 @@ fn kind<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<PlaceK
     cx.word(node, key, |text| match text {
         "file" => Ok(PlaceKind::File),
         "directory" => Ok(PlaceKind::Directory),
-        _ => Err((format!("{text:?} is no kind of place"), "write \"file\" or \"directory\"".into())),
+        _ => Err((format!("{text:?} is not a kind of place"), "write \"file\" or \"directory\"".into())),
     })
 }
 
@@ -179,7 +179,7 @@ fn content<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Content> {
     if first.key == "keys" {
         let keys = fields.list(cx, "keys", |cx, item, key| cx.word(item, key, words::file_key));
         if keys.is_empty() {
-            cx.error(first.node.span, "`keys` names no key", "name at least one, or take it out");
+            cx.error(first.node.span, "`keys` names no key", "name at least one, or remove it");
         }
         return Some(Content::Keys(keys));
     }
@@ -204,7 +204,7 @@ fn file_or_directory<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, place: &Place
         }
     };
     if place.is_file() {
-        refuse(&["holds", "mounted"], "directory", "take it out, or take `kind = \"file\"` out");
+        refuse(&["holds", "mounted"], "directory", "remove it, or remove `kind = \"file\"`");
     } else if content.is_some() {
         refuse(&["content", "template", "keys"], "file", "add `kind = \"file\"`");
     }
@@ -220,7 +220,7 @@ fn severity<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Severity {
     match fields.opt(cx, "level", level).map(|stated| stated.value) {
         Some(Level::Off) => {
             let at = fields.get("level").map_or(fields.at, |entry| entry.node.span);
-            cx.error(at, "a place cannot be off", "write `required = false`, or take the place out");
+            cx.error(at, "a place cannot be off", "write `required = false`, or remove the place");
             Severity::Must
         }
         Some(Level::At(severity)) => severity,
@@ -234,7 +234,7 @@ pub(super) fn level<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<S
         "must" => Ok(Level::At(Severity::Must)),
         "should" => Ok(Level::At(Severity::Should)),
         "off" => Ok(Level::Off),
-        _ => Err((format!("{text:?} is no level"), "levels are \"must\", \"should\" and \"off\"".into())),
+        _ => Err((format!("{text:?} is not a level"), "levels are \"must\", \"should\" and \"off\"".into())),
     })
 }
 

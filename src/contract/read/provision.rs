@@ -141,7 +141,7 @@ fn http<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<String
     };
     let authority = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
     if authority.and_then(|authority| words::address(authority).ok()).is_none() {
-        let message = format!("{text:?} is no address that can be asked here");
+        let message = format!("{text:?} is not an address that can be asked here");
         cx.error(node.span, message, "write such as \"http://127.0.0.1:8000/health\", with its port");
         return None;
     }

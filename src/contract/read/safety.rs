@@ -69,7 +69,7 @@ fn read_telemetry<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, contract: &Contr
     let actions = fields.texts(cx, "actions");
     let hold = fields.need(cx, "hold", "\"HOLD\"", Cx::text);
     if let Some(hold) = hold.as_ref().filter(|hold| !actions.value.contains(&hold.value)) {
-        let message = format!("{:?} is none of the `actions`", hold.value);
+        let message = format!("{:?} is not one of the `actions`", hold.value);
         cx.error_at(&hold.at, message, "name one of them");
     }
     Some(Telemetry {

@@ -75,7 +75,7 @@ fn subject<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, names: &Names<'_>) -
     let way_out =
         "write \"host\", \"service:NAME\", \"job:NAME\" or \"file:/PATH\"; patterns are not allowed";
     let stated = cx.word(node, key, |text| {
-        text.parse::<Subject>().map_err(|_| (format!("{text:?} is no subject"), way_out.to_owned()))
+        text.parse::<Subject>().map_err(|_| (format!("{text:?} is not a subject"), way_out.to_owned()))
     })?;
     let (sort, name, known) = match &stated.value {
         Subject::Service(name) => ("service", name.clone(), &names.services),
@@ -93,11 +93,11 @@ fn subject<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, names: &Names<'_>) -
 fn expiry<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str, names: &Names<'_>) -> Option<Date> {
     let day = cx.date(node, key)?.value;
     if day.year() > LAST_YEAR {
-        let message = format!("a waiver until {day} is no exception but a rule");
-        cx.error(node.span, message, "name a day by which the reason will be gone");
+        let message = format!("a waiver until {day} is too long for an exception");
+        cx.error(node.span, message, "name a day when the reason will have ended");
     } else if let Some(from) = names.from.filter(|from| day < *from) {
         let message = format!("the waiver ends on {day}, before the contract takes effect on {from}");
-        cx.error(node.span, message, "name a later day, or take the waiver out");
+        cx.error(node.span, message, "name a later day, or remove the waiver");
     }
     Some(day)
 }

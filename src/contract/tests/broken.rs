@@ -42,12 +42,12 @@ const SYNTAX: &[Case] = &[
         "[services.a]\nkind = \"draft\"\nunit = \"a.service\"\n[services.a.«unit.Service]\nType = \"simple\"\n",
         &["cannot extend value"],
     ),
-    ("[layout.data]\npath = \"/a\"\n«path = \"/b\"\n", &["`path` stands here for the second time"]),
+    ("[layout.data]\npath = \"/a\"\n«path = \"/b\"\n", &["`path` is already defined"]),
     (
         "[layout.data]\npath = \"/a\"\n[layout.«data]\n«path = \"/b\"\n",
-        &["`data` stands here for the second time", "`path`"],
+        &["`data` is already defined", "`path`"],
     ),
-    ("[layout]\na = { path = \"/a\", «path = \"/b\" }\n", &["`path` stands here for the second time"]),
+    ("[layout]\na = { path = \"/a\", «path = \"/b\" }\n", &["`path` is already defined"]),
     ("[layout]\na = «0755\n", &["leading zero"]),
 ];
 
@@ -69,11 +69,11 @@ const TYPES: &[Case] = &[
     ("[layout.data]\npath = \"/srv\"\nholds = «\"a\"\n", &["`holds` must be a list, not text"]),
     ("[layout.data]\npath = \"/srv\"\nrequired = «\"no\"\n", &["`required` must be true or false"]),
     ("[layout.data]\npath = \"/srv\"\nmode = «640\n", &["`mode` must be text in octal digits"]),
-    ("[layout.data]\npath = \"/srv\"\nmode = «\"0999\"\n", &["\"0999\" is no mode"]),
-    ("[layout.data]\npath = \"/srv\"\nlevel = «\"may\"\n", &["\"may\" is no level"]),
+    ("[layout.data]\npath = \"/srv\"\nmode = «\"0999\"\n", &["\"0999\" is not a mode"]),
+    ("[layout.data]\npath = \"/srv\"\nlevel = «\"may\"\n", &["\"may\" is not a level"]),
     ("[layout.data]\npath = \"/srv\"\nlevel = «\"off\"\n", &["a place cannot be off"]),
-    ("[layout.data]\npath = \"/srv\"\nowner = «\"a b\"\n", &["\"a b\" is no name of a user or group"]),
-    ("[layout.data]\npath = «\"srv\"\n", &["\"srv\" is no absolute path"]),
+    ("[layout.data]\npath = \"/srv\"\nowner = «\"a b\"\n", &["\"a b\" is not the name of a user or group"]),
+    ("[layout.data]\npath = «\"srv\"\n", &["\"srv\" is not an absolute path"]),
     ("[layout.data]\npath = «\"/srv/../etc\"\n", &["climbs with `..`"]),
     ("[layout.data]\npath = \"/srv\"\nholds = [«\"/a\", \"b\"]\n", &["\"/a\" is absolute"]),
     ("[layout.data]\npath = «\"\"\n", &["`path` is empty"]),
@@ -81,14 +81,14 @@ const TYPES: &[Case] = &[
     ("[layout.«data]\nowner = \"app\"\n", &["layout.data lacks `path`"]),
     (
         "[[changes]]\nversion = \"1\"\ndate = «2026-01-01T10:00:00Z\ntext = \"x\"\n",
-        &["no day of the calendar"],
+        &["not a day of the calendar"],
     ),
     (
         "[[changes]]\nversion = \"1\"\ndate = «\"2026-01-01\"\ntext = \"x\"\n",
         &["`date` must be a date without quotes"],
     ),
     ("[changes]\n", &["`changes` must be a list of tables"]),
-    ("[[checklist]]\nsection = «\"Z\"\ntext = \"x\"\n", &["\"Z\" is no section"]),
+    ("[[checklist]]\nsection = «\"Z\"\ntext = \"x\"\n", &["\"Z\" is not a section"]),
     ("[env]\nowner = \"root\"\n", &["env lacks `group`", "env lacks `mode`"]),
 ];
 
@@ -99,7 +99,7 @@ const DEMANDS: &[Case] = &[
         "[unit.Service]\nCapabilityBoundingSet = «\"CAP_FOO\"\n",
         &["systemd ignores CapabilityBoundingSet=CAP_FOO"],
     ),
-    ("[unit.Service]\nSystemCallFilter = «\"read @nope\"\n", &["\"@nope\" is no group of system calls"]),
+    ("[unit.Service]\nSystemCallFilter = «\"read @nope\"\n", &["\"@nope\" is not a group of system calls"]),
     (
         "[unit.Service]\nRestrictAddressFamilies = «{ contains = [\"AF_INET\", \"AF_FOO\"] }\n",
         &["systemd ignores RestrictAddressFamilies=AF_FOO"],
@@ -116,19 +116,22 @@ const DEMANDS: &[Case] = &[
     ("[unit.Service]\nType = { one_of = «[] }\n", &["`one_of` is an empty list"]),
     ("[unit.Service]\nType = { absent = «false }\n", &["`absent = false` demands nothing"]),
     ("[unit.Service]\nType = «{ equals = \"x\", level = \"off\" }\n", &["switched off at once"]),
-    ("[unit.Service]\nType = { equals = \"exec\", presence = «\"maybe\" }\n", &["\"maybe\" is no presence"]),
-    ("[unit.Service]\n«\"Type=\" = \"x\"\n", &["\"Type=\" is no name of a setting"]),
+    (
+        "[unit.Service]\nType = { equals = \"exec\", presence = «\"maybe\" }\n",
+        &["\"maybe\" is not a presence"],
+    ),
+    ("[unit.Service]\n«\"Type=\" = \"x\"\n", &["\"Type=\" is not the name of a setting"]),
     ("[unit.Service]\n«ExecStart = \"/bin/x\"\n", &["`ExecStart` is not demanded as a setting"]),
     ("[unit.Service]\nEnvironmentFile = «\"-/etc/x.env\"\n", &["a path has no leading `-` here"]),
     ("[unit.Service]\nWorkingDirectory = «\"{layout.repo}\"\n", &["unknown placeholder `{layout.repo}`"]),
     (
         "[unit.forbidden.x]\nsettings = [«\"After\"]\nwords = [\"a\"]\nwhy = \"b\"\n",
-        &["\"After\" is no setting of a section"],
+        &["\"After\" is not a setting of a section"],
     ),
     ("[unit.forbidden.«x]\nsettings = [\"Unit.After\"]\nwhy = \"b\"\n", &["`x` forbids nothing"]),
     (
         "[env]\nowner = \"root\"\ngroup = \"app\"\nmode = \"0640\"\n[env.variables]\n«A-B = \"1\"\n",
-        &["\"A-B\" is no name of a variable"],
+        &["\"A-B\" is not the name of a variable"],
     ),
     (
         "[env]\nowner = \"root\"\ngroup = \"app\"\nmode = \"0640\"\n[env.variables]\nA = { absent = true, «equals = \"1\" }\n",
@@ -190,7 +193,7 @@ const SERVICE_CASES: &[Case] = &[
     ),
     (
         "[services.web]\nkind = \"executable\"\n«timer = \"web.timer\"\n",
-        &["web has a timer but is no timer job"],
+        &["web has a timer but is not a timer job"],
     ),
     ("[services.web]\nkind = \"python\"\nvenv = «\"apu\"\n", &["there is no venv \"apu\""]),
     (
@@ -210,10 +213,13 @@ const SERVICE_CASES: &[Case] = &[
         "[services.web]\nkind = \"executable\"\nenv_files = [\"/etc/a.env\", «\"/etc/a.env\"]\n",
         &["/etc/a.env is named twice by web"],
     ),
-    ("[services.web]\nkind = \"executable\"\nenv_files = [«\"a.env\"]\n", &["\"a.env\" is no absolute path"]),
+    (
+        "[services.web]\nkind = \"executable\"\nenv_files = [«\"a.env\"]\n",
+        &["\"a.env\" is not an absolute path"],
+    ),
     (
         "[services.web]\nkind = \"executable\"\nenv_files = [{ path = «\"/etc/a.env\", secret = true, mode = \"0644\" }]\n",
-        &["its mode lets everybody in"],
+        &["its mode lets all users read it"],
     ),
     (
         "[services.web]\nkind = \"executable\"\nworking_directory = \"/home/app/web\"\n[services.web.unit.Service]\n«ProtectHome = \"yes\"\n",
@@ -234,15 +240,15 @@ const SERVICE_CASES: &[Case] = &[
 ];
 
 const REST: &[Case] = &[
-    ("[dependencies.x]\nkind = «\"redsi\"\n", &["\"redsi\" is no kind of dependency"]),
+    ("[dependencies.x]\nkind = «\"redsi\"\n", &["\"redsi\" is not a kind of dependency"]),
     (
         "[dependencies.«x]\nkind = \"tcp\"\naddress = \"h:1\"\n«append_only = true\n",
         &["nothing requires", "`append_only` means nothing for a dependency of kind tcp"],
     ),
-    ("[dependencies.x]\nkind = \"tcp\"\naddress = «\"localhost\"\n", &["\"localhost\" is no address"]),
+    ("[dependencies.x]\nkind = \"tcp\"\naddress = «\"localhost\"\n", &["\"localhost\" is not an address"]),
     (
         "[dependencies.«x]\nkind = \"redis\"\naddress = «\"10.0.0.1:6379\"\nloopback_only = true\n",
-        &["nothing requires", "no address of this host"],
+        &["nothing requires", "not an address of this host"],
     ),
     ("[jobs.t]\nservice = «\"apu\"\nbuilt_in = \"audit\"\n", &["there is no service \"apu\""]),
     ("[jobs.t]\nservice = \"api\"\nbuilt_in = «\"audti\"\n", &["golden has no built-in job \"audti\""]),
@@ -254,7 +260,7 @@ const REST: &[Case] = &[
     ("[jobs.«t]\nservice = \"api\"\n", &["the job t runs nothing"]),
     (
         "[jobs.t]\nservice = \"api\"\nbuilt_in = \"audit\"\ntime_limit = «\"5\"\n",
-        &["\"5\" is no span of time"],
+        &["\"5\" is not a span of time"],
     ),
     (
         "[jobs.t]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = «\"a\"\n[jobs.u]\nservice = \"api\"\nbuilt_in = \"audit\"\nmake_target = «\"a\"\n",
@@ -278,7 +284,7 @@ const REST: &[Case] = &[
     ),
     (
         "[[waivers]]\nrule = \"r\"\nsubject = «\"all\"\nreason = \"x\"\nowner = \"y\"\nexpires = 2026-12-31\n",
-        &["\"all\" is no subject"],
+        &["\"all\" is not a subject"],
     ),
     (
         "[[waivers]]\nrule = \"r\"\nsubject = \"host\"\nreason = «\"\"\nowner = \"y\"\nexpires = 2026-12-31\n",
@@ -286,13 +292,13 @@ const REST: &[Case] = &[
     ),
     (
         "[[waivers]]\nrule = \"r\"\nsubject = \"host\"\nreason = \"x\"\nowner = \"y\"\nexpires = «2999-12-31\n",
-        &["no exception but a rule"],
+        &["too long for an exception"],
     ),
     (
         "[[waivers]]\nrule = \"r\"\nsubject = \"host\"\nreason = \"x\"\nowner = \"y\"\nexpires = 2026-12-31\n«[[waivers]]\nrule = \"r\"\nsubject = \"host\"\nreason = \"z\"\nowner = \"y\"\nexpires = 2026-12-31\n",
         &["waived twice, first at golden.toml:23:1"],
     ),
-    ("[rules]\nsome-rule = «\"never\"\n", &["\"never\" is no level"]),
+    ("[rules]\nsome-rule = «\"never\"\n", &["\"never\" is not a level"]),
     (
         "[«safety]\n",
         &[
@@ -344,15 +350,15 @@ const MODELS: &[Case] = &[
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = «\"../m.onnx\"\nset.canary = { A = \"1\" }\n",
-        &["is no file of /srv/models/active/"],
+        &["is not a file of /srv/models/active/"],
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = «\"/elsewhere/m.onnx\"\nset.canary = { A = \"1\" }\n",
-        &["is no file of"],
+        &["is not a file of"],
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { «\".*\" = \"1\", «\"A/B\" = \"1\", «\"A\\nB\" = \"1\" }\n",
-        &["\".*\" is no name of a variable", "\"A/B\" is no name", "\"A\\nB\" is no name"],
+        &["\".*\" is not the name of a variable", "\"A/B\" is not the name", "\"A\\nB\" is not the name"],
     ),
     (
         "[models.m]\nservice = \"api\"\nartefact = \"m.onnx\"\nset.canary = { A = «\"1\\nB=2\" }\n",

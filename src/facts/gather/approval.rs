@@ -13,7 +13,7 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> Option<ApprovalFacts
     let demand = contract.approval.as_ref().filter(|_| worker.needs(Need::Contract))?;
     let mut text = |path: &str| {
         if !path.starts_with('/') {
-            return Observed::Unreadable(format!("{path} is no whole path: nobody knows where it lies"));
+            return Observed::Unreadable(format!("{path} is not an absolute path, so golden cannot find it"));
         }
         let lookup = pad.look(worker, path);
         match worker.read_up_to(lookup, LARGEST) {

@@ -1,4 +1,7 @@
 //! Git's own files, read as bytes. Git is never run: a repository's configuration can name programs.
+//!
+//! gix-config and gix-index parse bytes that the door has read. No link in `.git` is followed, `gitdir:` and
+//! `commondir` may lead only to directories of the same owner, and HEAD and branches are taken only for ids of commits.
 
 use std::time::SystemTime;
 

@@ -203,8 +203,7 @@ impl Closure<'_, '_> {
         Ok(self.walker.lookup(path))
     }
 
-    /// Objects that are loaded before all others and so are there for whoever needs them. One that is not found is
-    /// passed over, as the loader does; one that cannot be read may be any library.
+    /// Objects that are loaded before all others and so are there for whoever needs them. One that is not found is ignored, as the loader does; one that cannot be read may be any library.
     fn preloaded(
         &mut self,
         root: &Object,
@@ -479,7 +478,7 @@ fn system_directories(worker: &Worker<'_>, own: &Elf, known: &mut Known) -> Opti
     let of_system = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"].contains(&directory);
     let Some(triplet) = triplet(own.machine).filter(|_| is_known && of_system) else {
         // A loader in a store of packages (Nix, Guix) has other directories built in, its own among them.
-        let unread = Some(format!("which directories {loader} has built in is not known"));
+        let unread = Some(format!("it is not known which directories {loader} has built in"));
         return Some(Directories { paths: vec![directory.to_owned()], unread });
     };
     let conf = known.directories.get_or_insert_with(|| {

@@ -76,11 +76,11 @@ fn owners(line: &tmpfiles::Line, accounts: &Observed<Accounts>) -> Result<Option
         }
         match accounts {
             Observed::Found(accounts) => match find(accounts, name) {
-                None if !accounts.elsewhere.is_empty() => Err(format!("who {name} is is not known")),
+                None if !accounts.elsewhere.is_empty() => Err(format!("it is not known who {name} is")),
                 found => Ok(found),
             },
             Observed::Absent => Ok(None),
-            Observed::Unreadable(why) => Err(format!("who {name} is is not known: {why}")),
+            Observed::Unreadable(why) => Err(format!("it is not known who {name} is: {why}")),
         }
     };
     let uid = number(line.user.as_deref(), &|accounts, name| Some(accounts.user(name)?.uid))?;
@@ -155,7 +155,7 @@ pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<P
         }
     }
     let is_whole = hidden.is_empty() && facts.mounts_unread.is_none();
-    let unread = facts.mounts_unread.as_ref().map(|why| format!("what a boot mounts is not known: {why}"));
+    let unread = facts.mounts_unread.as_ref().map(|why| format!("it is not known what a boot mounts: {why}"));
     let partial = (!is_whole).then(|| Partial::new(system, hidden, unread));
     (facts, partial)
 }

@@ -1,5 +1,10 @@
 //! The pythons of venvs, run as the users of their services. Nothing else of golden runs anything to look at a host:
 //! this happens when somebody asked for it, and for the services that were asked for.
+//!
+//! `Need::Probes` is never among the needs of a rule (`Needs::looked_at`); it is added here for the selected services,
+//! through one door (`system::os::python`). Without it the rule is *not applicable*, and a selection of that rule alone
+//! is wrong usage, so that silence is not taken for an answer. Nothing of a venv runs as root: a service of root is not
+//! probed.
 
 use std::sync::Arc;
 

@@ -159,7 +159,7 @@ fn env_files(worker: &Worker<'_>, unit: &EffectiveUnit) -> EnvFiles {
 fn matching(worker: &Worker<'_>, include: &str) -> Result<Vec<String>, String> {
     let is_pattern = |text: &str| text.contains(['*', '?', '[']);
     if !include.starts_with('/') {
-        return Err("what it is relative to is not known".to_owned());
+        return Err("it is not known what it is relative to".to_owned());
     }
     if !is_pattern(include) {
         return Ok(vec![include.to_owned()]);

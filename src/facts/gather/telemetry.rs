@@ -97,7 +97,7 @@ fn live(worker: &Worker<'_>, safety: &Safety, asked: &Asked, now: i64) -> (Arc<s
     let Some((dependency, DependencyKind::Redis { address, password, .. })) =
         dependency.map(|dependency| (dependency, &dependency.kind))
     else {
-        let why = format!("{} is no Redis of the contract", telemetry.dependency.value);
+        let why = format!("{} is not a Redis server of the contract", telemetry.dependency.value);
         return (telemetry.stream.value.as_str().into(), Observed::Unreadable(why));
     };
     let source = Arc::from(format!("{} {}", address.value, telemetry.stream.value));

@@ -361,7 +361,7 @@ fn look_at_files(worker: &Worker<'_>, name: &str, effective: &Observed<Arc<Effec
 /// A unit with everything that shapes it.
 pub(super) fn effective(worker: &Worker<'_>, name: &str) -> Observed<EffectiveUnit> {
     let Ok(unit_name) = UnitName::parse(name) else {
-        return Observed::Unreadable(format!("{name:?} is no unit name"));
+        return Observed::Unreadable(format!("{name:?} is not a unit name"));
     };
     let index = worker.index();
     let Some((own, path)) = index.resolve(&unit_name) else {

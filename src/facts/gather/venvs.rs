@@ -34,7 +34,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         let libraries = libraries(worker, venv, &config, pad);
         let scripts = match worker.needs(Need::VenvScripts) {
             true => scripts(worker, venv, pad),
-            false => Observed::Unreadable("nobody has looked at its scripts".to_owned()),
+            false => Observed::Unreadable("its scripts were not looked at".to_owned()),
         };
         VenvFacts { config, scripts, libraries }
     });

@@ -41,9 +41,11 @@ pub(super) fn version<'a>(
     let named = (found.len() > 1).then(|| named_by_manager(system, walker)).flatten();
     match named.filter(|named| found.contains(named)).or(found.last().copied()) {
         Some(version) => Observed::Found(version),
-        None => Observed::Unreadable(
-            trouble.unwrap_or_else(|| "no libsystemd-shared in /usr/lib/systemd and its like".to_owned()),
-        ),
+        None => {
+            Observed::Unreadable(trouble.unwrap_or_else(|| {
+                "no libsystemd-shared in /usr/lib/systemd or a similar directory".to_owned()
+            }))
+        }
     }
 }
 

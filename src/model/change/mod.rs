@@ -3,6 +3,11 @@
 //!
 //! A change says what it touches, in words and as shell for a person to copy. How it is made stands with the executor;
 //! nothing parses what is printed here.
+//!
+//! A kind of change has its data, stage, words and shell here, because reports import only `model`. What it does to a
+//! draft, or the program that it runs and what that program keeps for an undo, is in `plan`. The enum is closed: the
+//! compiler names each place that must know a new kind, and an undo restores what was kept without asking which change
+//! it was.
 
 mod shell;
 
@@ -496,9 +501,9 @@ impl Change {
             }
             Change::UnitLine { path, line, text: None, .. } => format!("empty {path}:{line}"),
             Change::Variable { path, name, value: Some(_), .. } => format!("set {name} in {path}"),
-            Change::Variable { path, name, value: None, .. } => format!("take {name} out of {path}"),
+            Change::Variable { path, name, value: None, .. } => format!("remove {name} from {path}"),
             Change::Assignment { path, name, now: Some(_), .. } => format!("set {name} in {path}"),
-            Change::Assignment { path, name, now: None, .. } => format!("take {name} out of {path}"),
+            Change::Assignment { path, name, now: None, .. } => format!("remove {name} from {path}"),
             Change::Artefact { to, now: Some(now), was: None } => {
                 format!("copy {} to {to} (sha256 {})", now.from, short(&now.digest))
             }
@@ -534,14 +539,14 @@ impl Change {
                 format!("make the account {user} with group {group}")
             }
             Change::Account { user: None, group, .. } => format!("make the group {group}"),
-            Change::LeaveGroup { user, group } => format!("take {user} out of the group {group}"),
+            Change::LeaveGroup { user, group } => format!("remove {user} from the group {group}"),
             Change::Packages { names } => format!("install {}", names.join(" ")),
             Change::Clone { remote, path, user, .. } => format!("clone {remote} to {path} as {user}"),
             Change::Checkout { tree, from, to } => {
                 let (from, to) = (short(&from.commit), short(&to.commit));
                 format!("check out {to} in {} in place of {from}", tree.path)
             }
-            Change::Restore { at, .. } => format!("bring {} back from the last commit", at.path),
+            Change::Restore { at, .. } => format!("restore {} from the last commit", at.path),
             Change::Venv { path, requirements, .. } => format!("make the venv {path} with {requirements}"),
             Change::Database { at, owner } => format!("make the database {} of {owner}", at.path),
             Change::Reload => "reload systemd's units".to_owned(),

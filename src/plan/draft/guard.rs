@@ -69,7 +69,7 @@ pub(super) fn ordinary(path: &str) -> Result<(), No> {
         return Err(person(format!("{path:?} is not a plain absolute path")));
     }
     if EVERY_HOSTS.contains(&path) || is_below(path, "/var/lib/private") {
-        return Err(person(format!("{path} is not the contract's to change")));
+        return Err(person(format!("{path} may not be changed by the contract")));
     }
     below_packages(path)
 }
@@ -118,7 +118,7 @@ pub(super) fn unmounted<'a>(system: &dyn System, demanded: impl Iterator<Item = 
 /// /etc, which is part of the root (file-hierarchy(7)), is changed.
 pub(super) fn mounted(path: &str, unmounted: &Unmounted) -> Result<(), No> {
     if let Some(why) = unmounted.unread.as_ref().filter(|_| !is_below(path, "/etc")) {
-        return Err(person(format!("what is mounted where is not known: {why}")));
+        return Err(person(format!("it is not known what is mounted where: {why}")));
     }
     match unmounted.points.iter().find(|point| is_below(path, point.trim_end_matches('/'))) {
         Some(point) => Err(person(format!("a file system belongs at {point}, and none is mounted there"))),
@@ -170,7 +170,7 @@ pub(super) fn unit_line(system: &dyn System, hand: &dyn Hand, unit: &str, path: 
 fn package_of(system: &dyn System, hand: &dyn Hand, path: &str) -> Result<Option<String>, No> {
     const DPKG: &str = "/var/lib/dpkg/info";
     let unreadable = |what: &str, why: &str| {
-        person(format!("{what} cannot be read ({why}), so nobody knows whose {path} is"))
+        person(format!("{what} cannot be read ({why}), so the owner of {path} is unknown"))
     };
     match system.list(DPKG) {
         Observed::Found(names) => {

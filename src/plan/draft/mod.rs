@@ -3,6 +3,8 @@
 //!
 //! A draft refuses what no rule may ask for: files of packages, units that serve others, modes of directories that every
 //! host has. It is the one place that says so; rules are not trusted with it.
+//!
+//! Two changes that contradict each other end the plan before anything is touched.
 
 mod assignments;
 mod guard;

@@ -6,7 +6,7 @@ use crate::syntax::{env_file, redis_conf};
 
 /// The text of a file; golden edits only what it can read.
 fn text(bytes: &[u8]) -> Result<&str, No> {
-    std::str::from_utf8(bytes).map_err(|_| No::Person("it is not UTF-8, so a person must edit it".to_owned()))
+    std::str::from_utf8(bytes).map_err(|_| No::Person("it is not UTF-8; edit it by hand".to_owned()))
 }
 
 /// The lines of a text with the ends that they have.

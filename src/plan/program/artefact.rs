@@ -1,6 +1,8 @@
 //! An artefact comes to a place of root's, goes from it, or takes the place of another, at once: whoever opens the place
 //! finds the old bytes or the new ones. What goes is kept under another name, and by the digests alone the next call knows
 //! how far an interrupted one came.
+//!
+//! This is `RENAME_EXCHANGE` of renameat2(2).
 
 use serde::{Deserialize, Serialize};
 

@@ -100,7 +100,7 @@ fn installer(venv: &str, uv: Option<&str>, wheelhouse: Option<&str>) -> Vec<Stri
 /// Makes a venv anew.
 pub(super) fn make(hands: &mut Hands<'_>, change: &Change, before: &super::Record) -> Result<(), Failed> {
     let Change::Venv { path, interpreter, requirements, wheelhouse, uv } = change else {
-        return Err(failed("this is no venv"));
+        return Err(failed("this is not a venv"));
     };
     let hand = hands.hand;
     // By the hand: a link in a user's directory could make root's file, and root its builder, of anything.

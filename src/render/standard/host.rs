@@ -139,8 +139,7 @@ pub(super) fn runtime(page: &mut Page, contract: &Contract) {
         page.table(["Venv", "Directory", "Services", "Locked requirements"], &rows);
         let sees = if runtime.system_site_packages.value { "true" } else { "false" };
         page.say(&format!(
-            "Each is a directory of its own, made with {}, with {} in its `pyvenv.cfg`. What runs for a service, \
-             jobs included, runs in the service's venv.",
+            "Each is a directory of its own, made with {}, with {} in its `pyvenv.cfg`. The service and its jobs run in this venv.",
             code(&contract.provision.interpreter.value),
             code(&format!("include-system-site-packages = {sees}")),
         ));
@@ -193,7 +192,7 @@ pub(super) fn environment(page: &mut Page, contract: &Contract) {
     }
     let rows: Vec<[String; 5]> = of_services.collect();
     if !rows.is_empty() {
-        page.say("Of single services, where it replaces the demand above on the same variable:");
+        page.say("Single services; each demand replaces the one above for the same variable:");
         page.table(["Service", "Variable", "Demanded", "Level", "golden writes"], &rows);
     }
     written_beside(page, contract);
@@ -238,9 +237,7 @@ fn env_files(page: &mut Page, contract: &Contract) {
             false => " None is optional.",
         };
     page.say(&format!(
-        "An env file is a regular file outside the repository, and is read by systemd, never by a \
-         shell.{optional}{tolerated} Secrets are variables called {}, and values in the shape of a known token; they stand in \
-         files that are declared to hold them, and nowhere else.",
+        "An env file is a regular file outside the repository. systemd reads it, never a shell.{optional}{tolerated} Secrets are variables called {}, and values in the shape of a known token; they belong only in files that are declared to hold them.",
         codes(policy.secret_names.value.iter().map(String::as_str))
     ));
 }
@@ -257,7 +254,7 @@ fn written_beside(page: &mut Page, contract: &Contract) {
         }
     }
     if !beside.is_empty() {
-        page.say("Written, not demanded:");
+        page.say("Written by golden, but not demanded:");
         page.table(["Service", "Variable", "golden writes"], &beside);
     }
 }
@@ -265,7 +262,7 @@ fn written_beside(page: &mut Page, contract: &Contract) {
 /// Section E.
 pub(super) fn dependencies(page: &mut Page, contract: &Contract) {
     if contract.dependencies.is_empty() {
-        return page.say("Services of this contract rely on nothing that it declares; these rules hold as soon as they do.");
+        return page.say("The services of this contract have no declared dependencies. These rules apply as soon as they have one.");
     }
     let rows: Vec<[String; 6]> = contract
         .dependencies
@@ -288,8 +285,7 @@ pub(super) fn dependencies(page: &mut Page, contract: &Contract) {
     page.say("Every unit that is named is installed, enabled and active, and every server answers.");
     if contract.services.iter().any(|service| service.kind.value.runs() && !service.requires.is_empty()) {
         page.say(&format!(
-            "What a service requires is checked before each start, by {} in its unit: a check that fails, or that \
-             cannot be decided, stops the start.",
+            "Before each start, {} in its unit checks what a service requires. A check that fails or is undecided stops the start.",
             code(&format!(
                 "ExecStartPre={} --quiet --contract {} run --preflight-only <service>",
                 contract.provision.golden.value,
@@ -326,7 +322,7 @@ fn dependency_words(dependency: &Dependency) -> (&'static str, String, String) {
                 .as_ref()
                 .map_or_else(String::new, |owner| format!("; it belongs to {}", code(&owner.value)));
             let demanded =
-                format!("a sound database, read through up to {}{owner}", words::size(*check_up_to));
+                format!("a valid database, read through up to {}{owner}", words::size(*check_up_to));
             ("SQLite", code(&path.value), demanded)
         }
         DependencyKind::Tcp { address } => {
@@ -349,17 +345,17 @@ pub(super) fn accounts(page: &mut Page, contract: &Contract) {
     page.table(["User", "Group", "Runs"], &rows);
     if rows.iter().any(|[user, ..]| user == "`root`") {
         page.say(
-            "Root runs only what the table names, and whoever takes that over owns the host. No other service has a way to root.",
+            "Only the services in the table run as root, and an attacker who controls one of them controls the host. The other services have no way to become root.",
         );
     } else {
-        page.say("Nothing runs as root, and nothing has a way to root: a service that needs root is designed wrong.");
+        page.say("No service runs as root, and no service has a way to become root. A service that needs root is designed wrong.");
     }
     let groups = &identity.forbidden_groups.value;
     if !groups.is_empty() {
         page.say(&format!("No user of a service is in {}.", codes(groups.iter().map(String::as_str))));
     }
     if !identity.must_not_write.is_empty() {
-        page.say(&format!("None can write {}, nor what lies in them.", texts(&identity.must_not_write)));
+        page.say(&format!("They cannot write {}, or files in these paths.", texts(&identity.must_not_write)));
     }
     let writers: Vec<[String; 2]> = contract
         .services
@@ -368,7 +364,7 @@ pub(super) fn accounts(page: &mut Page, contract: &Contract) {
         .map(|service| [code(&service.name), texts(&service.writes)])
         .collect();
     if !writers.is_empty() {
-        page.say("What services must be able to write:");
+        page.say("Directories that services must be able to write:");
         page.table(["Service", "Directories"], &writers);
     }
 }

@@ -48,9 +48,7 @@ pub(super) fn link(section: Section) -> String {
 fn opening(page: &mut Page, contract: &Contract) {
     page.heading(1, &format!("The standard of {}", contract.name.value));
     page.say(&format!(
-        "How every service of {} lives on a Linux host with systemd. This document is made from the contract, and so are units, \
-         env files and whatever else the contract decides; `golden audit` holds hosts against the same text. Who wants it \
-         otherwise changes the contract.",
+        "How every service of {} lives on a Linux host with systemd. golden makes this document, the units, the env files and more from the contract, and `golden audit` judges hosts by the same contract. To change a demand, change the contract.",
         prose(&contract.name.value)
     ));
     let date =
@@ -67,14 +65,12 @@ fn opening(page: &mut Page, contract: &Contract) {
     page.table(["Contract", &named], &rows);
     page.heading(2, "How to read it");
     page.list([
-        "**must**: whoever breaks it violates the contract, and nothing is deployed. **should**: a warning. What is demanded \
-         without a level is a must."
+        "**must**: a host that breaks it violates the contract, and nothing is deployed. **should**: a warning. A demand without a level is a must."
             .to_owned(),
-        "Each section says what is demanded, then by which rules it is judged. `golden explain RULE` shows the whole \
+        "Each section says what is demanded, and then which rules judge it. `golden explain RULE` shows the whole \
          page of a rule, with examples."
             .to_owned(),
-        "What a rule cannot see is *undecided*, and undecided is never compliant. What no rule can judge is marked: \
-         *a person checks this*."
+        "A demand that a rule cannot check on a host is *undecided*, and undecided is never compliant. A demand that no rule can judge is marked: *a person checks this*."
             .to_owned(),
         "`<service>` and `<title>` stand for the name and the title of each service.".to_owned(),
     ]);
@@ -109,7 +105,7 @@ fn values(page: &mut Page, contract: &Contract, section: Section) {
 fn seen_to(page: &mut Page, contract: &Contract, section: Section) {
     let items: Vec<&CheckItem> = contract.checklist.iter().filter(|item| item.section == section).collect();
     if !items.is_empty() {
-        page.say("What no rule can judge:");
+        page.say("Demands that no rule can judge:");
     }
     let tick = if section == Section::I { "[ ] " } else { "" };
     page.list(items.into_iter().map(|item| {

@@ -42,9 +42,7 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
         format!(" [{}](../{path}) is their pattern.", path.rsplit('/').next().unwrap_or(&path))
     });
     page.say(&format!(
-        "Units lie in {}; where a service does not say otherwise its unit is {name}.{template} What is judged is the \
-         *effective* unit: after drop-ins, resets, specifiers, links and masks. A demanded setting is stated there even \
-         where systemd's default is the same.",
+        "Units lie in {}; where a service does not say otherwise its unit is {name}.{template} golden judges the *effective* unit: after drop-ins, resets, specifiers, links and masks. A demanded setting must be stated, even if systemd's default is the same.",
         code(UNIT_FOLDER)
     ));
     services(page, contract);
@@ -54,12 +52,12 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
     kinds.sort_by_key(|(demand, kinds)| (kinds.clone(), order(demand)));
     services.sort_by_key(|(service, demand)| (place_of(contract, service), order(demand)));
     if common.is_empty() && kinds.is_empty() && services.is_empty() {
-        page.say("No setting is demanded beyond what follows from the table of services.");
+        page.say("The contract demands no settings except those in the table of services.");
     }
     let written = Written::of_kind(contract, usual);
     let rows: Vec<[String; 4]> = common.iter().map(|demand| row(demand, &written)).collect();
     if !rows.is_empty() {
-        page.say("Of every unit:");
+        page.say("Every unit:");
         page.table(["Setting", "Demanded", "Level", "golden writes"], &rows);
     }
     let mut by_demand: Vec<([String; 4], Vec<&str>)> = Vec::new();
@@ -73,7 +71,7 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
     }
     let rows: Vec<[String; 5]> = by_demand.into_iter().map(|(row, kinds)| with(codes(kinds), row)).collect();
     if !rows.is_empty() {
-        page.say(&format!("Of kinds of services ({}):", kinds_of(contract, &kinds)));
+        page.say(&format!("Kinds of services ({}):", kinds_of(contract, &kinds)));
         page.table(["Kind", "Setting", "Demanded", "Level", "golden writes"], &rows);
     }
     let rows: Vec<[String; 5]> = services
@@ -83,7 +81,7 @@ pub(super) fn units(page: &mut Page, contract: &Contract) {
         })
         .collect();
     if !rows.is_empty() {
-        page.say("Of single services, where it replaces what is demanded above of the same setting:");
+        page.say("Single services; each demand replaces the one above for the same setting:");
         page.table(["Service", "Setting", "Demanded", "Level", "golden writes"], &rows);
     }
     forbidden(page, contract);
@@ -158,10 +156,10 @@ fn services(page: &mut Page, contract: &Contract) {
         })
         .collect();
     page.table(["Service", "Starts", "Demanded of it", "`EnvironmentFile=`"], &rows);
-    page.say("A service that runs all the time is enabled and active; a task with a timer is started by that alone.");
+    page.say("A service that runs all the time is enabled and active. A task with a timer is started only by its timer.");
     if contract.services.iter().any(|service| !service.binds_to.is_empty()) {
         page.say(
-            "What is bound to a unit ends with it, and should be in `WantedBy=` of it too, which brings it back afterwards.",
+            "A service that is bound to a unit stops with it. It should also be in `WantedBy=` of that unit, which starts it again.",
         );
     }
 }
@@ -200,7 +198,7 @@ fn forbidden(page: &mut Page, contract: &Contract) {
         rows.push([found, code(&setting), prose(&forbidden.why)]);
     }
     if !rows.is_empty() {
-        page.say("What no unit says, whoever wrote it and in whichever drop-in:");
+        page.say("No unit and no drop-in may say this:");
         page.table(["Never", "In", "Because"], &rows);
     }
 }

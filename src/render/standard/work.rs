@@ -16,17 +16,16 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
     let place =
         contract.model_place().map_or_else(|| code(&safety.models.value), |place| code(&place.path.value));
     page.say(&format!(
-        "No program puts a model to work. A model goes from its checkpoint into `shadow`; there it is judged by the gate; a person \
-         lets it into the canary; a person promotes it. Models lie in {place}, reports of gate and scoreboard in {}. \
-         Before a model changes, a backup is made, and none is overwritten.",
+        "No program activates a model. A model goes from its checkpoint into `shadow`, where the gate judges it. A person starts its canary, and a person promotes it. Models lie in {place}, reports of gate and scoreboard in {}. \
+         golden makes a backup before a model changes, and never overwrites one.",
         code(&safety.reports.value)
     ));
     telemetry(page, safety);
     page.heading(3, "The gate");
-    page.say("It ends with 0 when the model passes and with 2 when it is blocked, for whatever reason. A model is blocked when:");
+    page.say("Its exit code is 0 if the model passes and 2 if it is blocked, for any reason. A model is blocked if:");
     page.table(["Measure", "Blocked"], &gate(&safety.gate, &safety.telemetry.hold.value));
     page.say(&format!(
-        "Beside each figure stands its {} interval; where a limit lies within it, the gate warns. It warns as well where a model has drifted \
+        "Each figure has its {} interval; if a limit lies within it, the gate warns. It also warns if a model has drifted \
          from its approved baseline: a population stability index above {}, or a Kolmogorov–Smirnov distance above {}.",
         percent(safety.gate.interval.value),
         safety.gate.drift_psi_above.value,
@@ -46,12 +45,12 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
                     percent(board.hard_disagreement_below.value)
                 ),
             ],
-            ["WAIT".to_owned(), "it passes the gate, and the rest is missing or otherwise".to_owned()],
+            ["WAIT".to_owned(), "it passes the gate, and the rest is missing or differs".to_owned()],
             ["NO-GO".to_owned(), "the gate blocks it".to_owned()],
         ],
     );
     guarded(page, contract);
-    page.heading(3, "When a change is taken back");
+    page.heading(3, "When a change is undone");
     page.list([
         "the gate blocks the model after it".to_owned(),
         format!("an hour loses more than {}", percent(safety.rollback.max_loss_per_hour.value)),
@@ -67,9 +66,7 @@ fn guarded(page: &mut Page, contract: &Contract) {
     }
     page.heading(3, "Activation");
     page.say(
-        "`golden model shadow` registers an artefact by its digest. `golden model canary` lets it be obeyed: it needs a verdict of the gate \
-         in the ledger that speaks of this artefact and is fresh, a clean audit, and a person who types the model's name. It keeps what was \
-         there, copies the registered bytes into `active`, changes exactly these variables, restarts the service and watches it. \
+        "`golden model shadow` registers an artefact by its digest. `golden model canary` starts to use it: this needs a recent verdict of the gate on this artefact in the ledger, a clean audit, and a person who types the model's name. It keeps the old artefact, copies the registered one into `active`, changes exactly these variables, restarts the service and watches it. \
          `golden model promote` makes the canary the active artefact and archives the one before it.",
     );
     let set = |set: &[Assignment]| {
@@ -102,7 +99,7 @@ fn telemetry(page: &mut Page, safety: &Safety) {
     };
     page.say(&format!(
         "The proof is the newest {} events of the stream {} in {}: the field {}{inside}. It holds each model's action ({}) \
-         and its confidence from 0 to 1. When the newest event is older than {}, nothing is proven.",
+         and its confidence from 0 to 1. If the newest event is older than {}, the gate blocks.",
         from.window.value,
         code(&from.stream.value),
         code(&from.dependency.value),
@@ -138,7 +135,7 @@ fn gate(gate: &Gate, hold: &str) -> Vec<[String; 2]> {
         (
             "a figure of a model that was blocked before",
             format!(
-                "within its limit, and not proven to be; all looks together err in at most {}",
+                "within its limit, but not proven to be; all looks together err in at most {}",
                 percent(gate.repeated_error.value)
             ),
         ),
@@ -160,10 +157,8 @@ pub(super) fn operations(page: &mut Page, contract: &Contract) {
         None => "`golden run SERVICE SCRIPT [ARGS]`".to_owned(),
     };
     page.say(&format!(
-        "Every job runs through the wrapper: {way}, or `golden job NAME`. It becomes the service's user, judges by the rules of this \
-         document whatever the job will use, and only then starts it, in the repository, with the program of the service's venv and the environment that \
-         systemd gives the service. A check that fails, or that cannot be decided, starts nothing and ends with 1; after \
-         that the exit code is the job's own. A missing database is a warning, unless the job needs it."
+        "Every job runs through the wrapper: {way}, or `golden job NAME`. It becomes the service's user, judges everything that the job will use by the rules of this document, and only then starts it, in the repository, with the program of the service's venv and the environment that \
+         systemd gives the service. If a check fails or is undecided, the wrapper starts nothing and ends with 1. Otherwise the exit code is the job's own. A missing database is a warning, unless the job needs it."
     ));
     if contract.jobs.is_empty() {
         return page.say("The contract declares no job.");
@@ -220,7 +215,7 @@ pub(super) fn audit(page: &mut Page, contract: &Contract) {
             ["0", "compliant", "deploy"],
             [
                 "1",
-                "violated, perhaps with something undecided beside",
+                "violated; something may be undecided too",
                 "mend it first: `sudo golden fix`, or what the report prints",
             ],
             [
@@ -262,11 +257,10 @@ pub(super) fn deployment(page: &mut Page, contract: &Contract) {
             .to_vec();
     if contract.repository.is_some() {
         page.say(
-            "`sudo golden deploy REF` brings another commit onto the host. It audits before and after, and one line of this list \
-             that does not hold ends it with the host as it was.",
+            "`sudo golden deploy REF` brings another commit onto the host. It audits before and after. If one line of this list does not hold, it stops and leaves the host unchanged.",
         );
     } else {
-        page.say("One line of this list that does not hold: no deployment.");
+        page.say("Do not deploy if one line of this list does not hold.");
     }
     let mut list = vec![
         format!("[ ] `sudo golden audit` ends with 0, and so every demand of {} holds", judged.join(", ")),
@@ -291,8 +285,7 @@ pub(super) fn repeatability(page: &mut Page, contract: &Contract) {
     ];
     let parts: Vec<&str> = parts.iter().filter(|(_, is_there)| *is_there).map(|(part, _)| *part).collect();
     page.say(&format!(
-        "The contract is enough to make the host again. On a new one, with nothing but the distribution and golden, \
-         these commands make {} and units, and the audit passes. Only the values of secrets are written by a person.",
+        "The contract is enough to make the host again. On a new host, with only the distribution and golden, these commands make {} and units, and the audit passes. Only the values of secrets must be written by hand.",
         parts.join(", ")
     ));
     let mut lines = commands::put_in_force(contract);
@@ -305,8 +298,7 @@ pub(super) fn repeatability(page: &mut Page, contract: &Contract) {
         false => format!(" It also runs {}.", codes(jobs.iter().map(|job| job.value.as_str()))),
     };
     page.say(&format!(
-        "`golden rehearse --twice` proves it on a throwaway machine, which is made, emptied and made again.{jobs} Where it \
-         fails, the contract is broken."
+        "`golden rehearse --twice` proves it on a throwaway machine, which is made, emptied and made again.{jobs} If it fails, the contract is broken."
     ));
     let packages = &contract.provision.packages;
     if !packages.is_empty() {
@@ -326,14 +318,14 @@ pub(super) fn forbidden(page: &mut Page, contract: &Contract) {
             [capital(&never.what), never.instead, rule]
         })
         .collect();
-    page.say("What the other sections rule out, beside what is right:");
+    page.say("What the other sections forbid, and what to use instead:");
     page.table(["Never", "Instead", "Found by"], &rows);
 }
 
 /// Section M.
 pub(super) fn changes(page: &mut Page, contract: &Contract) {
     if contract.changes.is_empty() {
-        page.say("The contract tells no changes.");
+        page.say("The contract lists no changes.");
     }
     let rows: Vec<[String; 3]> = contract
         .changes
@@ -342,10 +334,8 @@ pub(super) fn changes(page: &mut Page, contract: &Contract) {
         .collect();
     page.table(["Version", "Date", "Change"], &rows);
     page.say(match contract.next_review {
-        Some(_) => "`golden contract diff OLD NEW` says which duties a change makes, and whether version and change log tell of it. A review \
-                    that is overdue is a warning.",
-        None => "`golden contract diff OLD NEW` says which duties a change makes, and whether version and change log tell of it. The contract \
-                 names no day for its next review.",
+        Some(_) => "`golden contract diff OLD NEW` says which demands a change adds or removes, and whether the version and the change log mention it. An overdue review is a warning.",
+        None => "`golden contract diff OLD NEW` says which demands a change adds or removes, and whether the version and the change log mention it. The contract has no date for its next review.",
     });
 }
 
@@ -357,7 +347,7 @@ pub(super) fn approval(page: &mut Page, contract: &Contract) {
     );
     let Some(approval) = &contract.approval else {
         return page.say(&format!(
-            "{whose}, and it demands no signatures. With `[approval]` in it, it does, and what is not approved is a violation."
+            "{whose}, and it demands no signatures. With `[approval]` it demands them, and an unapproved contract is a violation."
         ));
     };
     let required = approval.required.value as usize;

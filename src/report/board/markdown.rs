@@ -48,7 +48,7 @@ pub fn markdown(board: &Board, verb: &str) -> String {
 /// What stands in the place of a report that could not be made.
 pub fn failed(at: &str, why: &str) -> String {
     format!(
-        "# Scoreboard: NO-GO\n\nAt {} no scoreboard could be made: {}.\n\nWhat stood here before is out of date. No model may go on it.\n",
+        "# Scoreboard: NO-GO\n\nAt {} no scoreboard could be made: {}.\n\nThe page before this one is out of date. Do not use it for a decision.\n",
         cell(at),
         cell(why)
     )

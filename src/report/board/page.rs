@@ -45,7 +45,7 @@ pub fn failed(at: &str, why: &str) -> String {
     let body = format!(
         "<header><span class=\"word no-go\">NO-GO</span><div><h1>The scoreboard could not be made</h1>\
          <p class=\"soft\">{}</p></div></header><section class=\"no\"><ul><li class=\"broken\">{}</li></ul>\
-         <p class=\"soft\">What stood here before is out of date. No model may go on it.</p></section>",
+         <p class=\"soft\">The page before this one is out of date. Do not use it for a decision.</p></section>",
         text(at),
         text(why)
     );

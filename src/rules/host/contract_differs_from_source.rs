@@ -5,12 +5,10 @@ use crate::rules::prelude::*;
 rule! {
     /// The installed contract differs from its source.
     ///
-    /// Root obeys the contract under /etc, which only root can write; the file golden.toml at the top of the
-    /// repository is its source. A difference means that a change was never installed, or that somebody
-    /// changed the installed one. Does not concern the built-in contract, nor a repository without the file.
-    ///
-    /// A person decides: everybody who can write the repository can write the source, so read what changes before
-    /// you install it.
+    /// Root obeys the contract under /etc, which only root can write. Its source is the file golden.toml at the
+    /// top of the repository. A difference means that a change was never installed, or that the installed
+    /// contract was edited. The rule does not apply to the built-in contract, nor to a repository without that
+    /// file.
     ///
     /// ```bad
     /// contract # installed
@@ -29,7 +27,12 @@ rule! {
     severity: Should,
     needs: [Contract],
     cause: Host,
-    why: "the host is judged by another contract than the one people read",
+    why: "the host is judged by a different contract from the one in the repository",
+    see: ["diff /etc/golden/golden.toml {repository}/golden.toml"],
+    mend: "Read the difference, then install the right version. golden does not choose, because every user \
+           who can write the repository can write the source.",
+    man: ["diff(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

@@ -7,10 +7,10 @@ rule! {
     /// The contract in force is not approved.
     ///
     /// Where the contract has an `[approval]`, as many different people as it requires must have signed its
-    /// digest. The signatures lie beside it (`golden.toml.sig`) and are SSH signatures (ssh-keygen(1), `-Y sign`)
-    /// in the namespace `golden-contract`. Each counts only if the signers' file names its key, for this use and at
-    /// the moment of the look; that file, and every directory above it, must be writable by root alone.
-    /// Whoever shares a name there is one person.
+    /// digest. The signatures lie beside the contract (`golden.toml.sig`). They are SSH signatures
+    /// (ssh-keygen(1), `-Y sign`) in the namespace `golden-contract`. A signature counts only if the signers'
+    /// file names its key, for this use and at the time of the audit. Only root may be able to write that file
+    /// and the directories above it. Keys under the same name count as one person.
     ///
     /// ```bad
     /// contract [approval]
@@ -48,7 +48,11 @@ rule! {
     severity: Must,
     needs: [Contract],
     cause: Host,
-    why: "a standard that anybody can change alone is nobody's standard",
+    why: "one person alone can change what this host is judged by",
+    see: ["golden contract verify"],
+    mend: "Let the missing people sign the contract (`golden contract sign`).",
+    man: ["ssh-keygen(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -90,7 +94,7 @@ fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
     let path = quoted(&step.path);
     let mend = match step.meta.kind {
         NodeKind::Link => Remedy::decide(format!(
-            "look where {} leads, and put a file of root's in its place",
+            "look where {} leads, and replace it with a file that root owns",
             step.path
         )),
         _ => Remedy::decide(format!(
@@ -108,7 +112,7 @@ fn untrusted(demand: &Approval, step: &Step, why: &str) -> Outcome {
 
 fn nobody_may(demand: &Approval) -> Outcome {
     let signers = &demand.signers.value;
-    Finding::new("nobody may approve the contract", Location::file(signers.as_str()), demand.signers.at.clone())
+    Finding::new("the contract has no approvers", Location::file(signers.as_str()), demand.signers.at.clone())
         .expected("a file of those who may approve, as ssh-keygen(1) describes ALLOWED SIGNERS")
         .observed("there is none")
         .mend(Remedy::decide(format!("name them in {signers}, one line each: alice@example.com ssh-ed25519 AAAA…")))

@@ -8,11 +8,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The contract's review is overdue.
     ///
-    /// A contract that states `next_review` must be reviewed by that day (UTC, of the moment of the look).
-    /// Does not concern the built-in contract, which nobody on this host owns.
-    ///
-    /// A person decides: review the contract with its authority, write what was decided under `[[changes]]`, and
-    /// state the next day.
+    /// A contract that states `next_review` must be reviewed by that day (UTC, at the time of the audit). The
+    /// rule does not apply to the built-in contract, which has no owner on this host.
     ///
     /// ```bad
     /// contract [contract]
@@ -29,14 +26,19 @@ rule! {
     severity: Should,
     needs: [],
     cause: Host,
-    why: "a standard that nobody looks at drifts away from what people do",
+    why: "an old contract no longer describes what the team really does",
+    see: ["grep -n next_review {contract}"],
+    mend: "Review the contract with its authority, write the decision under `[[changes]]`, and set the next \
+           date.",
+    man: ["date(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
 fn check(view: &View) -> Ruling {
     let contract = view.contract;
     if contract.source.built_in {
-        return Ok(Outcome::not_applicable("nobody on this host owns the built-in contract"));
+        return Ok(Outcome::not_applicable("the built-in contract has no owner on this host"));
     }
     let Some(review) = &contract.next_review else {
         return Ok(Outcome::not_applicable("the contract names no day of review"));

@@ -4,11 +4,11 @@ use crate::facts::DependencyFacts;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The database is no sound SQLite database.
+    /// The database is not a valid SQLite database.
     ///
-    /// It must be a regular file with SQLite's header, and `PRAGMA quick_check` must find nothing, up to the
-    /// size that the contract sets. It is opened read-only, so that nothing is created beside it. A
-    /// database whose write-ahead log was left behind by a crash cannot be read like that: undecided.
+    /// The file must be a regular file with SQLite's header, and `PRAGMA quick_check` must find nothing, up to
+    /// the size that the contract sets. golden opens the file read-only and creates nothing beside it. A
+    /// write-ahead log that a crash left behind cannot be read in this way; the rule is then undecided.
     ///
     /// ```bad
     /// file /opt/quantum/data/quantum_trader.db qt:qt 0644
@@ -28,16 +28,20 @@ rule! {
     severity: Must,
     needs: [Databases],
     cause: Host,
-    why: "what is written into a broken database is lost later, when nobody looks",
+    why: "new data goes into a damaged file and can be lost",
+    see: ["sqlite3 -readonly {database} \"PRAGMA quick_check\""],
+    mend: "Stop the services that use it and restore a backup.",
+    man: ["sqlite3(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(node) = view.path(Need::Databases, &path.value)?.node()? else {
-        return Ok(Outcome::not_applicable("it does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not exist (reported by database-missing)"));
     };
     let observed = if node.meta.kind != NodeKind::File {
         node.meta.kind.word().to_owned()
@@ -57,8 +61,8 @@ fn check(view: &DependencyView) -> Ruling {
             },
         }
     };
-    Ok(Finding::new("is no sound database", Location::file(path.value.as_str()), path.at.clone())
-        .expected("a sound SQLite database")
+    Ok(Finding::new("is not a valid database", Location::file(path.value.as_str()), path.at.clone())
+        .expected("a valid SQLite database")
         .observed(observed)
         .mend(Remedy::decide(format!("restore {} from a backup", path.value)))
         .into())

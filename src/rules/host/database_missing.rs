@@ -5,8 +5,7 @@ use crate::rules::prelude::*;
 rule! {
     /// The database of the contract does not exist.
     ///
-    /// A wrapper may run before there is a database; a host on which the contract holds has one. It is made
-    /// by the system itself, so a person decides what makes it: the first start, or a backup.
+    /// A wrapper may run before the database exists; on a compliant host it exists.
     ///
     /// ```bad
     /// remove /opt/quantum/data/quantum_trader.db
@@ -19,13 +18,17 @@ rule! {
     severity: Must,
     needs: [Databases],
     cause: Host,
-    why: "a service that makes a new one starts as if nothing had ever happened",
+    why: "the service creates an empty database and starts without its old data",
+    see: ["stat {database}"],
+    mend: "Decide where the data comes from: the first start of the service, or a backup.",
+    man: ["stat(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     if view.path(Need::Databases, &path.value)?.node()?.is_some() {
         return Ok(Outcome::Pass);

@@ -5,13 +5,10 @@ use crate::rules::files::owners;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The database belongs to somebody else.
+    /// The database belongs to the wrong user.
     ///
-    /// Services that cannot write it fail at the first write, not at the start. The files that SQLite keeps
-    /// beside it (`-wal`, `-shm`) follow its owner.
-    ///
-    /// A person changes the owner: the directory belongs to the services' user, who can exchange a file in it at any
-    /// moment, and chown gives away what lies there then.
+    /// The contract names the user who must own the database. The files that SQLite keeps beside it (`-wal`,
+    /// `-shm`) take its owner.
     ///
     /// ```bad
     /// owner /opt/quantum/data/quantum_trader.db root:root
@@ -24,24 +21,29 @@ rule! {
     severity: Must,
     needs: [Databases, Accounts],
     cause: Host,
-    why: "services fail at the first write, not at the start",
+    why: "the service starts, and its first write fails",
+    see: ["stat -c \"%U:%G %a %n\" {database}"],
+    mend: "Change the owner yourself. The directory belongs to the services' user, who could exchange the \
+           file while chown runs, so golden does not do it.",
+    man: ["chown(1)", "stat(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, owner, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(owner) = owner else { return Ok(Outcome::not_applicable("the contract names no owner")) };
     let Some(node) = view.path(Need::Databases, &path.value)?.node()? else {
-        return Ok(Outcome::not_applicable("it does not exist, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not exist (reported by database-missing)"));
     };
     let accounts = view.accounts()?;
     if accounts.user(&owner.value).is_some_and(|user| user.uid == node.meta.uid) {
         return Ok(Outcome::Pass);
     }
     let path = &path.value;
-    Ok(Finding::new("belongs to somebody else", Location::file(path.as_str()), owner.at.clone())
+    Ok(Finding::new("belongs to another user", Location::file(path.as_str()), owner.at.clone())
         .expected(format!("owner {}", owner.value))
         .observed(owners(accounts, node.meta.uid, node.meta.gid))
         .mend(mend(path, &owner.value))

@@ -8,15 +8,13 @@ use crate::rules::reach::{Runner, obstacle};
 rule! {
     /// The database's owner cannot write it.
     ///
-    /// Before SQLite changes a database it makes a journal beside it, or writes into the write-ahead log and its index
-    /// that lie there (`-journal`, `-wal`, `-shm`; sqlite.org, *Temporary Files Used By SQLite*). So the file, the
-    /// directory and what already lies beside it must all be writable for the user that the contract names as its owner.
-    /// Where one of them is not, SQLite opens the database and refuses the first change: "attempt to write a readonly
-    /// database".
+    /// Before SQLite changes a database, it creates a journal beside it, or writes into the write-ahead log and
+    /// its index (`-journal`, `-wal`, `-shm`; sqlite.org, *Temporary Files Used By SQLite*). So the user whom
+    /// the contract names as owner must be able to write the file, the directory and the files that already lie
+    /// beside it. Otherwise SQLite opens the database and refuses the first change: "attempt to write a
+    /// readonly database".
     ///
-    /// A file that belongs to another user is `database-owner-wrong`'s.
-    ///
-    /// A person gives the rights: the directory belongs to the services' user, who can exchange a file in it at any moment.
+    /// A file that belongs to another user is reported by `database-owner-wrong`.
     ///
     /// ```bad
     /// mode /opt/quantum/data/quantum_trader.db 0444
@@ -36,13 +34,18 @@ rule! {
     severity: Must,
     needs: [Databases, Accounts],
     cause: Host,
-    why: "services fail at the first write, not at the start",
+    why: "the service starts, and its first write fails",
+    see: ["namei -l {database}", "runuser -u {user} -- test -w {database}"],
+    mend: "Give the permissions yourself. The directory belongs to the services' user, who could exchange a \
+           file while chmod runs.",
+    man: ["chmod(1)", "path_resolution(7)"],
+    since: "unreleased",
     check: Dependency(check),
 }
 
 fn check(view: &DependencyView) -> Ruling {
     let DependencyKind::Sqlite { path, owner, .. } = &view.dependency.kind else {
-        return Ok(Outcome::not_applicable("it is no database"));
+        return Ok(Outcome::not_applicable("it is not a database"));
     };
     let Some(owner) = owner else { return Ok(Outcome::not_applicable("the contract names no owner")) };
     let database = view.path(Need::Databases, &path.value)?;

@@ -5,8 +5,7 @@ use crate::rules::prelude::*;
 rule! {
     /// The unit of a dependency is not active.
     ///
-    /// systemd is asked; what it says of the unit's last end stands in the finding. golden starts a unit that is
-    /// inactive; one that has failed is left to a person.
+    /// golden asks systemd. The finding shows how the unit ended last.
     ///
     /// ```bad
     /// unit redis-server.service ActiveState=failed SubState=failed Result=exit-code
@@ -19,7 +18,11 @@ rule! {
     severity: Must,
     needs: [Units, Bus],
     cause: Host,
-    why: "services that require it are dead or will be",
+    why: "services that require it do not run",
+    see: ["systemctl status {unit}"],
+    mend: "golden starts an inactive unit. Find out yourself why a unit has failed.",
+    man: ["systemctl(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

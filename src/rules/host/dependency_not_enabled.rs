@@ -3,10 +3,10 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A dependency is not enabled.
+    /// The unit of a dependency is not enabled.
     ///
-    /// It runs now and is gone after the next boot. Judged from the links that enable its unit, as
-    /// `systemctl is-enabled` does; a unit without `[Install]` is static and somebody else starts it.
+    /// Judged from the links that enable the unit, as `systemctl is-enabled` does. A unit without `[Install]`
+    /// is static: other units start it.
     ///
     /// ```bad
     /// remove /etc/systemd/system/multi-user.target.wants/redis-server.service
@@ -19,7 +19,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "it runs now and is gone after the next boot",
+    why: "the dependency does not start at the next boot",
+    see: ["systemctl is-enabled {unit}"],
+    mend: "golden enables the unit.",
+    man: ["systemctl(1)", "systemd.unit(5)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -5,8 +5,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The unit of a dependency is missing, masked or refused.
     ///
-    /// A dependency is a unit of the distribution or of the contract. Without it nothing that requires it
-    /// will start (systemd.unit(5), `BindsTo=`).
+    /// A dependency is a unit of the distribution or of the contract. Services that require it cannot start
+    /// without it (systemd.unit(5), `BindsTo=`).
     ///
     /// ```bad
     /// link /etc/systemd/system/redis-server.service -> /dev/null
@@ -21,7 +21,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "nothing that requires it will start",
+    why: "no service that requires it can start",
+    see: ["systemctl cat {unit}"],
+    mend: "Install the package that has the unit, unmask it, or correct its file.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -6,12 +6,9 @@ use crate::rules::remedy::{gap, spot};
 rule! {
     /// The journal does not survive a reboot.
     ///
-    /// journald keeps its files in /var/log/journal when that directory exists and `Storage=` is `auto`
-    /// (the default), or always when it is `persistent`; otherwise they lie in /run and end with the host
-    /// (journald.conf(5)). Services that log to the journal alone then leave no trace of why it went down.
-    ///
-    /// Where `Storage=` is `auto`, golden makes the directory; journald writes there from the next boot on, or when
-    /// `journalctl --flush` is called. Another `Storage=` was set by somebody, and a person decides.
+    /// journald keeps its files in /var/log/journal when that directory exists and `Storage=` is `auto` (the
+    /// default), or always when `Storage=` is `persistent`. Otherwise the files lie in /run and are lost at
+    /// shutdown (journald.conf(5)). Services that log only to the journal then leave no trace.
     ///
     /// ```bad
     /// remove /var/log/journal
@@ -33,7 +30,12 @@ rule! {
     severity: Should,
     needs: [Logs, Accounts],
     cause: Host,
-    why: "after a crash of the host nobody can read what led to it",
+    why: "after a crash of the host, the log of what led to it is lost",
+    see: ["stat /var/log/journal", "systemd-analyze cat-config systemd/journald.conf"],
+    mend: "With `Storage=auto` golden creates the directory; journald uses it from the next boot on, or \
+           after `journalctl --flush`. If `Storage=` has another value, change it yourself.",
+    man: ["journald.conf(5)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -76,7 +78,7 @@ fn make_directory(view: &View, lookup: &Lookup) -> Remedy {
         (Ok(at @ Spot { user: None, .. }), Some(gap)) if gap.link.is_none() => {
             make(Spot { path: gap.path, ..at }).into()
         }
-        _ => Remedy::decide(format!("see what lies at {DIRECTORY}, and put a directory of root's there"))
+        _ => Remedy::decide(format!("see what lies at {DIRECTORY}, and put a directory there that root owns"))
             .candidate("", format!("{} && journalctl --flush", make(Spot::of_root(DIRECTORY)).shell())),
     }
 }

@@ -5,15 +5,15 @@ use crate::facts::state::LEDGER;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The ledger does not hold.
+    /// The ledger is damaged.
     ///
-    /// Each line of /var/lib/golden/ledger.jsonl has the digest of the line before it. A line that was changed, removed or
-    /// moved breaks the chain, and golden begins nothing new on this host until a person has accepted what is left
-    /// (`golden ledger repair`, which keeps the broken part in a file beside it). An undo is never refused. A last line
-    /// that was not written to its end, because golden was killed or the disk was full, is named too; the next change
-    /// keeps it aside by itself. Lines that were taken away from the end cannot be seen here: ledger-not-anchored sees them where
-    /// the contract names an anchor, and `golden ledger verify` by the heads in the journal, or by one that you noted
-    /// elsewhere (`--against DIGEST`).
+    /// Each line of /var/lib/golden/ledger.jsonl holds the digest of the line before it. A changed, removed or
+    /// moved line breaks this chain, and golden starts no new change on this host until you accept what is left
+    /// with `golden ledger repair`, which keeps the broken part in a file beside it. golden never refuses an
+    /// undo. A last line that is incomplete, because golden was killed or the disk was full, is reported too;
+    /// the next change sets it aside. Lines that were removed from the end are not visible here.
+    /// `ledger-not-anchored` finds them where the contract names an anchor, and `golden ledger verify` finds
+    /// them by the heads in the journal, or by a head that you noted elsewhere (`--against DIGEST`).
     ///
     /// ```bad
     /// file /var/lib/golden/ledger.jsonl root:root 0600
@@ -39,7 +39,11 @@ rule! {
     severity: Must,
     needs: [State],
     cause: Host,
-    why: "the record of changes can no longer be trusted, and golden refuses new ones",
+    why: "the record of changes cannot be trusted, and golden refuses new changes",
+    see: ["golden ledger verify"],
+    mend: "Find out what changed the file, then run `golden ledger repair`.",
+    man: ["sha256sum(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -50,12 +54,12 @@ fn check(view: &View) -> Ruling {
     let Some(defect) = &ledger.defect else { return Ok(Outcome::Pass) };
     let line = u32::try_from(defect.line).unwrap_or(u32::MAX);
     let message = match defect.torn {
-        true => "the last line of the ledger was not written to its end",
+        true => "the last line of the ledger is incomplete",
         false => "the ledger is not as golden wrote it",
     };
     Ok(Finding::new(message, Location::line(LEDGER, line), demand(view))
         .expected("each line follows the one before it")
-        .observed(format!("line {line}: {}; {} entries before it hold", defect.why, ledger.entries))
+        .observed(format!("line {line}: {}; {} entries before it are whole", defect.why, ledger.entries))
         .mend(Remedy::decide("look at it, and accept what is left of it").candidate("", "golden ledger repair"))
         .into())
 }

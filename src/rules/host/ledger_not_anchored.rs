@@ -4,15 +4,16 @@ use crate::facts::state::LEDGER;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The ledger is not the one that its anchor knows.
+    /// The ledger does not match its anchor.
     ///
-    /// A chain of digests cannot tell that its last entries were taken away, or that all of it was written anew. So golden
-    /// leaves the number and the digest of each head in the file that the contract names (`[ledger] anchor`). Every head in
-    /// there must be an entry of the ledger, and the last one must be the ledger's last.
+    /// A chain of digests does not show that its last entries were removed, or that all of it was written
+    /// again. So golden writes the number and the digest of each head into the file that the contract names
+    /// (`[ledger] anchor`). Every head in that file must be an entry of the ledger, and the last head must be
+    /// the last entry.
     ///
-    /// The file proves as much as it is hard to change: let it lie where root of this host can only add (an append-only
-    /// file, chattr(1), or better a file system of another host). The heads are in the journal too; `golden ledger verify`
-    /// compares both.
+    /// The anchor proves as much as it is hard to change. Put it where root of this host can only append (an
+    /// append-only file, chattr(1), or better a file system of another host). The journal has the heads too;
+    /// `golden ledger verify` compares both.
     ///
     /// ```bad
     /// contract [ledger]
@@ -67,7 +68,12 @@ rule! {
     severity: Must,
     needs: [State],
     cause: Host,
-    why: "the record may have been shortened or replaced, and cannot show it",
+    why: "entries may have been removed or replaced",
+    see: ["golden ledger verify"],
+    mend: "Compare the ledger with a copy from another host. If only the newest head is missing, run \
+           `golden ledger anchor`.",
+    man: ["chattr(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -76,7 +82,7 @@ fn check(view: &View) -> Ruling {
         return Ok(Outcome::not_applicable("the contract names no anchor"));
     };
     let Some(anchor) = view.state_of_golden()?.anchor.known()? else {
-        return Ok(Outcome::not_applicable("the ledger does not hold (reported by ledger-broken)"));
+        return Ok(Outcome::not_applicable("the ledger is damaged (reported by ledger-broken)"));
     };
     let found = |message: &str, at: Location, observed: String, remedy: Remedy| {
         Finding::new(message, at, path.at.clone())
@@ -87,7 +93,7 @@ fn check(view: &View) -> Ruling {
     };
     if let Some(defect) = &anchor.defect {
         let remedy = Remedy::decide(format!(
-            "find out who changed the ledger; when that is known, move {} away and leave the head anew",
+            "find out who changed the ledger, then move {} away and write the head again",
             path.value
         ));
         let remedy = remedy.candidate("", "golden ledger anchor");
@@ -95,7 +101,7 @@ fn check(view: &View) -> Ruling {
     }
     if let Some(step) = &anchor.replaced {
         let remedy = Remedy::decide(format!("name a file in the contract that only root can replace, in place of {}", path.value));
-        let observed = "somebody else than root can change it".to_owned();
+        let observed = "a user other than root can change it".to_owned();
         return Ok(found("may be forged by others than root", Location::file(step.as_str()), observed, remedy));
     }
     if anchor.left == anchor.entries {

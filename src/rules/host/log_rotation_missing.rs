@@ -5,12 +5,10 @@ use crate::rules::prelude::*;
 use crate::syntax::glob;
 
 rule! {
-    /// Log files grow without an end.
+    /// Log files grow without limit.
     ///
-    /// Concerns a contract whose layout has a place named `logs`, on a host where it exists: the log file of
-    /// each service there must match a pattern of logrotate(8) in /etc/logrotate.conf or what it includes.
-    ///
-    /// A person decides how long logs are kept; the command adds an entry that keeps eight weeks.
+    /// Applies to a contract with a place named `logs`, on a host where that place exists. The log file of each
+    /// service there must match a pattern of logrotate(8) in /etc/logrotate.conf or a file that it includes.
     ///
     /// ```bad
     /// remove /etc/logrotate.d/quantum
@@ -40,6 +38,10 @@ rule! {
     needs: [Logs],
     cause: Host,
     why: "a full disk stops every service on the host",
+    see: ["logrotate --debug /etc/logrotate.conf"],
+    mend: "Decide how long you keep logs. The command adds an entry that keeps eight weeks.",
+    man: ["logrotate(8)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

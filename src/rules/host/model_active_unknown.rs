@@ -8,12 +8,10 @@ use crate::rules::prelude::*;
 rule! {
     /// A model is active that golden did not activate.
     ///
-    /// Each file in `active` in the place of the models must be the one that the ledger says, by its sha256: the artefact
-    /// that was promoted last, or the one on probation (`canary-` before its name). Other files, other bytes, links and
-    /// artefacts that are missing are findings. While `golden model` is changing a model, this is undecided.
-    ///
-    /// Only a person knows where such a file came from. What is to be active goes through `golden model shadow`, `canary`
-    /// and `promote`.
+    /// Each file in `active` in the place of the models must be the one that the ledger names, by its sha256:
+    /// the artefact that was promoted last, or the one on probation (with `canary-` before its name). Other
+    /// files, other content, links and missing artefacts are findings. While `golden model` changes a model,
+    /// the rule is undecided.
     ///
     /// ```bad
     /// file /opt/quantum/ai_engine/models/active/patchtst.json root:root 0644
@@ -51,7 +49,12 @@ rule! {
     severity: Must,
     needs: [Models, State],
     cause: Host,
-    why: "a model that nobody judged may be trading",
+    why: "a model that was never judged may be trading",
+    see: ["golden model list", "sha256sum {models}/active/*"],
+    mend: "Find out where the file came from. Activate models only with `golden model shadow`, `canary` and \
+           `promote`.",
+    man: ["sha256sum(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 

@@ -3,13 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// An archived model does not say when, what and which.
+    /// The name of an archived model lacks its time, model or version.
     ///
     /// Every entry of `archive` in the place of the models is named `<timestamp>_<model>_<version>`. The
-    /// timestamp is a day, optionally with a time (`20260110`, `20260110T120000Z`, `20260110_120000`); the
-    /// version holds a digit. Names that begin with a dot are passed over.
-    ///
-    /// Only a person knows which model and version it is.
+    /// timestamp is a day, with or without a time (`20260110`, `20260110T120000Z`, `20260110_120000`). The
+    /// version holds a digit. Names that begin with a dot are skipped.
     ///
     /// ```bad
     /// file /opt/quantum/ai_engine/models/archive/patchtst_old.pth qt:qt 0644
@@ -28,7 +26,11 @@ rule! {
     severity: Must,
     needs: [Places],
     cause: Host,
-    why: "a rollback cannot choose what it cannot tell apart",
+    why: "you cannot tell which model to roll back to",
+    see: ["ls -l {models}/archive"],
+    mend: "Find out which model and version it is, and rename it.",
+    man: ["ls(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -51,7 +53,7 @@ fn check(view: &View) -> Ruling {
     let finding = |name: &String| {
         let path = format!("{directory}/{name}");
         Finding::new(
-            format!("{name} does not say when, what and which"),
+            format!("{name} has no time, model or version in its name"),
             Location::file(path.as_str()),
             demand.at.clone(),
         )
@@ -59,7 +61,7 @@ fn check(view: &View) -> Ruling {
         .expected("<timestamp>_<model>_<version>")
         .observed(name.as_str())
         .mend(
-            Remedy::decide(format!("find out which model {name} is, from when and in which version, and rename it"))
+            Remedy::decide(format!("find out the model, time and version of {name}, and rename it"))
                 .candidate(
                     "with the right words in the new name",
                     format!("mv -nT -- {} {}", quoted(&path), quoted(&format!("{directory}/TIMESTAMP_MODEL_VERSION"))),

@@ -3,11 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A rollback could not bring an artefact back.
+    /// An archived artefact cannot be rolled back to.
     ///
-    /// Each artefact that was live before the one that is live now lies in `archive` under the name that the ledger says,
-    /// with the bytes that the ledger says (sha256). One that is missing or holds other bytes is a finding: a rollback to
-    /// it would be refused.
+    /// Each artefact that was live before the present one lies in `archive` under the name and with the content
+    /// (sha256) that the ledger has. A missing or changed artefact is a finding: golden would refuse a rollback
+    /// to it.
     ///
     /// ```good
     /// file /opt/quantum/ai_engine/models/archive/20260110T120000Z_nhits_v2.1 root:root 0644
@@ -43,7 +43,11 @@ rule! {
     severity: Must,
     needs: [Models, State],
     cause: Host,
-    why: "when the model misbehaves, the one before it cannot come back",
+    why: "if the active model misbehaves, the one before it cannot come back",
+    see: ["golden model history", "sha256sum {models}/archive/*"],
+    mend: "Restore the artefact from a backup, under the same name.",
+    man: ["sha256sum(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -72,7 +76,7 @@ fn check(view: &View) -> Ruling {
                     .expected(format!("sha256 {}", backup.digest))
                     .observed(is)
                     .mend(
-                        Remedy::decide("bring the file back from another backup of this host, byte for byte")
+                        Remedy::decide("restore the file from another backup, byte for byte")
                             .candidate("when it is there", "golden audit --section F"),
                     ),
             );

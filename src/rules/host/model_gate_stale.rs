@@ -3,10 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A canary runs without a fresh verdict of the gate.
+    /// A canary runs without a recent verdict of the gate.
     ///
-    /// While an artefact is on probation, the newest verdict of the gate on it must have passed it and must not be older
-    /// than `gate_within` of its model. `golden gate --model NAME`, run by root, writes one into the ledger.
+    /// While an artefact is on probation, the newest verdict of the gate must have passed it and must not be
+    /// older than `gate_within` of its model. `golden gate --model NAME`, run by root, writes a verdict into
+    /// the ledger.
     ///
     /// ```good
     /// file /opt/quantum/ai_engine/models/shadow/patchtst.json qt:qt 0644
@@ -31,7 +32,11 @@ rule! {
     severity: Should,
     needs: [Models, State],
     cause: Host,
-    why: "nobody looks whether the model still behaves",
+    why: "a canary that behaves badly is not noticed",
+    see: ["golden model show {name}"],
+    mend: "Run the gate, and take the canary back if it does not pass.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 

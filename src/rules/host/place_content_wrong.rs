@@ -4,11 +4,11 @@ use crate::rules::files::does_not_exist;
 use crate::rules::prelude::*;
 
 rule! {
-    /// A file of the layout does not hold what the contract says.
+    /// A file of the layout has the wrong content.
     ///
-    /// With `content` or `template` the file must hold exactly that text; digests are compared, and the text of the
-    /// file is not shown, since it may hold secrets. With `keys` the file must set each key in a line of its own:
-    /// `KEY=value`, blanks around the `=` allowed, comments not counted.
+    /// With `content` or `template` the file must hold exactly that text. golden compares digests and does not
+    /// show the text, because it may hold secrets. With `keys` the file must set each key on a line of its own:
+    /// `KEY=value`. Blanks around the `=` are allowed; comments do not count.
     ///
     /// ```bad
     /// contract [layout.motd]
@@ -49,7 +49,11 @@ rule! {
     severity: Must,
     needs: [Places],
     cause: Host,
-    why: "a program that reads the file does something else than the contract says",
+    why: "a program that reads the file does not do what the contract says",
+    see: ["cat {path}"],
+    mend: "Compare the file with the contract, and correct one of them. Add missing keys to the file.",
+    man: ["cat(1)"],
+    since: "unreleased",
     check: Place(check),
 }
 
@@ -63,7 +67,7 @@ fn check(view: &PlaceView) -> Ruling {
     match lookup.node()? {
         None => return Ok(does_not_exist()),
         Some(step) if step.meta.kind != NodeKind::File => {
-            return Ok(Outcome::not_applicable("it is no file (reported by place-missing)"));
+            return Ok(Outcome::not_applicable("it is not a file (reported by place-missing)"));
         }
         Some(_) => {}
     }

@@ -4,14 +4,11 @@ use crate::rules::files::{does_not_exist, is_under};
 use crate::rules::prelude::*;
 
 rule! {
-    /// A place of the layout lies where it must not.
+    /// A place of the layout lies in a forbidden location.
     ///
-    /// Judges the path with every link resolved: it must not lie below a directory that the contract
-    /// excludes (`not_under`, for example /tmp, which is emptied), not on a file system that it excludes
-    /// (`not_on`, for example tmpfs, which a reboot empties), and not inside the repository where the
-    /// contract says `outside_repository`.
-    ///
-    /// A person decides: golden moves no content of a place, and mounts and unmounts nothing.
+    /// Judges the path with every link resolved. It must not lie below a directory that the contract excludes
+    /// (`not_under`, for example /tmp), not on a file system that it excludes (`not_on`, for example tmpfs,
+    /// which a reboot empties), and not inside the repository where the contract says `outside_repository`.
     ///
     /// ```bad
     /// move /opt/quantum/data -> /var/tmp/data
@@ -33,7 +30,11 @@ rule! {
     severity: Must,
     needs: [Places],
     cause: Host,
-    why: "what lies there is lost with the next reboot, clean-up or checkout",
+    why: "the files there are lost at the next reboot, clean-up or checkout",
+    see: ["readlink -f {path}", "findmnt -T {path}"],
+    mend: "Move it yourself. golden does not move the content of a place, and does not mount or unmount.",
+    man: ["findmnt(8)", "readlink(1)"],
+    since: "0.1.0",
     check: Place(check),
 }
 

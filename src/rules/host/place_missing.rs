@@ -8,17 +8,13 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::{gap, spot};
 
 rule! {
-    /// A place of the layout is missing.
+    /// A place of the layout does not exist.
     ///
-    /// Every place of the contract's section A must exist, unless it is declared with `required = false`,
-    /// and so must every directory that it must hold. Links are followed; a link to nowhere is missing, and
-    /// a file where a directory must be is missing too. What systemd makes for a service (`StateDirectory=` and its kin) and,
-    /// on a disk that does not run, what tmpfiles.d(5) names is there. A place with `kind = "file"` must be a regular file.
-    ///
-    /// golden makes the directory with the demanded owner and mode, at the real path where a link on the way is
-    /// healthy; restore its content from a backup where there was any. A missing repository is cloned where the
-    /// contract states its remote. A link whose target does not exist, a file in the place of a directory, and a
-    /// place in the directory of another user are left to a person.
+    /// Every place of section A of the contract must exist, unless it has `required = false`, and so must every
+    /// directory that it must hold. Links are followed. A link to a missing target counts as missing, and so
+    /// does a file where a directory must be. A directory that systemd makes for a service (`StateDirectory=`
+    /// and similar) counts as present; so does, on a disk that is not running, one that tmpfiles.d(5) names. A
+    /// place with `kind = "file"` must be a regular file.
     ///
     /// ```bad
     /// remove /opt/quantum/data/backups
@@ -51,7 +47,14 @@ rule! {
     severity: Must,
     needs: [Places, Accounts, Fragments],
     cause: Host,
-    why: "services write there, and what is missing is found out at the worst moment",
+    why: "services that need it fail when they first use it",
+    see: ["namei -l {path}"],
+    mend: "golden creates the directory with the demanded owner and mode, behind a valid link too, and \
+           clones a missing repository where the contract states its remote. If there was data, restore it \
+           from a backup. Repair yourself: a link without a target, a file where a directory must be, and a \
+           place in another user's directory.",
+    man: ["namei(1)"],
+    since: "0.1.0",
     check: Place(check),
 }
 
@@ -135,7 +138,7 @@ fn missing(view: &PlaceView, lookup: &Lookup, demanded: &Stated<String>, key: &s
     let target = |link: &Step| link.target.as_deref().unwrap_or("").to_owned();
     let (message, observed, location) = match dangling {
         Some(link) => (
-            format!("{asked} leads nowhere"),
+            format!("{asked} is a broken link"),
             format!("{} -> {}", link.path, target(link)),
             Location::file(link.path.clone()),
         ),
@@ -176,7 +179,7 @@ fn no_directory(view: &PlaceView, step: &Step, demanded: &Stated<String>, key: &
     let path = step.path.as_ref();
     let aside = Change::Move { at: Spot::of_root(path), to: format!("{path}.not-a-directory") };
     let make = directory(view.place, Spot::of_root(path));
-    Finding::new(format!("{path} is no directory"), Location::file(step.path.clone()), demanded.at.clone())
+    Finding::new(format!("{path} is not a directory"), Location::file(step.path.clone()), demanded.at.clone())
         .key(key)
         .expected("a directory")
         .observed(step.meta.kind.word())

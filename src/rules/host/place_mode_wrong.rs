@@ -5,15 +5,12 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_own_mode;
 
 rule! {
-    /// A place of the layout is open too wide, or keeps its user out.
+    /// A place of the layout is open too wide, or its user cannot enter it.
     ///
     /// The contract's mode is an upper bound: where it says 0755, 0750 is right too. The set-group-id and
-    /// sticky bits of a directory grant nothing and are left alone (inode(7)). The user of the contract must
-    /// still come in: it must be able to pass every directory on the way, and to list the place, wherever
-    /// the demanded owner and mode would let it.
-    ///
-    /// golden takes away the bits that are too many and keeps the others; where the place itself keeps its user out,
-    /// golden adds the demanded bits of that user. The mode of a directory on the way is left to a person.
+    /// sticky bits of a directory give no access and are left alone (inode(7)). The user of the contract must
+    /// still be able to pass every directory on the way, and to list the place if the demanded owner and mode
+    /// allow it.
     ///
     /// ```bad
     /// mode /opt/quantum/data 0777
@@ -35,7 +32,12 @@ rule! {
     severity: Must,
     needs: [Places, Accounts],
     cause: Host,
-    why: "what others can change nobody can rely on, and a user that is kept out cannot work",
+    why: "other users can change the files, or the service cannot reach them",
+    see: ["namei -l {path}"],
+    mend: "golden removes the extra bits and keeps the others. If the place itself keeps its user out, \
+           golden adds that user's demanded bits. Change the mode of directories on the way yourself.",
+    man: ["inode(7)", "path_resolution(7)", "chmod(1)"],
+    since: "0.1.0",
     check: Place(check),
 }
 
@@ -105,7 +107,7 @@ fn kept_out(
     };
     if let Some(closed) = credentials.stopped_at(lookup) {
         let who = class_of(&credentials, &closed.meta);
-        let mend = Remedy::decide(format!("decide how {user} gets past {}, which is not this place", closed.path))
+        let mend = Remedy::decide(format!("decide how {user} can pass {}, which is not this place", closed.path))
             .candidate("let it pass", format!("chmod {who}+x {}", quoted(&closed.path)));
         return Ok(Some(finding(format!("{} keeps {user} out of {}", closed.path, step.path), closed, mend)));
     }

@@ -3,11 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A place that must be a mount point is none.
+    /// A place that must be a mount point is not mounted.
     ///
-    /// Asks the kernel whether something is mounted at the path (statx(2), `STATX_ATTR_MOUNT_ROOT`). When a disk
-    /// or a network share is not mounted, its directory is still there, and services write to the disk below it.
-    /// golden never mounts and never unmounts.
+    /// Asks the kernel whether a file system is mounted at the path (statx(2), `STATX_ATTR_MOUNT_ROOT`). If a
+    /// disk or a network share is not mounted, its directory still exists, and services write to the disk below
+    /// it.
     ///
     /// ```bad
     /// contract [layout.data]
@@ -23,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Mounts],
     cause: Host,
-    why: "services write to the disk below, and what they wrote is gone from sight when the disk is mounted",
+    why: "services write to the disk below, and the mount later hides those files",
+    see: ["findmnt {path}"],
+    mend: "Mount it yourself. golden never mounts or unmounts.",
+    man: ["findmnt(8)", "fstab(5)"],
+    since: "unreleased",
     check: Place(check),
 }
 

@@ -6,10 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A place of the layout is reached through a symbolic link.
     ///
-    /// Where the contract says `no_links`, every component of the path must be what it is called: a link on
-    /// the way leads all who trust the path to another directory, and whoever owns the link decides which.
-    ///
-    /// A person decides: services may read and write there at this moment.
+    /// Where the contract says `no_links`, no part of the path may be a symbolic link: a link leads every
+    /// program that trusts the path to another directory.
     ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /srv/trader
@@ -27,7 +25,11 @@ rule! {
     severity: Must,
     needs: [Places],
     cause: Host,
-    why: "whoever can change the link decides what all services read",
+    why: "the owner of the link decides which files all services read",
+    see: ["namei -l {path}"],
+    mend: "Replace the link yourself. Services may be reading and writing there now.",
+    man: ["namei(1)", "path_resolution(7)"],
+    since: "0.1.0",
     check: Place(check),
 }
 

@@ -5,14 +5,11 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_owner;
 
 rule! {
-    /// A place of the layout belongs to somebody else.
+    /// A place of the layout belongs to the wrong user or group.
     ///
-    /// Compares owner and group of a place, and of the directories it must hold, with the contract. Names
-    /// are those of the host's own `/etc/passwd` and `/etc/group`; a name that the host does not have owns
-    /// nothing.
-    ///
-    /// golden changes the owner where only root can replace the directory; inside the directory of another user a
-    /// person does.
+    /// Compares owner and group of a place, and of the directories that it must hold, with the contract. Names
+    /// are those of the host's own `/etc/passwd` and `/etc/group`. A name that the host does not have owns no
+    /// file.
     ///
     /// ```bad
     /// owner /opt/quantum/data root:root
@@ -28,7 +25,12 @@ rule! {
     severity: Must,
     needs: [Places, Accounts],
     cause: Host,
-    why: "the service cannot write what belongs to others, and others can change what it relies on",
+    why: "the service cannot write its own files, or another user can change them",
+    see: ["stat -c \"%U:%G %a %n\" {path}"],
+    mend: "golden changes the owner where only root can replace the directory. Inside another user's \
+           directory, change it yourself.",
+    man: ["stat(1)", "chown(1)"],
+    since: "0.1.0",
     check: Place(check),
 }
 

@@ -6,12 +6,13 @@ use crate::rules::prelude::*;
 rule! {
     /// A change of this host was interrupted.
     ///
-    /// `golden apply`, `fix` and `deploy` write down in /var/lib/golden/plans what they are about to do, and that it is
-    /// done. A plan that began and did not end was cut off: golden was killed, or the host went down. Some of its steps
-    /// are done, others are not. The next verb that changes this host takes them back first; `golden apply --recover`
-    /// does that and nothing else. A plan whose process still runs is not interrupted. Under `--root` nothing runs.
+    /// `golden apply`, `fix` and `deploy` write down in /var/lib/golden/plans what they will do, and when it is
+    /// done. A plan that began and did not end was cut off: golden was killed, or the host went down. Some of
+    /// its steps are done, others are not. A plan whose process still runs is not interrupted. Under `--root`
+    /// no process runs.
     ///
-    /// A journal that cannot be understood is named too, because it may be one of a plan that was cut off.
+    /// A journal that golden cannot understand is reported too, because it may belong to a plan that was cut
+    /// off.
     ///
     /// ```bad
     /// file /var/lib/golden/plans/20261101T101500/journal.json root:root 0600
@@ -54,7 +55,12 @@ rule! {
     severity: Must,
     needs: [State],
     cause: Host,
-    why: "half of a change is in force, and the next start of a service may find the wrong half",
+    why: "the host is half changed, and a service may start with the wrong half",
+    see: ["ls /var/lib/golden/plans", "golden apply --list"],
+    mend: "Run `golden apply --recover`, which takes the finished steps back. The next command that changes \
+           this host does it first.",
+    man: ["ls(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -76,7 +82,7 @@ fn check(view: &View) -> Ruling {
     Ok(match stands {
         Stands::Unknown(why) => finding("the journal of a plan cannot be understood")
             .observed(format!("{why}{others}"))
-            .mend(Remedy::decide("look at it, and move it away").candidate("", format!("mv {PLANS}/{} /root/", quoted(id)))),
+            .mend(Remedy::decide("check it, and move it away").candidate("", format!("mv {PLANS}/{} /root/", quoted(id)))),
         _ => finding("a change of this host was interrupted")
             .observed(format!("the plan {id} ({verb}) began and did not end{others}"))
             .mend(Remedy::decide("decide when it is taken back").candidate("", "golden apply --recover")),

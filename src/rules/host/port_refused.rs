@@ -4,10 +4,10 @@ use crate::facts::DependencyFacts;
 use crate::rules::prelude::*;
 
 rule! {
-    /// Nobody accepts connections where the contract expects a server.
+    /// A server does not accept connections at the address that the contract names.
     ///
-    /// A connection is made and closed again. A refused one is a violation; one that nobody takes in time is
-    /// undecided. The built-in contract has no dependency of this kind.
+    /// golden opens a connection and closes it. A refused connection is a violation; one that is not accepted
+    /// in time is undecided. The built-in contract has no dependency of this kind.
     ///
     /// ```bad
     /// deaf 6379
@@ -29,7 +29,11 @@ rule! {
     severity: Must,
     needs: [Servers],
     cause: Host,
-    why: "every service that requires it stands still",
+    why: "every service that requires the server fails",
+    see: ["ss -Hltnp \"sport = :{port}\""],
+    mend: "Start the server, or correct its address.",
+    man: ["ss(8)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -9,14 +9,10 @@ use crate::rules::prelude::*;
 rule! {
     /// Redis listens on more than loopback.
     ///
-    /// On a running host the kernel's table of listening sockets counts (proc(5)). Where none is there, or
-    /// on a disk alone, what the unit starts with counts: the file that its command line names, with its includes, and
-    /// the options behind it (`--bind …`), which win. Without `bind` Redis listens on every address, with `port 0` on
-    /// none.
-    ///
-    /// golden takes the other addresses out of `bind`, keeps those of loopback and the contract's own, and restarts
-    /// the server. A person does it where another process listens, where the unit does not start with that file,
-    /// and where a restart could lose data.
+    /// On a running host, the kernel's list of listening sockets counts. If none is there, or on a disk alone,
+    /// the configuration that the unit starts with counts: the file on its command line, with its includes, and
+    /// the options after it (`--bind …`), which win. Without `bind`, Redis listens on every address; with `port
+    /// 0`, on no TCP address.
     ///
     /// ```bad
     /// listen 0.0.0.0 6379 5001
@@ -49,7 +45,13 @@ rule! {
     severity: Must,
     needs: [ServerFiles, Units],
     cause: Host,
-    why: "whoever reaches the port owns the data, and soon the host",
+    why: "every host that reaches the port can read and change the data",
+    see: ["ss -Hltnp \"sport = :{port}\"", "redis-cli -h {host} -p {port} CONFIG GET bind"],
+    mend: "golden removes the other addresses from `bind`, keeps loopback and the contract's own, and \
+           restarts the server. Do it yourself where another process listens, where the unit does not start \
+           with that file, and where a restart could lose data.",
+    man: ["redis-server(1)", "ss(8)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

@@ -4,11 +4,11 @@ use crate::rules::dependencies::{no_redis, redis};
 use crate::rules::prelude::*;
 
 rule! {
-    /// Something else than the contract's unit listens on the port of Redis.
+    /// A process outside the contract's unit listens on the port of Redis.
     ///
-    /// Anything can say PONG: a container, a second server, a stranger. Root compares the inodes of the
-    /// listening sockets with those of the unit's main process (proc(5)); anybody else compares the process
-    /// id that the server itself gives with the unit's.
+    /// Every program can answer PONG: a container, a second server, an attacker. Root compares the inodes of
+    /// the listening sockets with those of the unit's main process (proc(5)). Other users compare the process
+    /// id that the server reports with the unit's.
     ///
     /// ```bad
     /// process 900 exe=/usr/bin/redis-server uid=110 gid=115 sockets=1
@@ -21,7 +21,11 @@ rule! {
     severity: Must,
     needs: [Servers, Units, Bus],
     cause: Host,
-    why: "data goes to, and comes from, a server that nobody governs",
+    why: "services exchange their data with the wrong server",
+    see: ["ss -Hltnp \"sport = :{port}\"", "systemctl show -p MainPID {unit}"],
+    mend: "Stop the other process, then start the unit.",
+    man: ["ss(8)", "proc(5)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
@@ -32,7 +36,7 @@ fn check(view: &DependencyView) -> Ruling {
     };
     let listeners = redis.listeners.known()?.map_or(&[][..], Vec::as_slice);
     if listeners.is_empty() {
-        return Ok(Outcome::not_applicable("nobody listens, which is another rule's word"));
+        return Ok(Outcome::not_applicable("the server does not listen (reported by redis-not-answering)"));
     }
     let main = view.state(&unit.value)?.main_pid;
     let foreign: Vec<String> = match redis.sockets {

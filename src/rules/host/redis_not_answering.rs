@@ -6,9 +6,9 @@ use crate::rules::prelude::*;
 rule! {
     /// Redis does not answer PING with PONG.
     ///
-    /// An error reply such as NOAUTH is no answer: services without a password get the same. A refused
-    /// connection means that nobody listens. A connection that nobody takes or answers in time is
-    /// undecided: a filtered port says nothing about the server behind it.
+    /// An error such as NOAUTH counts as a failure: services without a password get the same error. A refused
+    /// connection means that the server does not listen. A connection that is not accepted or answered in time
+    /// is undecided, because a packet filter may hide the server.
     ///
     /// ```bad
     /// redis 127.0.0.1:6379 NOAUTH
@@ -21,7 +21,12 @@ rule! {
     severity: Must,
     needs: [Servers],
     cause: Host,
-    why: "every service that requires it stands still",
+    why: "every service that requires Redis fails",
+    see: ["redis-cli -h {host} -p {port} PING"],
+    mend: "Find out why the server does not listen, then restart its unit. If it demands a password, decide \
+           whether it should have one.",
+    man: ["redis-cli(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
@@ -32,7 +37,7 @@ fn check(view: &DependencyView) -> Ruling {
     let name = quoted(unit);
     let finding = |message: &str| Finding::new(message, Location::endpoint(&address.value), address.at.clone()).expected("PONG");
     match redis.answer.known()? {
-        None => Ok(finding("refuses the connection: nobody listens")
+        None => Ok(finding("refuses the connection: the server does not listen")
             .observed("connection refused")
             .mend(match unit {
                 "" => Remedy::decide(format!("start the server that listens on {}", address.value)),
@@ -52,7 +57,7 @@ fn check(view: &DependencyView) -> Ruling {
                 .mend(
                     Remedy::decide("decide whether Redis has a password")
                         .candidate("name the password in the contract", "")
-                        .candidate(format!("take it out of {} and restart Redis", redis.config_file), ""),
+                        .candidate(format!("remove it from {} and restart Redis", redis.config_file), ""),
                 )
                 .into()),
         },

@@ -6,11 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// Redis does not keep an append-only file.
     ///
-    /// A running server is asked (`CONFIG GET appendonly`); where that command is forbidden, or on a disk
-    /// alone, redis.conf with its includes counts. The default is no.
-    ///
-    /// A person switches it on, in the running server first: one that is restarted with `appendonly yes` before it has
-    /// written the file starts with an empty data set (redis.io, Persistence).
+    /// golden asks a running server (`CONFIG GET appendonly`). Where that command is forbidden, or on a disk
+    /// alone, redis.conf with its includes counts. The default is `no`.
     ///
     /// ```bad
     /// redis 127.0.0.1:6379 PONG appendonly=no process_id=900 config_file=/etc/redis/redis.conf
@@ -32,7 +29,13 @@ rule! {
     severity: Must,
     needs: [ServerFiles, Units],
     cause: Host,
-    why: "a crash takes minutes of events with it",
+    why: "a crash loses the last minutes of events",
+    see: ["redis-cli -h {host} -p {port} CONFIG GET appendonly"],
+    mend: "Switch it on yourself, first in the running server and then in the file: a server that restarts \
+           with `appendonly yes` before it has written the file starts without data (redis.io, \
+           Persistence).",
+    man: ["redis-server(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 

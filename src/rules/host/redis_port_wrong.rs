@@ -6,18 +6,15 @@ use crate::rules::remedy::by_hand;
 use crate::syntax::redis_conf::{Refusal, USUAL_PORT};
 
 rule! {
-    /// Redis will listen on another port than the contract's address, or on none.
+    /// Redis will listen on a different port from the contract's, or on none.
     ///
-    /// What its unit starts with counts: the file that its command line names, with its includes, and the options behind
-    /// it. Without `port` it listens on 6379; "If port 0 is specified Redis will not listen on a TCP socket" (redis.conf), and
-    /// `tls-port` is one more. The port of a server that answers or listens there now is known, so the file's is only
-    /// judged where none does: on a disk alone.
+    /// The configuration that the unit starts with counts: the file on its command line, with its includes, and
+    /// the options after it. Without `port` Redis listens on 6379. "If port 0 is specified Redis will not
+    /// listen on a TCP socket" (redis.conf); `tls-port` is one more. The port of a server that answers or
+    /// listens now is known, so the file's port is judged only where no server does, such as on a disk alone.
     ///
-    /// With a file that does not exist, its own or one that it includes by name, and with quotes that are not balanced, Redis
-    /// does not start at all. That is judged of a running server, too.
-    ///
-    /// golden writes the port of the contract where the file sets another, and restarts the server. A file that is missing
-    /// is for a person.
+    /// Redis does not start if its file, or a file that it includes by name, does not exist, or if quotes are
+    /// not balanced. This is judged on a running server too.
     ///
     /// ```bad
     /// offline
@@ -48,7 +45,12 @@ rule! {
     severity: Must,
     needs: [ServerFiles, Units],
     cause: Host,
-    why: "after the next start of the server no service finds it",
+    why: "after the next start of the server, services cannot connect to it",
+    see: ["systemctl cat {unit}", "grep -nE \"^(port|tls-port|include)\" /etc/redis/redis.conf"],
+    mend: "golden writes the contract's port where the file sets another one, and restarts the server. \
+           Restore a missing file yourself.",
+    man: ["redis-server(1)"],
+    since: "unreleased",
     check: Dependency(check),
 }
 
@@ -74,7 +76,7 @@ fn check(view: &DependencyView) -> Ruling {
     let (port, observed) = match (conf.last("port"), conf.port()) {
         (None, _) => (USUAL_PORT, format!("no port, which is {USUAL_PORT}")),
         (Some(_), Some(port)) => (port, format!("port {port}")),
-        (Some(_), None) => return Err(Undecided::new("its port is no number")),
+        (Some(_), None) => return Err(Undecided::new("its port is not a number")),
     };
     let tls = conf.last("tls-port").and_then(|directive| directive.arguments.first());
     if port == wanted || tls.is_some_and(|tls| *tls == wanted.to_string()) {

@@ -4,12 +4,10 @@ use crate::rules::dependencies::{RedisView, directive, no_redis, place_of, redis
 use crate::rules::prelude::*;
 
 rule! {
-    /// A setting of the running Redis is not the one in its file.
+    /// A setting of the running Redis differs from its file.
     ///
-    /// `CONFIG SET` lasts until the next restart. Compared is what the contract speaks of: `appendonly`.
-    ///
-    /// Where the server runs as the contract demands, golden writes the directive into its file and restarts nothing.
-    /// Otherwise a person decides which of the two is right.
+    /// `CONFIG SET` lasts until the next restart. golden compares the setting that the contract speaks of:
+    /// `appendonly`.
     ///
     /// ```bad
     /// replace /etc/redis/redis.conf
@@ -26,17 +24,25 @@ rule! {
     severity: Should,
     needs: [Servers, ServerFiles, Units],
     cause: Host,
-    why: "the next restart brings back what somebody had changed for a reason",
+    why: "the next restart undoes a change that was made on the running server",
+    see: [
+        "redis-cli -h {host} -p {port} CONFIG GET appendonly",
+        "grep -n appendonly /etc/redis/redis.conf",
+    ],
+    mend: "Where the server runs as the contract demands, golden writes the setting into its file and \
+           restarts nothing. Otherwise decide which of the two is right.",
+    man: ["redis-server(1)"],
+    since: "0.1.0",
     check: Dependency(check),
 }
 
 fn check(view: &DependencyView) -> Ruling {
     let Some(redis) = redis(view, Need::Servers)? else { return Ok(no_redis()) };
     let Some(answer) = redis.answer.known()? else {
-        return Ok(Outcome::not_applicable("nobody answers, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it does not answer (reported by redis-not-answering)"));
     };
     if answer.ping.is_err() {
-        return Ok(Outcome::not_applicable("it answers with an error, which is another rule's word"));
+        return Ok(Outcome::not_applicable("it answers with an error (reported by redis-not-answering)"));
     }
     let Some(config) = answer.config.known()? else {
         return Ok(Outcome::not_applicable("it has no settings to ask for"));

@@ -10,13 +10,11 @@ use crate::systemd::search::OWN_DIRECTORY;
 const OWN: [&str; 2] = ["golden-audit-", "golden-model-watch-"];
 
 rule! {
-    /// A unit that golden rendered from this contract is still there, and the contract no longer names it.
+    /// A unit that golden rendered is still installed, but the contract no longer names its service.
     ///
-    /// The first lines of a rendered unit say that golden wrote it, and from which contract. When a service is taken out of
-    /// the contract, its unit goes on running until somebody stops it (systemd.unit(5)). Judged are the services and timers
-    /// of /etc/systemd/system; a unit that somebody else wrote is never meant.
-    ///
-    /// The remedy stops and disables the unit, and removes its file; an undo brings all of it back.
+    /// The first lines of a rendered unit say that golden wrote it, and from which contract. When a service is
+    /// removed from the contract, its unit runs until it is stopped (systemd.unit(5)). golden looks at services
+    /// and timers in /etc/systemd/system, and only at units that golden rendered from this contract.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-old.service root:root 0644
@@ -41,7 +39,11 @@ rule! {
     severity: Must,
     needs: [State],
     cause: Host,
-    why: "a service that was removed from the contract goes on running, and nothing judges it any more",
+    why: "a service that was removed from the contract still runs, and golden no longer judges it",
+    see: ["grep -l \"golden\" /etc/systemd/system/*.service"],
+    mend: "golden stops and disables the unit, and removes its file. An undo brings it back.",
+    man: ["systemd.unit(5)"],
+    since: "unreleased",
     check: Host(check),
 }
 

@@ -7,11 +7,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The units of the contract wait for each other in a circle.
     ///
-    /// systemd breaks an ordering cycle by leaving a unit out of the boot, and says so in the journal only
-    /// (systemd.unit(5), `After=`). Looks at `After=` and `Before=` among the units of the contract, its
-    /// services, dependencies and timers.
-    ///
-    /// Take one of the lines away: the order of the contract has no cycle.
+    /// systemd breaks an ordering cycle by leaving out a job, and says so only in the journal (systemd.unit(5),
+    /// `After=`). golden looks at `After=` and `Before=` of the contract's services, dependencies and timers.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/order.conf root:root 0644
@@ -33,7 +30,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "systemd drops one of the services from the boot to break the circle",
+    why: "at boot systemd drops one of these units to break the cycle",
+    see: ["systemd-analyze verify default.target", "journalctl -b -g \"ordering cycle\""],
+    mend: "Remove one of the lines. The order in the contract has no cycle.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -46,7 +47,7 @@ fn check(view: &View) -> Ruling {
     let Some(setting) = offence(view, &cycle) else { return Ok(Outcome::Pass) };
     let mut names: Vec<&str> = cycle.iter().map(|(name, _)| name.as_str()).collect();
     names.extend(names.first().copied());
-    let question = Remedy::decide("decide which unit starts first, and take one of these lines away");
+    let question = Remedy::decide("decide which unit starts first, and remove one of these lines");
     let mend = cycle.iter().fold(question, |remedy, (_, setting)| {
         remedy.candidate(format!("{} at {}", written(setting), setting.at), "")
     });

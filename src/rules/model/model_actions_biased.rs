@@ -4,9 +4,9 @@ use crate::rules::models::{finding, judged, keep_in_shadow, nothing_said, percen
 use crate::rules::prelude::*;
 
 rule! {
-    /// A model says one action too often.
+    /// A model chooses one action too often.
     ///
-    /// Each action's share of the model's events counts, doing nothing included: it must not lie above
+    /// The share of each action in the model's events, including doing nothing, must not be above
     /// `safety.gate.max_action_share`.
     ///
     /// ```bad
@@ -20,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a model that always says the same has learned nothing and follows the market into its fall",
+    why: "a model that almost always gives the same answer loses money when the market turns",
+    see: ["golden scoreboard"],
+    mend: "Do not promote the model. Check its training data and its output layer.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

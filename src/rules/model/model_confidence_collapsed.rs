@@ -6,7 +6,7 @@ use crate::rules::prelude::*;
 rule! {
     /// The confidence of a model hardly varies.
     ///
-    /// The population standard deviation of its confidences (`numpy.std`) must not lie below
+    /// The population standard deviation of its confidences (`numpy.std`) must not be below
     /// `safety.gate.collapsed_below`.
     ///
     /// ```bad
@@ -20,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "whoever sizes positions by this confidence sizes them by nothing",
+    why: "position sizes that use this confidence are meaningless",
+    see: ["golden scoreboard"],
+    mend: "Do not promote the model. Check its calibration.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

@@ -6,8 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The confidence of a model is constant.
     ///
-    /// It is where its population standard deviation lies below `safety.gate.constant_below`, or where its 10th and its
-    /// 90th percentile are equal (`numpy.percentile`, linear interpolation).
+    /// The confidence is constant if its population standard deviation is below `safety.gate.constant_below`,
+    /// or if its 10th and its 90th percentile are equal (`numpy.percentile`, linear interpolation).
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 momentum=BUY,SELL,HOLD@0.70..0.70
@@ -20,7 +20,12 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a constant is no measurement: the model, or what reads it, is broken",
+    why: "a constant measures nothing: the model or its reader is broken",
+    see: ["golden scoreboard"],
+    mend: "Do not promote the model. Check that it loads its weights and that its confidence reaches the \
+           stream.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

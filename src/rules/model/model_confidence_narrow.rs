@@ -4,10 +4,10 @@ use crate::rules::models::{finding, judged, keep_in_shadow, nothing_said};
 use crate::rules::prelude::*;
 
 rule! {
-    /// The confidence of a model lies in a narrow band.
+    /// The confidence of a model stays in a narrow band.
     ///
-    /// The distance of its 90th percentile from its 10th (`numpy.percentile`, linear interpolation) must not lie below
-    /// `safety.gate.narrow_below`.
+    /// The distance from its 10th to its 90th percentile (`numpy.percentile`, linear interpolation) must not be
+    /// below `safety.gate.narrow_below`.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 momentum=BUY,SELL,HOLD@0.50..0.62
@@ -20,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a model that is never sure and never unsure cannot be told apart from one that guesses",
+    why: "its confidence does not separate good answers from guesses",
+    see: ["golden scoreboard"],
+    mend: "Do not promote the model. Check its calibration.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

@@ -6,7 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A model does nothing in almost all of its events.
     ///
-    /// The share of the action that `safety.telemetry.hold` names must not lie above `safety.gate.max_hold_share`.
+    /// The share of the action that `safety.telemetry.hold` names must not be above
+    /// `safety.gate.max_hold_share`.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 momentum=HOLD*9,BUY@0.30..0.95
@@ -19,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a model that never acts shows nothing of what it will do when it does",
+    why: "its events do not show what it does when it acts",
+    see: ["golden scoreboard"],
+    mend: "Do not promote the model. Check its thresholds.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

@@ -6,12 +6,13 @@ use crate::rules::prelude::*;
 rule! {
     /// A model has drifted from its approved baseline.
     ///
-    /// The baseline is the distribution of the last verdict of the gate that somebody approved: by a promotion that quotes its
-    /// report, or by `golden gate --approve`. golden's ledger keeps it. A model has drifted where the population stability
-    /// index of its actions, or of its confidences in ten bins, lies above `safety.gate.drift_psi_above`, or the
-    /// Kolmogorov-Smirnov distance of its confidences (in fifty bins) above `safety.gate.drift_ks_above`.
+    /// The baseline is the distribution of the last verdict of the gate that a person approved: by a promotion
+    /// that quotes its report, or by `golden gate --approve`. The ledger keeps it. A model has drifted if the
+    /// population stability index of its actions, or of its confidences in ten bins, is above
+    /// `safety.gate.drift_psi_above`, or if the Kolmogorov-Smirnov distance of its confidences (in fifty bins)
+    /// is above `safety.gate.drift_ks_above`.
     ///
-    /// It warns. `[rules] model-drifted = "must"` makes it block.
+    /// The rule warns. `[rules] model-drifted = "must"` makes it block.
     ///
     /// ```bad
     /// approved momentum BUY=900,SELL=50,HOLD=50 0.30..0.95
@@ -30,7 +31,12 @@ rule! {
     severity: Should,
     needs: [Telemetry],
     cause: Host,
-    why: "what was approved was another behaviour than this one",
+    why: "the model no longer behaves as it did when it was approved",
+    see: ["golden scoreboard"],
+    mend: "Find out what changed, the model or the market. Approve the new behaviour (`golden gate \
+           --approve`) or roll back.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 
@@ -46,7 +52,7 @@ fn check(view: &ModelView) -> Ruling {
         (true, _) => psi,
         (false, true) => ks,
     };
-    Ok(finding(view, format!("answers otherwise than the baseline of {}", baseline.at), limit)?
+    Ok(finding(view, format!("has drifted from the baseline of {}", baseline.at), limit)?
         .expected(format!("a stability index of at most {}, a distance of at most {}", psi.value, ks.value))
         .observed(format!("index {:.3}, distance {:.3}", drift.psi, drift.ks))
         .mend(keep_in_shadow())

@@ -5,11 +5,12 @@ use crate::rules::models::{look_at_producer, no_safety, safety, source};
 use crate::rules::prelude::*;
 
 rule! {
-    /// An event of the window cannot be taken.
+    /// An event of the window is malformed.
     ///
-    /// It has no answers; an answer is no number, lies outside 0 to 1, or has another type; an action is unknown; a name
-    /// stands in it twice; its id is from the future; it is larger than any event. Such an event is no evidence, and it
-    /// blocks: what wrote it may have written the others. Each is named by its id.
+    /// The event has no answers; an answer is not a number, lies outside 0 to 1, or has another type; an action
+    /// is unknown; a name occurs twice; the id is from the future; or it is larger than an event can be. Such
+    /// an event does not count as evidence. It blocks every model, because its writer may have written the
+    /// other events too. The finding names it by its id.
     ///
     /// ```bad
     /// event quantum:stream:trade.intent 7
@@ -41,7 +42,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a reading that fails is missing proof, and forged events look like this",
+    why: "a malformed event proves nothing, and a forged one looks like this",
+    see: ["redis-cli -h {host} -p {port} XREVRANGE {stream} + - COUNT 3"],
+    mend: "Find the program that wrote the event. Let the window pass, or remove the event from the stream.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -71,7 +76,7 @@ fn check(view: &View) -> Ruling {
         };
         findings.push(
             Finding::new(
-                format!("event {} cannot be taken: {}{others}", event.id, event.why),
+                format!("event {} is malformed: {}{others}", event.id, event.why),
                 source(view)?,
                 telemetry.field.at.clone(),
             )

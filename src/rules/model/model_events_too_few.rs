@@ -6,8 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A model has too few events.
     ///
-    /// The events in which the model itself answered count, not those of the stream: there must be at least
-    /// `safety.gate.min_events` among the newest of the window.
+    /// Counts the events in which this model answered, not those of the stream. The newest events of the window
+    /// must hold at least `safety.gate.min_events` of them.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 199 momentum=BUY,SELL,HOLD@0.30..0.95
@@ -20,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "a few events look good by chance",
+    why: "a few events can look good by chance",
+    see: ["redis-cli -h {host} -p {port} XLEN {stream}"],
+    mend: "Wait until the model has answered more often.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

@@ -8,14 +8,15 @@ use crate::statistics::{deviation_lower, error_of_look, share_upper, spread_lowe
 rule! {
     /// A model was blocked before, and its events do not prove that it is better now.
     ///
-    /// Whoever asks the gate until it passes gets a pass by chance. So a model whose figures blocked it, as golden's ledger
-    /// knows, passes later only where each figure is proven to be within its limit: the bounds of shares are those of Clopper
-    /// and Pearson, those of p90 - p10 order statistics, those of the standard deviation Maurer and Pontil's. Look k after the
-    /// block may err with 6 / (pi k)^2 of `safety.gate.repeated_error`, so all looks together err with no more than that,
-    /// however often the gate is asked. It begins anew when the model passes or its artefact is another one.
+    /// A gate that is asked again and again passes a bad model by chance. So a model that the gate blocked
+    /// because of its figures, as the ledger shows, passes later only if each figure is proven to be within its
+    /// limit. The bounds of shares are those of Clopper and Pearson, those of p90 - p10 are order statistics,
+    /// those of the standard deviation are Maurer and Pontil's. Look k after the block may err with 6 / (pi
+    /// k)^2 of `safety.gate.repeated_error`, so all looks together err with no more than that. The count starts
+    /// again when the model passes or its artefact changes.
     ///
-    /// Only root's golden writes the ledger, so nobody else can forget a look; and a verdict that another user computes is
-    /// recorded nowhere and approves nothing, so there the rule is not applicable.
+    /// Only root's golden writes the ledger, so other users cannot make it forget a look. A verdict of another
+    /// user is not recorded and approves nothing; there the rule is not applicable.
     ///
     /// ```bad
     /// gated momentum blocked model-actions-biased
@@ -33,7 +34,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "of many looks at a bad model one passes by chance",
+    why: "if a bad model is tried often enough, it passes once by chance",
+    see: ["golden ledger show"],
+    mend: "Wait for more events, or train the model again.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

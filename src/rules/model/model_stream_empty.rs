@@ -6,8 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The stream holds no answer of any model.
     ///
-    /// It does not exist, has no events, or no event names a model. What cannot be read at all (a key of another type, a
-    /// Redis that is not the unit's own, no answer in time) is undecided, and blocks as well.
+    /// The stream does not exist, has no events, or no event names a model. A stream that cannot be read (a key
+    /// of another type, a Redis that is not the unit's own, no answer in time) is undecided, and blocks too.
     ///
     /// ```bad
     /// stream-gone quantum:stream:trade.intent
@@ -23,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "no data is no proof",
+    why: "without data the gate cannot judge a model",
+    see: ["redis-cli -h {host} -p {port} XLEN {stream}"],
+    mend: "Start the service that writes the stream, or correct the stream's name in the contract.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 

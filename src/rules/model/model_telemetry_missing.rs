@@ -4,9 +4,10 @@ use crate::rules::models::{finding, look_at_producer, no_safety, safety};
 use crate::rules::prelude::*;
 
 rule! {
-    /// A model that is asked about is not in the telemetry.
+    /// A model has no events in the stream.
     ///
-    /// Its name must stand in the answers of at least one event of the window, exactly as it was asked for.
+    /// The model's name must occur in the answers of at least one event of the window, exactly as it was asked
+    /// for.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 reversion=BUY,SELL,HOLD@0.30..0.95
@@ -22,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "of a model that says nothing, nothing is known",
+    why: "without events the gate cannot judge the model",
+    see: ["redis-cli -h {host} -p {port} XREVRANGE {stream} + - COUNT 3"],
+    mend: "Correct the name, or start the service that runs the model.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

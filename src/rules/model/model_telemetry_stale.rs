@@ -6,8 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The newest event of a model is too old.
     ///
-    /// The id of an event holds the server's time. The model's own newest event counts, not that of the stream: it must not
-    /// be older than `safety.telemetry.stale_after`.
+    /// The id of an event holds the server's time. The newest event of this model must not be older than
+    /// `safety.telemetry.stale_after`; other models' events do not count.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 age=7776000 momentum=BUY,SELL,HOLD@0.30..0.95
@@ -20,7 +20,11 @@ rule! {
     severity: Must,
     needs: [Telemetry],
     cause: Host,
-    why: "what a model said long ago does not show what it says now",
+    why: "old answers do not show how the model behaves now",
+    see: ["redis-cli -h {host} -p {port} XREVRANGE {stream} + - COUNT 1"],
+    mend: "Find out why the model no longer answers.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 

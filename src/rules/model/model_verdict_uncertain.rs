@@ -5,10 +5,11 @@ use crate::rules::prelude::*;
 use crate::statistics::{Interval, share_interval};
 
 rule! {
-    /// A limit lies within the interval of a figure.
+    /// The interval of a figure includes its limit.
     ///
-    /// Another sample of the same model could be judged otherwise. The intervals are as sure as `safety.gate.interval`: exact
-    /// ones of shares (Clopper and Pearson), bootstrap ones of the standard deviation and of p90 - p10.
+    /// Another sample of the same model could be judged differently. The intervals hold with the confidence
+    /// `safety.gate.interval`: exact ones for shares (Clopper and Pearson), bootstrap ones for the standard
+    /// deviation and for p90 - p10.
     ///
     /// ```bad
     /// stream quantum:stream:trade.intent 400 momentum=BUY*69,SELL*16,HOLD*15@0.30..0.95
@@ -21,7 +22,11 @@ rule! {
     severity: Should,
     needs: [Telemetry],
     cause: Host,
-    why: "the next sample may say the opposite",
+    why: "the next sample may lead to the opposite verdict",
+    see: ["golden scoreboard"],
+    mend: "Wait for more events.",
+    man: ["redis-cli(1)"],
+    since: "unreleased",
     check: Model(check),
 }
 
@@ -50,7 +55,7 @@ fn check(view: &ModelView) -> Ruling {
     let mut findings = Vec::new();
     for (what, limit, interval) in open {
         findings.push(
-            finding(view, format!("its verdict hangs on the sample: {what}"), limit)?
+            finding(view, format!("its verdict may change with the next sample: {what}"), limit)?
                 .key(what)
                 .expected(format!("a figure that is clear of {}", limit.value))
                 .observed(interval)

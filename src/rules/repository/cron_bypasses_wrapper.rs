@@ -5,13 +5,10 @@ use crate::rules::governed::{call_of, is_past_wrapper};
 use crate::rules::prelude::*;
 
 rule! {
-    /// cron runs a job of the repository past the wrapper.
+    /// cron runs a job of the repository without the wrapper.
     ///
-    /// Reads /etc/crontab, /etc/cron.d and the crontabs of users as crontab(5) says. A line that calls a
-    /// python and names the repository or a venv of the contract runs a job without the wrapper's checks and
-    /// without the service's environment.
-    ///
-    /// A person changes the line: which service the script belongs to, and what else the line is for, stands nowhere.
+    /// Reads /etc/crontab, /etc/cron.d and the users' crontabs as crontab(5) describes them. A line that calls
+    /// a python and names the repository or a venv of the contract runs a job without the wrapper.
     ///
     /// ```bad
     /// file /etc/cron.d/scoreboard root:root 0644
@@ -33,7 +30,12 @@ rule! {
     severity: Must,
     needs: [Sources],
     cause: Host,
-    why: "the job runs unchecked, with whatever environment cron gives it, and nobody sees it fail",
+    why: "the job runs without checks and without the service's environment, and its failures are not \
+          noticed",
+    see: ["grep -rn python /etc/crontab /etc/cron.d", "crontab -l -u {user}"],
+    mend: "Change the line to call the wrapper. golden does not know which service the script belongs to.",
+    man: ["crontab(5)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

@@ -5,13 +5,10 @@ use crate::rules::prelude::*;
 use crate::syntax::makefile::{RecipeLine, Rule};
 
 rule! {
-    /// A Makefile runs a job in another service's environment.
+    /// A Makefile runs a job in the environment of the wrong service.
     ///
-    /// The contract says for every job whose venv and env file it gets. A recipe that hands the job's script to
-    /// the wrapper with another service's name runs it with other packages and other settings.
-    ///
-    /// golden writes the right name into that line, as the owner of the Makefile. Where the line does not name both as
-    /// they are, a person does it.
+    /// The contract names the service whose venv and env files each job uses. A recipe that passes the job's
+    /// script to the wrapper with another service's name runs it with other packages and other settings.
     ///
     /// ```bad
     /// replace /home/qt/quantum_trader/Makefile
@@ -29,6 +26,11 @@ rule! {
     needs: [Repository, Accounts],
     cause: Host,
     why: "the job runs with packages and settings that it was not written for",
+    see: ["grep -n {script} {makefile}"],
+    mend: "golden writes the right name into the line, as the owner of the Makefile. If the line does not \
+           name both literally, change it yourself.",
+    man: ["make(1)"],
+    since: "0.1.0",
     check: Job(check),
 }
 

@@ -6,13 +6,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_own_mode;
 
 rule! {
-    /// The script of a job is missing or out of reach.
+    /// The script of a job is missing or cannot be read.
     ///
     /// The script that the contract names must be a regular file inside the repository when all links are
-    /// resolved, and the user of the job's service must be able to read it.
-    ///
-    /// golden lets the owner of a script read it, and brings one that is gone back from the last commit, as the owner of
-    /// the repository. What leads elsewhere or belongs to somebody else is left to a person.
+    /// resolved. The user of the job's service must be able to read it.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/ops/training/train_patchtst.py
@@ -34,7 +31,13 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "the job fails when somebody needs it",
+    why: "the job fails when it is needed",
+    see: ["namei -l {script}"],
+    mend: "golden gives the owner of a script the right to read it, and restores a missing one from the \
+           last commit, as the owner of the repository. If the path leads out of the repository or the file \
+           belongs to another user, correct it yourself.",
+    man: ["path_resolution(7)"],
+    since: "0.1.0",
     check: Job(check),
 }
 
@@ -58,7 +61,7 @@ fn check(view: &JobView) -> Ruling {
     if step.meta.kind != NodeKind::File {
         let mend = restore_over(view, policy, &script.value, step.meta.kind.word());
         return finding(
-            format!("{path} is no file"),
+            format!("{path} is not a file"),
             "a script".to_owned(),
             step.meta.kind.word().to_owned(),
             mend,
@@ -78,8 +81,8 @@ fn check(view: &JobView) -> Ruling {
     }
     let Some(credentials) = view.credentials(user)? else { return Ok(Outcome::Pass) };
     if let Some(closed) = credentials.stopped_at(lookup) {
-        let mend = Remedy::decide(format!("decide how {user} gets past {}", closed.path))
-            .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path)));
+        let mend = Remedy::decide(format!("decide how {user} can pass {}", closed.path))
+            .candidate("let all users pass it", format!("chmod a+x {}", quoted(&closed.path)));
         let observed = format!("{} {}", closed.path, octal(closed.meta.mode));
         return finding(format!("{user} cannot pass {}", closed.path), "an x bit".to_owned(), observed, mend);
     }
@@ -89,7 +92,7 @@ fn check(view: &JobView) -> Ruling {
             let mend = match credentials.uid == step.meta.uid {
                 true => set_own_mode(view, lookup, step.meta.mode | 0o400),
                 false => Remedy::decide(format!("decide whether {user} may read {}", step.path))
-                    .candidate("let everybody read it", format!("chmod a+r {}", quoted(&step.path))),
+                    .candidate("let all users read it", format!("chmod a+r {}", quoted(&step.path))),
             };
             finding(format!("{user} cannot read {path}"), "0644".to_owned(), octal(step.meta.mode), mend)
         }

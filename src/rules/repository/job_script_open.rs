@@ -7,14 +7,10 @@ use crate::rules::remedy::set_own_mode;
 use crate::rules::strangers::{Stranger, stranger};
 
 rule! {
-    /// Somebody else can change the script of a job.
+    /// Other users can change the script of a job.
     ///
-    /// The script, and each directory on the way to it, must belong to root or to the user that the job runs as,
-    /// and nobody else may write them. A second hard link is a second way in. What a stranger can write, the
-    /// stranger runs as the job's user.
-    ///
-    /// golden takes the write permission of others from the script and from directories of the repository, as their
-    /// owner. Directories above the repository, owners and hard links are left to a person.
+    /// The script, and each directory on the way to it, must belong to root or to the user that the job runs
+    /// as, and other users must not be able to write them. A second hard link is a second way to change it.
     ///
     /// ```bad
     /// mode /home/qt/quantum_trader/ops/training/train_patchtst.py 0666
@@ -37,7 +33,13 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "whoever can write the script runs what they like as the job's user",
+    why: "a user who can write the script can run commands as the job's user",
+    see: ["namei -l {script}"],
+    mend: "golden removes other users' write permission from the script and from directories of the \
+           repository, as their owner. Correct directories above the repository, owners and hard links \
+           yourself.",
+    man: ["path_resolution(7)", "chmod(1)"],
+    since: "0.1.0",
     check: Job(check),
 }
 

@@ -7,14 +7,11 @@ use crate::rules::prelude::*;
 use crate::syntax::makefile::{Makefile, RecipeLine, Rule};
 
 rule! {
-    /// The Makefile runs something past the wrapper.
+    /// The Makefile runs a job without the wrapper.
     ///
-    /// No recipe and no `$(shell …)` may call a python, not even the one of a venv, except to make a venv; and
-    /// the target of each job must call the wrapper, itself or through its prerequisites. Recipes are read
-    /// with their variables expanded; what `echo` prints, comments and patterns of `pgrep` are no calls.
-    ///
-    /// Where a recipe line is one call of python with the script of a job, golden puts the wrapper's call in its place,
-    /// as the owner of the Makefile, and keeps the arguments. All else is left to a person.
+    /// A recipe or a `$(shell …)` must not call a python, not even the one of a venv, except to make a venv.
+    /// The target of each job must call the wrapper, itself or through its prerequisites. Recipes are read with
+    /// their variables expanded. Text that `echo` prints, comments and the patterns of `pgrep` are not calls.
     ///
     /// ```bad
     /// replace /home/qt/quantum_trader/Makefile
@@ -49,7 +46,13 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "the job runs with whatever python and environment the caller happens to have",
+    why: "the job runs with the caller's python and the caller's environment",
+    see: ["grep -n python {makefile}"],
+    mend: "If a recipe line is a single call of python with the script of a job, golden replaces it with \
+           the wrapper's call, as the owner of the Makefile, and keeps the arguments. Change other lines \
+           yourself.",
+    man: ["make(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

@@ -4,12 +4,10 @@ use crate::rules::governed::as_owner;
 use crate::rules::prelude::*;
 
 rule! {
-    /// Another file is read instead of the Makefile.
+    /// make reads another file instead of the Makefile.
     ///
-    /// GNU make reads the first it finds of `GNUmakefile`, `makefile` and `Makefile`. One of the former beside
-    /// the contract's Makefile hides it: `make` does something that no rule has looked at.
-    ///
-    /// A person decides, since people may use the targets of the other file.
+    /// GNU make reads the first of `GNUmakefile`, `makefile` and `Makefile`. One of the first two beside the
+    /// contract's Makefile hides it.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/GNUmakefile qt:qt 0644
@@ -28,7 +26,11 @@ rule! {
     severity: Must,
     needs: [Repository],
     cause: Host,
-    why: "make runs what nobody has judged",
+    why: "make runs commands that golden has not judged",
+    see: ["ls -l {repository}"],
+    mend: "Move its targets into the Makefile, then remove it. People may use its targets.",
+    man: ["make(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

@@ -5,9 +5,7 @@ use crate::rules::prelude::*;
 rule! {
     /// The Makefile of the ops jobs is missing.
     ///
-    /// The contract names it relative to the repository. It must be a regular file, links followed.
-    ///
-    /// Where it is gone, the remedy brings it back from the last commit, as the owner of the repository.
+    /// The contract names it relative to the repository. It must be a regular file; links are followed.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/Makefile
@@ -21,7 +19,11 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "its targets are the one way to start a job that everybody knows",
+    why: "people cannot start jobs in the usual way",
+    see: ["stat {makefile}"],
+    mend: "golden restores it from the last commit, as the owner of the repository.",
+    man: ["make(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

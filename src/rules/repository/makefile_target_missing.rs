@@ -8,9 +8,7 @@ rule! {
     /// A job has no target in the Makefile.
     ///
     /// The target that the contract names for a job must be the target of a rule of the Makefile, written out
-    /// or by a pattern (`train-%`), as GNU make reads it. A name that only stands in `.PHONY` is none.
-    ///
-    /// golden adds the rule at the end of the Makefile, as the owner of the file.
+    /// or by a pattern (`train-%`), as GNU make reads it. A name that occurs only in `.PHONY` does not count.
     ///
     /// ```bad
     /// replace /home/qt/quantum_trader/Makefile
@@ -28,7 +26,11 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "people who miss the target start the script by hand",
+    why: "people start the script by hand, without the wrapper",
+    see: ["grep -nE \"^[a-z].*:\" {makefile}"],
+    mend: "golden adds the rule at the end of the Makefile, as the owner of the file.",
+    man: ["make(1)"],
+    since: "0.1.0",
     check: Job(check),
 }
 

@@ -8,14 +8,12 @@ rule! {
     ///
     /// Looks for work trees with the repository's remote below the contract's `clone_roots`, as deep as
     /// `clone_depth`, on the file system of each root, without the directories that `clone_skip` names. Two
-    /// ways of writing one remote are the same (`git@host:a/b.git`, `https://host/a/b`). Linked work trees
-    /// count; bare repositories do not.
+    /// spellings of one remote are the same (`git@host:a/b.git`, `https://host/a/b`). Linked work trees count;
+    /// bare repositories do not.
     ///
-    /// A person decides: a clone is somebody's work, so golden neither packs nor removes it. Do not run git in it as
-    /// root: its own configuration can start programs.
-    ///
-    /// A clone in the tree of a user who is neither root nor of the contract is a warning, and what cannot be searched
-    /// there is passed over: no stranger makes a host violate its contract, or keeps it from being judged.
+    /// A clone in the tree of a user who is neither root nor of the contract is a warning, and a directory
+    /// there that cannot be searched is skipped: other users can neither make a host violate its contract nor
+    /// keep it from being judged.
     ///
     /// ```bad
     /// dir /opt/trader/.git/objects root:root 0755
@@ -50,7 +48,12 @@ rule! {
     severity: Must,
     needs: [Repository, Clones],
     cause: Host,
-    why: "a fix is made in one copy while the other one runs",
+    why: "people mend one copy while the other one runs",
+    see: ["find /home /opt /srv -xdev -maxdepth 4 -name .git"],
+    mend: "Ask the owner of the clone, then remove it. golden does not pack or remove a clone, because it \
+           may hold unsaved work. Do not run git in it as root: its configuration can start programs.",
+    man: ["git-worktree(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -64,7 +67,7 @@ fn check(view: &View) -> Ruling {
         },
     };
     let key = same_remote_key(&remote);
-    let Some(clones) = view.clones()? else { return Err(Undecided::new("nobody searched for clones")) };
+    let Some(clones) = view.clones()? else { return Err(Undecided::new("clones were not searched for")) };
     let mut findings = Vec::new();
     for clone in &clones.found {
         let Some(url) = clone.remotes.iter().find(|url| same_remote_key(url) == key) else { continue };

@@ -6,15 +6,12 @@ use crate::rules::prelude::*;
 use crate::syntax::glob;
 
 rule! {
-    /// A file lies in the repository that must not.
+    /// The repository holds a forbidden file.
     ///
     /// The contract's `must_not_hold` are patterns of paths in the repository: env files and logs. A pattern
-    /// without a slash is about the file's name in any directory; a leading `!` takes back. A file that lies
-    /// there counts, whether git ignores it or not, and so does one that git tracks although it is gone from
-    /// the work tree. Directories named in `clone_skip` and git's own are passed over.
-    ///
-    /// A person moves the file: a program may read it where it lies. What git ever tracked stays in its history:
-    /// change the secrets that stood in it.
+    /// without a slash matches the file's name in any directory; a leading `!` makes an exception. A file that
+    /// lies there counts, whether git ignores it or not; so does a file that git tracks although it is gone
+    /// from the work tree. Directories named in `clone_skip` and git's own are skipped.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/.env qt:qt 0600
@@ -35,7 +32,12 @@ rule! {
     severity: Must,
     needs: [Repository, Sources],
     cause: Host,
-    why: "a secret that git has seen is no secret any more, and logs fill every clone",
+    why: "a secret that git has tracked must be changed, and logs fill every clone",
+    see: ["git -C {repository} ls-files"],
+    mend: "Move the file yourself: a program may read it where it lies. git keeps it in its history, so \
+           change the secrets in it.",
+    man: ["gitignore(5)", "git-ls-files(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -67,7 +69,7 @@ fn finding(view: &View, policy: &RepositoryPolicy, file: &Unwanted) -> Option<Fi
     let observed = if file.tracked { "tracked by git" } else { "not tracked by git" };
     let mend = Remedy::decide(match file.there {
         true => format!("decide where {path} belongs, and move it there"),
-        false => format!("take {} out of what git tracks", file.path),
+        false => format!("remove {} from what git tracks", file.path),
     });
     let mend = if file.tracked { mend.candidate("let git forget it", forget) } else { mend };
     let message = format!("{} does not belong in the repository", file.path);

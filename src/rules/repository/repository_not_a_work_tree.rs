@@ -8,12 +8,10 @@ use crate::rules::prelude::*;
 rule! {
     /// The repository is not the top level of a git work tree.
     ///
-    /// Read from git's own files, without running git: `.git` must be a directory with HEAD, objects and refs
-    /// (or the file of a linked work tree that leads to one), the repository must not be bare, and
-    /// `core.worktree` must not lead elsewhere (gitrepository-layout(5)). A directory below the top level of
-    /// another work tree is none.
-    ///
-    /// A person decides, since only the owner knows what in it was never pushed.
+    /// Read from git's files, without running git. `.git` must be a directory with HEAD, objects and refs (or
+    /// the file of a linked work tree that leads to one), the repository must not be bare, and `core.worktree`
+    /// must not lead elsewhere (gitrepository-layout(5)). A directory below the top level of another work tree
+    /// does not count.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/.git
@@ -45,7 +43,11 @@ rule! {
     severity: Must,
     needs: [Repository],
     cause: Host,
-    why: "nobody can say which version of the code runs",
+    why: "you cannot tell which version of the code runs",
+    see: ["git -C {repository} rev-parse --show-toplevel"],
+    mend: "Ask its owner what was never pushed, then clone it again.",
+    man: ["gitrepository-layout(5)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -60,12 +62,12 @@ fn check(view: &View) -> Ruling {
         None => {
             let message = match &facts.work_tree_above {
                 Some(above) => format!("{path} is not a top level: the work tree begins at {above}"),
-                None => format!("{path} is no git work tree"),
+                None => format!("{path} is not a git work tree"),
             };
             (format!("{path}/.git"), message, "no repository".to_owned())
         }
         Some(git) => match wrong(git, view, path)? {
-            Some((file, observed)) => (file, format!("{path} is no git work tree"), observed),
+            Some((file, observed)) => (file, format!("{path} is not a git work tree"), observed),
             None => return Ok(Outcome::Pass),
         },
     };

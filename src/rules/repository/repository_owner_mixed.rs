@@ -5,17 +5,16 @@ use crate::rules::governed::no_repository;
 use crate::rules::prelude::*;
 
 rule! {
-    /// Git's files, or files that git tracks, belong to somebody else than the repository.
+    /// Files of git, or files that git tracks, do not belong to the repository's owner.
     ///
-    /// One `sudo git pull` leaves objects, references and files that belong to root. The owner of the work tree can then
-    /// neither fetch nor check out: "insufficient permission for adding an object to repository database". Everything
-    /// below `.git` is looked at, and of the work tree what git tracks and the directories in which that lies, since git
-    /// replaces files; links are not followed. What git does not track may be anybody's. So may what git only reads, where
-    /// the owner can: hooks, `config`, `description`, `info`, and the index, which `git status` as root writes and git
-    /// replaces. A reflog (`logs`) counts: git appends to it, and a pull fails where it cannot. A repository with `core.sharedRepository` is meant for
-    /// several users (git-config(1)).
-    ///
-    /// A person gives the files back: the directories belong to a user, who can exchange a file at any moment.
+    /// A single `sudo git pull` leaves objects, references and files that belong to root. The owner of the work
+    /// tree can then neither fetch nor check out: "insufficient permission for adding an object to repository
+    /// database". golden looks at everything below `.git`, and in the work tree at the files that git tracks
+    /// and their directories, since git replaces files. It does not follow links. Files that git does not track
+    /// may belong to any user. So may files that git only reads, if the owner can read them: hooks, `config`,
+    /// `description`, `info`, and the index, which `git status` as root writes and git replaces. A reflog
+    /// (`logs`) counts: git appends to it, and a pull fails if it cannot. A repository with
+    /// `core.sharedRepository` is meant for several users (git-config(1)).
     ///
     /// ```bad
     /// owner /home/qt/quantum_trader/.git/refs root:root
@@ -32,6 +31,11 @@ rule! {
     needs: [Repository, Sources, Accounts],
     cause: Host,
     why: "the next pull fails half-way",
+    see: ["find {repository} -xdev -not -user {user} -ls"],
+    mend: "Change the owner yourself (`chown -h`): the directories belong to a user, who could exchange a \
+           file while chown runs.",
+    man: ["git-config(1)", "chown(1)"],
+    since: "unreleased",
     check: Host(check),
 }
 
@@ -40,13 +44,13 @@ fn check(view: &View) -> Ruling {
     let path = policy.path.value.as_str();
     let facts = view.sources()?;
     let Some(git) = facts.git.known()? else {
-        return Ok(Outcome::not_applicable("it is no work tree, which another rule reports"));
+        return Ok(Outcome::not_applicable("it is not a work tree (reported by repository-not-a-work-tree)"));
     };
     if git.config.known()?.is_some_and(|config| config.shared) {
         return Ok(Outcome::not_applicable("core.sharedRepository lets several users own its files"));
     }
     let Some(search) = facts.foreign.known()? else {
-        return Err(Undecided::new("nobody has looked at the owners of the repository's files"));
+        return Err(Undecided::new("the owners of the repository's files were not looked at"));
     };
     let Some(first) = search.found.first() else {
         return match search.unread.first() {
@@ -65,7 +69,7 @@ fn check(view: &View) -> Ruling {
     let below = if first.path.starts_with(&*git.directory) { &*git.directory } else { path };
     let give = format!("chown -R --no-dereference {} -- {}", quoted(&whose), quoted(below));
     Ok(Finding::new(
-        format!("{}{more}{verb} to somebody else than the repository", first.path),
+        format!("{}{more}{verb} to another user than the repository", first.path),
         Location::file(first.path.clone()),
         policy.path.at.clone(),
     )

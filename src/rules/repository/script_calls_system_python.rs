@@ -6,12 +6,10 @@ use crate::rules::prelude::*;
 rule! {
     /// An ops script calls the system's python.
     ///
-    /// Concerns the shell scripts in the wrapper's directory and below. None of the contract's forbidden
-    /// programs may be called there, whatever version is added to its name, except to make a venv. What
-    /// `echo` prints, comments, heredocs and the patterns of `pgrep` are no calls; `sudo`, `timeout`, `xargs`
-    /// and their like are looked through.
-    ///
-    /// A person changes the script: golden does not know with which packages it was written.
+    /// Applies to the shell scripts in the wrapper's directory and below. They must not call one of the
+    /// contract's forbidden programs, with or without a version in its name, except to make a venv. Text that
+    /// `echo` prints, comments, heredocs and the patterns of `pgrep` are not calls. `sudo`, `timeout`, `xargs`
+    /// and similar programs are looked through.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/ops/nightly.sh qt:qt 0755
@@ -42,7 +40,11 @@ rule! {
     severity: Must,
     needs: [Repository, Sources],
     cause: Host,
-    why: "the system's python has other packages than the venv the script was written for",
+    why: "the system's python does not have the packages of the venv",
+    see: ["grep -rn python {repository}/ops"],
+    mend: "Change the script. golden does not know which packages it was written for.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -90,7 +92,7 @@ fn finding(view: &View, policy: &RepositoryPolicy, script: &ShellScript, command
         (None, Some(venv)) => Some(format!("{}/bin/python", venv.value)),
         (None, None) => None,
     };
-    let mend = Remedy::decide(format!("decide with which python {path}:{} runs", command.line));
+    let mend = Remedy::decide(format!("choose the python for {path}:{}", command.line));
     let mend = match &instead {
         Some(instead) => mend.candidate(format!("write {instead} in place of {}", call.program), ""),
         None => mend.candidate("call the python of a venv", ""),

@@ -5,10 +5,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The wrapper of the ops jobs is missing.
     ///
-    /// The contract names the one program, relative to the repository, through which every job and every
-    /// target of the Makefile starts its script. It must be a regular file, links followed.
-    ///
-    /// Where it is gone, the remedy brings it back from the last commit, as the owner of the repository.
+    /// The contract names the one program, relative to the repository, through which every job and every target
+    /// of the Makefile starts its script. It must be a regular file; links are followed.
     ///
     /// ```bad
     /// remove /home/qt/quantum_trader/ops/run.sh
@@ -26,7 +24,11 @@ rule! {
     severity: Must,
     needs: [Repository, Accounts],
     cause: Host,
-    why: "without it people start jobs by hand, with another python and another environment",
+    why: "people start jobs by hand, with another python and another environment",
+    see: ["stat {wrapper}"],
+    mend: "golden restores it from the last commit, as the owner of the repository.",
+    man: ["stat(1)"],
+    since: "0.1.0",
     check: Host(check),
 }
 

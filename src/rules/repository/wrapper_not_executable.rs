@@ -6,13 +6,11 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_own_mode;
 
 rule! {
-    /// The wrapper cannot be started.
+    /// The wrapper cannot be executed.
     ///
-    /// The contract's user must be able to pass every directory on the way to the wrapper, to read and to
-    /// execute it, and the interpreter of its `#!` line must exist. A `#!` line that ends in CR LF names an
+    /// The contract's user must be able to pass every directory on the way to the wrapper, and to read and
+    /// execute it. The interpreter of its `#!` line must exist. A `#!` line that ends in CR LF names an
     /// interpreter with a CR in its name, which does not exist (execve(2)).
-    ///
-    /// golden lets those who may read the wrapper execute it, as its owner. What stands in it is changed by a person.
     ///
     /// ```bad
     /// mode /home/qt/quantum_trader/ops/run.sh 0644
@@ -39,6 +37,11 @@ rule! {
     needs: [Repository, Accounts],
     cause: Host,
     why: "every job and every target of the Makefile fails",
+    see: ["namei -l {wrapper}", "head -n 1 {wrapper}"],
+    mend: "golden adds the execute bit for the users who may read the wrapper, as its owner. Correct its \
+           content yourself.",
+    man: ["execve(2)"],
+    since: "0.1.0",
     check: Host(check),
 }
 
@@ -84,8 +87,8 @@ fn closed_to_user(view: &View, lookup: &Lookup, step: &Step) -> Result<Option<Fa
             at: Location::file(closed.path.clone()),
             expected: "an x bit",
             observed: octal(closed.meta.mode),
-            mend: Remedy::decide(format!("decide how {user} gets past {}", closed.path))
-                .candidate("let everybody pass it", format!("chmod a+x {}", quoted(&closed.path))),
+            mend: Remedy::decide(format!("decide how {user} can pass {}", closed.path))
+                .candidate("let all users pass it", format!("chmod a+x {}", quoted(&closed.path))),
         }));
     }
     let may = [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &step.meta));
@@ -113,7 +116,7 @@ fn make_executable(
     match [Access::Read, Access::Execute].iter().all(|access| credentials.may(*access, &meta)) {
         true => set_own_mode(view, lookup, mode),
         false => Remedy::decide(format!("decide whether {user} may read and execute {}", step.path))
-            .candidate("let everybody", format!("chmod a+rx {}", quoted(&step.path))),
+            .candidate("let all users", format!("chmod a+rx {}", quoted(&step.path))),
     }
 }
 

@@ -4,12 +4,11 @@ use crate::rules::prelude::*;
 use crate::syntax::accounts::{Group, User};
 
 rule! {
-    /// The user of a service is root by number, or in a group that leads to root.
+    /// The user of a service has uid 0, or is in a group that leads to root.
     ///
-    /// Whoever is in `docker` mounts the host's root, whoever is in `disk` writes it, whoever is in `sudo`
-    /// asks for it. Primary and supplementary groups count (group(5)); so does a second name for uid 0.
-    ///
-    /// The remedy takes the user out of a group that lists it. Another primary group is a person's to choose.
+    /// A member of `docker` can mount the host's root directory, a member of `disk` can write the disk, a
+    /// member of `sudo` can run commands as root. Primary and supplementary groups count (group(5)); so does a
+    /// second name for uid 0.
     ///
     /// ```bad
     /// replace /etc/group
@@ -24,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Accounts],
     cause: Host,
-    why: "whoever takes over the service becomes root in one step",
+    why: "an attacker who controls the service becomes root in one step",
+    see: ["id {user}"],
+    mend: "golden removes the user from a group that lists it. Choose another primary group yourself.",
+    man: ["group(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -40,7 +43,7 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     if found.uid == 0 {
         findings.push(
-            Finding::new(format!("{} is root by number", user.value), Location::line("/etc/passwd", found.line), user.at.clone())
+            Finding::new(format!("{} has uid 0", user.value), Location::line("/etc/passwd", found.line), user.at.clone())
                 .key("uid")
                 .expected("a uid of its own")
                 .observed("uid 0")
@@ -80,6 +83,6 @@ fn leave(view: &ServiceView, user: &User, group: &Group) -> Remedy {
     let is_local = view.accounts().is_ok_and(|accounts| accounts.elsewhere.is_empty());
     match is_local && group.members.contains(name) {
         true => change.into(),
-        false => Remedy::decide(format!("take {name} out of the group {from} where its groups are kept")),
+        false => Remedy::decide(format!("remove {name} from the group {from} where its groups are kept")),
     }
 }

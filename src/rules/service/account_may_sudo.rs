@@ -4,11 +4,11 @@ use crate::rules::prelude::*;
 use crate::syntax::sudoers::{Rule, Sudoers};
 
 rule! {
-    /// The user of a service may run something as root by sudo.
+    /// The user of a service may run commands as root with sudo.
     ///
-    /// Read from `/etc/sudoers` and the files it includes (sudoers(5)): rules for the user, for a group it is
-    /// in, for an alias that holds it, for ALL. Any command as root is a step to root; which ones are
-    /// harmless no machine can say. A line may serve other users too, so a person takes it away.
+    /// Read from `/etc/sudoers` and the files that it includes (sudoers(5)): rules for the user, for a group it
+    /// is in, for an alias that holds it, for ALL. Every command counts: golden cannot tell which ones are
+    /// harmless.
     ///
     /// ```bad
     /// file /etc/sudoers root:root 0440
@@ -27,7 +27,11 @@ rule! {
     severity: Must,
     needs: [Accounts, Sudo],
     cause: Host,
-    why: "whoever takes over the service becomes root in one step",
+    why: "an attacker who controls the service becomes root in one step",
+    see: ["sudo -l -U {user}"],
+    mend: "Remove the line yourself, because other users may need it.",
+    man: ["sudoers(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -76,9 +80,9 @@ fn take_away(user: &str, path: &str, rule: &Rule) -> Remedy {
     let line = rule.line;
     match rule.users.as_slice() {
         [only] if only == user => {
-            Remedy::decide(format!("take line {line} out of {path}, which serves {user} alone")).candidate("", edit)
+            Remedy::decide(format!("remove line {line} of {path}, which applies to {user} alone")).candidate("", edit)
         }
-        _ => Remedy::decide(format!("see to it that line {line} of {path} no longer holds for {user}; it may serve others"))
+        _ => Remedy::decide(format!("change line {line} of {path} so that it no longer applies to {user}; other users may need it"))
             .candidate("see its groups", format!("id {}", quoted(user)))
             .candidate("edit the line", edit),
     }

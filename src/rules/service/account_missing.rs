@@ -5,10 +5,10 @@ use crate::rules::prelude::*;
 rule! {
     /// The user or group that the contract gives a service does not exist.
     ///
-    /// Read from the root's own passwd(5) and group(5). systemd ends the start with 217/USER or 216/GROUP. Where
-    /// nsswitch.conf(5) names other sources of accounts, who is not in these files may exist there: undecided.
-    ///
-    /// Who is made by `DynamicUser=yes` while the service runs is in neither file. The remedy makes a system account.
+    /// Read from passwd(5) and group(5) of the host or disk. systemd ends the start with 217/USER or 216/GROUP.
+    /// Where nsswitch.conf(5) names other sources of accounts, an account outside these files may exist there,
+    /// and the rule is undecided. A user of `DynamicUser=yes`, which exists while the service runs, is in
+    /// neither file.
     ///
     /// ```bad
     /// file /etc/passwd root:root 0644
@@ -23,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Accounts, Fragments],
     cause: Accounts,
-    why: "the service cannot start, and its files belong to a number",
+    why: "the service cannot start, and its files have an owner without a name",
+    see: ["getent passwd {user}", "getent group {group}"],
+    mend: "golden creates a system account.",
+    man: ["passwd(5)", "group(5)", "systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -8,14 +8,11 @@ use crate::rules::remedy::{set_mode, set_owner};
 use crate::rules::strangers::part_of;
 
 rule! {
-    /// The user of a service can write what decides what runs.
+    /// The user of a service can write files that control the system.
     ///
-    /// Units, env files, the contract and the tools that audit it: whoever can write one of them, or a
-    /// directory above it, decides what runs as whom. Judged by owner and permission bits; access control
-    /// lists are not read. In a sticky directory a user replaces only what is its own.
-    ///
-    /// The remedy gives to root what the contract guards and the files of the unit, and takes the right to write from
-    /// others. Directories on the way there, and what is below /usr, are a person's.
+    /// These files are units, env files, the contract and the tools that audit it. A user who can write one of
+    /// them, or a directory above it, decides what runs as which user. Judged by owner and permission bits;
+    /// access control lists are not read. In a sticky directory a user can replace only its own files.
     ///
     /// ```bad
     /// owner /etc/systemd/system qt:qt
@@ -34,7 +31,12 @@ rule! {
     severity: Must,
     needs: [Accounts, Places, Units],
     cause: Host,
-    why: "whoever takes over the service rewrites the rules it lives under",
+    why: "an attacker who controls the service can change what runs as root",
+    see: ["namei -l {path}"],
+    mend: "golden gives the contract's guarded paths and the unit's files to root, and removes other users' \
+           write permission. Correct directories on the way there, and paths below /usr, yourself.",
+    man: ["path_resolution(7)", "systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -5,17 +5,15 @@ use crate::rules::triggers::{self, Activator};
 use crate::rules::remedy::by_hand;
 
 rule! {
-    /// The unit that activates a service cannot start it, or starts something else.
+    /// The unit that activates a service cannot start it, or starts another one.
     ///
     /// A socket, timer or path unit starts the service of its own name, or the one of `Service=` or `Unit=`
-    /// (systemd.socket(5), systemd.timer(5), systemd.path(5)). A socket with `Accept=yes` starts an instance of a template
-    /// for each connection: "a service template unit … must exist", and the service without an instance never runs.
-    /// `SocketUser=` and `SocketGroup=` are looked up when the socket starts, which fails without them. An address or a
-    /// path that systemd cannot read it passes over.
+    /// (systemd.socket(5), systemd.timer(5), systemd.path(5)). A socket with `Accept=yes` starts an instance of
+    /// a template for each connection: "a service template unit … must exist", and the service without an
+    /// instance never runs. `SocketUser=` and `SocketGroup=` are looked up when the socket starts, which fails
+    /// if they do not exist. systemd ignores an address or a path that it cannot read.
     ///
     /// A unit that does not load is reported by `activation-not-enabled`.
-    ///
-    /// Correct the line. What the service listens on is a person's to say.
     ///
     /// ```bad
     /// contract [services.backend]
@@ -50,7 +48,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts],
     cause: Host,
-    why: "nothing starts the service when somebody needs it",
+    why: "the service does not start when it is needed",
+    see: ["systemctl list-sockets --all", "systemctl list-paths --all"],
+    mend: "Correct the line. Only you know what the service must listen on.",
+    man: ["systemd.socket(5)", "systemd.timer(5)", "systemd.path(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -99,7 +101,7 @@ fn starts_another(
 /// A line of what it waits for that systemd cannot read.
 fn passed_over(unit: &EffectiveUnit, name: &str) -> Option<Trouble> {
     let ignored = unit.passed_over_trigger()?;
-    let message = format!("systemd passes over {} of {name}: {}", ignored.text, ignored.why);
+    let message = format!("systemd ignores {} of {name}: {}", ignored.text, ignored.why);
     Some((message, ignored.at.clone(), ignored.text.clone()))
 }
 

@@ -6,8 +6,8 @@ use crate::rules::triggers::{self, Activator};
 rule! {
     /// The unit that activates a service is not active.
     ///
-    /// Asks systemd for the state of the socket, timer or path unit that starts the service: `active` is right,
-    /// which is listening, waiting or running (systemd.socket(5)). The service itself need not run.
+    /// Asks systemd for the state of the socket, timer or path unit that starts the service. `active` is right:
+    /// listening, waiting or running (systemd.socket(5)). The service itself need not run.
     ///
     /// ```bad
     /// contract [services.backend]
@@ -31,7 +31,11 @@ rule! {
     severity: Must,
     needs: [Units, Bus],
     cause: Process,
-    why: "nothing starts the service when somebody needs it",
+    why: "the service does not start when it is needed",
+    see: ["systemctl list-units --all --type=socket,timer,path"],
+    mend: "Find out why the unit is not active, then start it.",
+    man: ["systemd.socket(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

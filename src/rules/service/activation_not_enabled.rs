@@ -5,10 +5,10 @@ use crate::rules::prelude::*;
 rule! {
     /// The unit that activates a service does not exist or is not enabled.
     ///
-    /// A service with `activation = "socket"`, `"timer"` or `"path"` is started by its namesake of that type
-    /// (systemd.socket(5), systemd.timer(5), systemd.path(5)), so that unit must load and must be started at
-    /// boot: by a link below a target's `.wants` or `.requires` in `/etc/systemd/system` or a package's
-    /// directory. With `activation = "bus"` the message bus starts it, and there is no unit to enable.
+    /// A service with `activation = "socket"`, `"timer"` or `"path"` is started by the unit of that type with
+    /// its name (systemd.socket(5), systemd.timer(5), systemd.path(5)). That unit must load, and a link below a
+    /// target's `.wants` or `.requires`, in `/etc/systemd/system` or a package's directory, must start it at
+    /// boot. With `activation = "bus"` the message bus starts the service, and no unit needs to be enabled.
     ///
     /// ```bad
     /// contract [services.backend]
@@ -37,7 +37,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Process,
-    why: "after the next boot nothing starts the service",
+    why: "the service does not start after the next boot",
+    see: ["systemctl list-unit-files --type=socket,timer,path"],
+    mend: "Write the unit if it is missing, then enable it.",
+    man: ["systemd.unit(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

@@ -6,10 +6,8 @@ use crate::rules::remedy::unlinked;
 rule! {
     /// A draft is enabled.
     ///
-    /// A service that the contract calls a draft is not ready: nothing may start it at boot. Any link below
-    /// `*.wants` or `*.requires` that names its unit enables it (systemd.unit(5)).
-    ///
-    /// Disable it, or give it a kind that runs. golden removes the links; it stops nothing.
+    /// A service that the contract calls a draft must not start at boot. Any link below `*.wants` or
+    /// `*.requires` that names its unit enables it (systemd.unit(5)).
     ///
     /// ```bad
     /// contract [services.sketch]
@@ -31,13 +29,18 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "what is not ready starts at the next boot",
+    why: "an unfinished service starts at the next boot",
+    see: ["systemctl is-enabled {unit}"],
+    mend: "golden removes the links and does not stop the unit. If the service is ready, give it a kind \
+           that runs.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     if view.service.kind.value != Kind::Draft {
-        return Ok(Outcome::not_applicable("it is no draft"));
+        return Ok(Outcome::not_applicable("it is not a draft"));
     }
     let links = view.enabled_by(&view.service.unit.value)?;
     let Some(first) = links.first() else { return Ok(Outcome::Pass) };

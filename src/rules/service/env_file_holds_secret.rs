@@ -7,10 +7,10 @@ use crate::syntax::env_file::Variable;
 use crate::syntax::secret_shape;
 
 rule! {
-    /// An env file holds a secret and is not declared to.
+    /// An env file holds a secret, but the contract does not declare it as secret.
     ///
-    /// A secret is a variable whose name matches one of the contract's patterns and whose value is no
-    /// placeholder, or a value in the shape of a well-known token. It belongs into a file of its own that
+    /// A secret is a variable whose name matches one of the contract's patterns and whose value is not a
+    /// placeholder, or a value in the shape of a well-known token. A secret belongs in a file of its own that
     /// the contract declares with `secret = true`. Its value is never shown, here or in a facts file.
     ///
     /// ```bad
@@ -26,7 +26,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Units],
     cause: Unit,
-    why: "env files are copied, backed up and shown to others; secrets must not go with them",
+    why: "env files are copied, backed up and shown, and the secret goes with them",
+    see: ["grep -nioE \"^[A-Z_]*(KEY|TOKEN|SECRET|PASSWORD)[A-Z_]*=\" {env-file}"],
+    mend: "Move the secret into a file that the contract declares with `secret = true`, and change it.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -7,8 +7,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A service reads its settings from a file in the repository.
     ///
-    /// What lies in the repository is committed sooner or later, and a fresh clone would bring other
-    /// settings than the host's. Judged is where the file really lies, links resolved.
+    /// Files in the repository are committed sooner or later, and a new clone would bring other settings.
+    /// Judged is where the file really lies, with links resolved.
     ///
     /// ```bad
     /// file /home/qt/quantum_trader/backend.conf root:qt 0640
@@ -26,7 +26,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Fragments],
     cause: Unit,
-    why: "settings of this host end up in every clone",
+    why: "the settings of this host get into every clone",
+    see: ["systemctl show -p EnvironmentFiles {unit}"],
+    mend: "Move the file out of the repository, and name its new path in the unit.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -59,7 +63,7 @@ fn check(view: &ServiceView) -> Ruling {
 fn move_out(view: &ServiceView, path: &str, name: &str) -> Remedy {
     let mut elsewhere = view.service.env_files.iter().map(|file| file.path.as_str()).filter(|file| *file != path);
     let question = match elsewhere.next() {
-        Some(file) => format!("move what {name} sets to {file}, and take {path} out of the unit"),
+        Some(file) => format!("move what {name} sets to {file}, and remove {path} from the unit"),
         None => format!("move {name} out of the repository, and name its new place in the unit and the contract"),
     };
     Remedy::decide(question).candidate("look at the unit", format!("systemctl cat -- {}", quoted(&view.service.unit.value)))

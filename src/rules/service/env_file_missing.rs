@@ -6,12 +6,9 @@ use crate::rules::prelude::*;
 rule! {
     /// An env file of the contract does not exist.
     ///
-    /// A service finds its settings in the files that the contract names, in their order. Without one of
-    /// them it does not start, or starts with half of its settings (systemd.exec(5), `EnvironmentFile=`).
-    ///
-    /// A file that the contract calls `optional` may be absent.
-    ///
-    /// What belongs into the file only a person knows; the contract says which variables it must set.
+    /// A service reads its settings from the files that the contract names, in their order. Without one of them
+    /// it does not start, or lacks some settings (systemd.exec(5), `EnvironmentFile=`). A file that the
+    /// contract calls `optional` may be absent.
     ///
     /// ```bad
     /// remove /etc/quantum/backend.env
@@ -29,7 +26,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles],
     cause: Unit,
-    why: "without its settings a service does not start, or starts as something else",
+    why: "the service does not start, or starts without its settings",
+    see: ["stat {env-file}"],
+    mend: "Write the file. The contract says which variables it must set; `golden apply` writes the values that \
+           the contract states.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

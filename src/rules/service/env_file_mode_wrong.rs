@@ -9,7 +9,7 @@ rule! {
     /// An env file is open too wide.
     ///
     /// The contract's mode is an upper bound; a stricter one is right too. A further mode that the contract
-    /// tolerates is accepted where nothing in the file is secret. Execute and set-id bits are never right.
+    /// tolerates is accepted if the file holds no secret. Execute and set-id bits are always wrong.
     ///
     /// ```bad
     /// mode /etc/quantum/backend.env 0666
@@ -33,7 +33,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles],
     cause: Unit,
-    why: "settings that others can change, or secrets that others can read, are nobody's any more",
+    why: "other users can read its secrets or change its settings",
+    see: ["stat -c \"%U:%G %a %n\" {env-file}"],
+    mend: "golden removes the extra bits.",
+    man: ["chmod(1)", "stat(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,11 +4,10 @@ use crate::rules::env_files::{existing, none};
 use crate::rules::prelude::*;
 
 rule! {
-    /// An env file is a link, or no file at all.
+    /// An env file is a link or not a regular file.
     ///
-    /// Whoever can change the target of a link changes the service's settings; a directory or a device is
-    /// no env file. Only the file itself is judged here: a link in a directory above it moves the file, not
-    /// its rights.
+    /// A directory or a device cannot be an env file. Only the last part of the path is judged here: a link in
+    /// a directory above it moves the file, but does not change its permissions.
     ///
     /// ```bad
     /// remove /etc/quantum/backend.env
@@ -24,7 +23,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles],
     cause: Unit,
-    why: "whoever can change the link's target changes the service's settings",
+    why: "a user who can change the link's target changes the service's settings",
+    see: ["namei -l {env-file}"],
+    mend: "Put the file itself at this path.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -49,7 +52,7 @@ fn check(view: &ServiceView) -> Ruling {
             None => continue,
         };
         findings.push(
-            Finding::new("its env file is no regular file", Location::file(path.as_str()), file.demand.at.clone())
+            Finding::new("its env file is not a regular file", Location::file(path.as_str()), file.demand.at.clone())
                 .key(path.as_str())
                 .expected("a regular file")
                 .observed(observed)

@@ -6,11 +6,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::set_owner;
 
 rule! {
-    /// An env file belongs to somebody else.
+    /// An env file belongs to the wrong user or group.
     ///
-    /// The owner of an env file decides what a service is started with; its group is who may read it. Both
-    /// are the contract's, or the file's own where the contract names them there. Where a secret would be opened to
-    /// another account, a person decides.
+    /// The owner of an env file controls the service's settings; its group may read them. Both must be the
+    /// contract's, or the file's own where the contract names them for this file.
     ///
     /// ```bad
     /// owner /etc/quantum/backend.env qt:qt
@@ -26,7 +25,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Accounts],
     cause: Unit,
-    why: "whoever owns the file decides what the service is started with",
+    why: "the file's owner can change the settings that the service starts with",
+    see: ["stat -c \"%U:%G %a %n\" {env-file}"],
+    mend: "golden changes owner and group. If that would open a secret to another account, decide it \
+           yourself.",
+    man: ["stat(1)", "chown(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -51,7 +55,7 @@ fn check(view: &ServiceView) -> Ruling {
         let demanded = if file.demand.owner.is_some() || file.demand.group.is_some() { &file.demand.at } else { broken };
         let path = &file.demand.path;
         findings.push(
-            Finding::new("its env file belongs to somebody else", Location::file(path.as_str()), demanded.clone())
+            Finding::new("its env file has the wrong owner or group", Location::file(path.as_str()), demanded.clone())
                 .key(path.as_str())
                 .expected(format!("{owner}:{group}"))
                 .observed(owners(accounts, meta.uid, meta.gid))

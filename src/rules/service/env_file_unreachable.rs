@@ -8,10 +8,9 @@ use crate::rules::remedy::{set_mode, set_owner};
 rule! {
     /// The service's user cannot read its env file.
     ///
-    /// systemd reads env files as root, so the service itself starts all the same. The wrapper runs the jobs of
-    /// the contract as the service's user, and without its env files a job gets no settings. A service in which
-    /// no job runs may have env files that only root reads.
-    /// The remedy opens a file without secrets to the contract's group; about secrets and directories a person decides.
+    /// systemd reads env files as root, so the service itself still starts. The wrapper runs the jobs of the
+    /// contract as the service's user, and a job cannot get the settings of a file that this user cannot read.
+    /// For a service without jobs, env files may be readable by root alone.
     ///
     /// ```bad
     /// mode /etc/quantum/ai-engine.env 0600
@@ -27,7 +26,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Accounts],
     cause: Unit,
-    why: "systemd reads it as root, but jobs run as the service's user and would get no settings",
+    why: "jobs run as the service's user and get no settings",
+    see: ["runuser -u {user} -- test -r {env-file}", "namei -l {env-file}"],
+    mend: "golden opens a file without secrets to the contract's group. Decide about secrets and \
+           directories yourself.",
+    man: ["systemd.exec(5)", "path_resolution(7)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -49,7 +53,7 @@ fn check(view: &ServiceView) -> Ruling {
         let path = &file.demand.path;
         let (blocked, remedy) = if let Some(directory) = who.stopped_at(file.lookup) {
             let open = Change::Mode { at: Spot::of_root(&*directory.path), mode: directory.meta.mode | 0o011 };
-            let question = format!("decide how {user} gets through {}", directory.path);
+            let question = format!("decide how {user} can pass {}", directory.path);
             (directory, Remedy::decide(question).candidate("for all accounts", open.shell()))
         } else if !who.may(Access::Read, &file.node.meta) {
             (file.node, for_the_group(view, &file, &who)?)

@@ -6,14 +6,11 @@ use crate::rules::remedy::of_many;
 use crate::syntax::env_file::DropReason;
 
 rule! {
-    /// systemd drops a line of an env file without a word.
+    /// systemd ignores a line of an env file without a message.
     ///
-    /// An env file looks like shell and is not: `export NAME=…`, a name with a dash or a dot, a line without
-    /// `=` and the first line after a byte order mark set nothing (systemd.exec(5), measured). The comment
-    /// above may swallow a line, too: before systemd 254 one that ends in a backslash does.
-    ///
-    /// The remedy writes what the line evidently means (`export PORT=8000` becomes `PORT=8000`). Where that is not
-    /// plain, or a secret, a person writes it.
+    /// An env file looks like shell but is not. `export NAME=…`, a name with a dash or a dot, a line without
+    /// `=` and the first line after a byte order mark set nothing (systemd.exec(5), measured). A comment can
+    /// swallow the next line too: before systemd 254 a comment that ends in a backslash does.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -33,7 +30,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "somebody believes that this setting is in force",
+    why: "the setting looks active but has no effect",
+    see: ["grep -nE \"^(export |[A-Za-z0-9_]*[-.])\" {env-file}"],
+    mend: "golden writes the line as it was evidently meant (`export PORT=8000` becomes `PORT=8000`). If \
+           the meaning is not clear, or the line holds a secret, correct it yourself.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -50,11 +52,11 @@ fn check(view: &ServiceView) -> Ruling {
             let named = !is_secret || dropped.why == DropReason::Export;
             let (text, key) = match named {
                 true => (dropped.text.clone(), format!("{path}:{}", dropped.text)),
-                false => (format!("line {}", dropped.line), format!("{path}:dropped line {}", number + 1)),
+                false => (format!("line {}", dropped.line), format!("{path}:ignored line {}", number + 1)),
             };
             findings.push(
                 Finding::new(
-                    format!("systemd drops {text}: {}", dropped.why.words()),
+                    format!("systemd ignores {text}: {}", dropped.why.words()),
                     Location::line(path.as_str(), dropped.line),
                     demanded_at(view, &path),
                 )

@@ -13,10 +13,8 @@ use crate::syntax::stand_in::undeciding;
 rule! {
     /// systemd and a shell read a value differently.
     ///
-    /// Somebody will source the file one day (`set -a; . FILE`), to look for a fault as the service would see
-    /// it. Where a shell expands, splits or drops what systemd takes as it stands, that person looks for the
-    /// fault in another program. The remedy quotes the value so that both read what systemd reads now. The value
-    /// of a secret is not shown, so a person quotes it.
+    /// Sooner or later a person sources the file (`set -a; . FILE`) to look for a fault. If a shell expands,
+    /// splits or drops a value that systemd takes literally, that person sees other settings than the service.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -35,7 +33,12 @@ rule! {
     severity: Should,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "whoever sources the file works with other settings than the service",
+    why: "a person who sources the file works with other settings than the service",
+    see: ["grep -nE \"[$`;&|<>( ]\" {env-file}"],
+    mend: "golden quotes the value so that both read what systemd reads now. Quote the value of a secret \
+           yourself; golden does not show it.",
+    man: ["systemd.exec(5)", "sh(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -102,7 +105,7 @@ fn remedy(
         ShellReading::Breaks { why } => why.as_str(),
         _ => "another line gives it another value there",
     };
-    Remedy::decide(format!("see to it that a shell reads line {line} of {path} alike: {why}"))
+    Remedy::decide(format!("change line {line} of {path} so that a shell reads it alike: {why}"))
         .candidate("where the line itself is the cause", place.change(name, Some(value)).shell())
 }
 

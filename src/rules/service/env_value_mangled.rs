@@ -6,14 +6,11 @@ use crate::rules::remedy::of_many;
 use crate::syntax::env_file::{Note, NoteKind};
 
 rule! {
-    /// A value of an env file is not what its writer meant.
+    /// systemd reads a value of an env file differently from what was meant.
     ///
-    /// systemd knows no comment behind a value: `KEY=5 # five` sets `5 # five`. A quote that nobody closes
-    /// swallows the rest of the file, and text behind a closing quote is glued on (systemd.exec(5),
+    /// systemd has no comments after a value: `KEY=5 # five` sets `5 # five`. A quote that is not closed
+    /// swallows the rest of the file, and text after a closing quote is appended to the value (systemd.exec(5),
     /// measured).
-    ///
-    /// The remedy takes a comment away where the contract accepts the value without it alone. What the rest was meant
-    /// to be, a person decides.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -34,7 +31,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "the service gets another value than everybody reads there",
+    why: "the service gets a different value from the one that people read in the file",
+    see: ["grep -nE \"( #|['\\\"])\" {env-file}"],
+    mend: "golden removes a comment if the contract accepts the value without it. Correct other lines \
+           yourself.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -44,7 +46,7 @@ pub(super) fn mangled(kind: NoteKind) -> Option<&'static str> {
         NoteKind::CommentInValue => "the comment is part of the value",
         NoteKind::UnterminatedQuote => "a quote is never closed and swallows the rest of the file",
         NoteKind::SwallowedAssignment => "the quoted value swallows what looks like another assignment",
-        NoteKind::TextAfterQuote => "the text behind the closing quote is glued to the value",
+        NoteKind::TextAfterQuote => "the text after the closing quote is appended to the value",
         NoteKind::TooLongToExec => "it is too long for a process to be started with",
         NoteKind::LiteralQuote
         | NoteKind::JoinedLine

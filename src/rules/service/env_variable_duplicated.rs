@@ -9,8 +9,6 @@ rule! {
     /// A variable is set twice in one env file.
     ///
     /// systemd takes the last one (systemd.exec(5)); a person who searches for the variable finds the first.
-    /// Where all of them set the same value, the remedy takes out all but the last; else a person decides which line
-    /// goes.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -29,7 +27,12 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "the line a person finds is not the one that counts",
+    why: "people find and change the first line, but the last one counts",
+    see: ["grep -n \"^{variable}=\" {env-file}"],
+    mend: "If all lines set the same value, golden removes all but the last. Otherwise decide which line \
+           goes.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -77,11 +80,11 @@ fn leave_one(view: &ServiceView, path: &str, places: &[&Variable]) -> Remedy {
         return view.taken_up(before().map(|variable| without(variable)));
     }
     if places.len() > MOST_LINES {
-        let question = format!("decide which of {} lines of {path} counts, and take out the others", places.len());
+        let question = format!("decide which of {} lines of {path} counts, and remove the others", places.len());
         return Remedy::decide(question).candidate("", by_hand(&Location::line(path, last.line)));
     }
     let lines: Vec<String> = places.iter().map(|variable| variable.line.to_string()).collect();
-    let question = format!("decide which of the lines {} of {path} counts, and take out the others", lines.join(", "));
+    let question = format!("decide which of the lines {} of {path} counts, and remove the others", lines.join(", "));
     places.iter().fold(Remedy::decide(question), |question, kept| {
         let others = places.iter().rev().filter(|other| other.line != kept.line);
         let shell: Vec<String> = others.map(|other| without(other).shell()).collect();

@@ -7,15 +7,12 @@ use crate::rules::variables::shown;
 use crate::syntax::hijack::hijacks;
 
 rule! {
-    /// A service's environment makes its program load other code.
+    /// A variable makes the service's program load other code.
     ///
-    /// `LD_PRELOAD`, `PYTHONHOME`, `BASH_ENV` and their kin change what runs without a change to any program.
-    /// Judged is the effective environment: env files and `Environment=` (systemd.exec(5)). A service that
-    /// needs one, for a library of its hardware for example, has a waiver that says so; without one, `golden run`
-    /// starts no job in such an environment. What the contract itself demands is right.
-    ///
-    /// The remedy takes the line out of an env file of the contract. What another file or the unit sets, a person
-    /// looks at.
+    /// `LD_PRELOAD`, `PYTHONHOME`, `BASH_ENV` and similar variables change what runs without a change to any
+    /// program. Judged is the effective environment: env files and `Environment=` (systemd.exec(5)). If a
+    /// service needs one, for example for a library of its hardware, waive it. Without a waiver `golden run`
+    /// starts no job in such an environment. A variable that the contract itself demands is right.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -35,7 +32,12 @@ rule! {
     severity: Should,
     needs: [EnvFiles, Fragments],
     cause: Environment,
-    why: "what runs is no longer what the unit says",
+    why: "the program runs code that the unit does not name",
+    see: ["systemctl show -p Environment,EnvironmentFiles {unit}"],
+    mend: "golden removes the line from an env file of the contract. If another file or the unit sets the \
+           variable, remove it yourself.",
+    man: ["ld.so(8)", "systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,14 +4,11 @@ use crate::rules::prelude::*;
 use crate::rules::variables::{give, meant_elsewhere, shadowed, written_demand};
 
 rule! {
-    /// A variable that the contract demands is not set, or empty.
+    /// A variable that the contract demands is not set or empty.
     ///
-    /// Judged is the service's effective environment over all of its env files in their order, with
-    /// `Environment=` below them and `UnsetEnvironment=` above (systemd.exec(5)). A line that systemd drops
-    /// (`export X=1`) sets nothing, and another variable with a similar name is another variable.
-    ///
-    /// The remedy writes the value that the contract states, or the one that an earlier env file of the service sets;
-    /// a line that systemd drops is written as systemd reads it. Where the contract leaves a choice, a person chooses.
+    /// Judged is the service's effective environment: all env files in their order, then `Environment=` for
+    /// variables that they do not set, without those of `UnsetEnvironment=` (systemd.exec(5)). A line that
+    /// systemd ignores (`export X=1`) sets nothing, and a similar name is a different variable.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -43,7 +40,13 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Fragments],
     cause: Environment,
-    why: "the service would guess, and two services would guess differently",
+    why: "the program uses its own default, and two services may use different ones",
+    see: ["golden run --print-env {name}"],
+    mend: "golden writes the value that the contract states, or the one that an earlier env file of the \
+           service sets. It corrects a line that systemd ignores. If the contract leaves a choice, choose a \
+           value.",
+    man: ["systemd.exec(5)", "environ(7)"],
+    since: "0.1.0",
     check: Variable(check),
 }
 
@@ -84,7 +87,7 @@ fn unset_by<'a>(unit: &'a EffectiveUnit, name: &str) -> Option<&'a Setting> {
 
 /// The remedy that keeps a variable set: the list of what is unset, without it.
 fn keep_set(view: &ServiceView, unit: &EffectiveUnit, name: &str, unset: &Setting) -> Remedy {
-    let person = || Remedy::decide(format!("take {name} out of {}", unset.at));
+    let person = || Remedy::decide(format!("remove {name} from {}", unset.at));
     let mut rest = Vec::new();
     for setting in unit.assignments("Service", "UnsetEnvironment") {
         let words: Vec<&str> = setting.value().split_whitespace().collect();

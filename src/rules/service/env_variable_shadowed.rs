@@ -8,9 +8,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A variable is set in several env files of one service.
     ///
-    /// Of several files the last one that sets a variable counts (systemd.exec(5)). Where that is meant, the
-    /// contract says so for the later file (`overrides = ["NAME"]`); elsewhere it is how one key ends up in
-    /// ten files and nobody knows which of them to rotate.
+    /// The last file that sets a variable wins (systemd.exec(5)). If that is intended, the contract says so for
+    /// the later file (`overrides = ["NAME"]`). Otherwise a person who rotates a key may change the wrong file.
     ///
     /// ```bad
     /// file /etc/quantum/common.env root:qt 0640
@@ -35,7 +34,11 @@ rule! {
     severity: Should,
     needs: [EnvFiles, Units],
     cause: Environment,
-    why: "of one key in many files nobody knows which one counts",
+    why: "the key is set in several files, and only the last one counts",
+    see: ["grep -n \"^{variable}=\" {env-file}"],
+    mend: "Keep the variable in one file, or declare `overrides` in the contract.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

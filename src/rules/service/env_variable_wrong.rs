@@ -4,14 +4,11 @@ use crate::rules::prelude::*;
 use crate::rules::variables::{give, shadowed, shown, written_demand};
 
 rule! {
-    /// A variable has another value than the contract demands.
+    /// A variable does not have the value that the contract demands.
     ///
-    /// Judged is the value that counts in the service's effective environment: a later env file beats an
-    /// earlier one, and both beat `Environment=` (systemd.exec(5)). The finding shows what it shadows. The
-    /// value of a variable whose name or shape says that it is a secret is not shown.
-    ///
-    /// The remedy writes the value that the contract states, or the one that an earlier env file of the service sets.
-    /// Where the contract leaves a choice, or another service that reads the file needs another value, a person decides.
+    /// Judged is the value in the service's effective environment: a later env file wins over an earlier one,
+    /// and both win over `Environment=` (systemd.exec(5)). The finding shows the values that it overrides. The
+    /// value of a secret is not shown.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -38,7 +35,13 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Fragments],
     cause: Environment,
-    why: "the service works on another thing than everybody believes",
+    why: "the service works with another address, path or mode than the team expects",
+    see: ["golden run --print-env {name}"],
+    mend: "golden writes the value that the contract states, or the one that an earlier env file of the \
+           service sets. If the contract leaves a choice, or another service that reads the file needs \
+           another value, decide it yourself.",
+    man: ["systemd.exec(5)", "environ(7)"],
+    since: "0.1.0",
     check: Variable(check),
 }
 

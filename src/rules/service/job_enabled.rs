@@ -4,12 +4,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::unlinked;
 
 rule! {
-    /// A job that a timer drives is enabled by itself.
+    /// A job that a timer starts is enabled by itself.
     ///
-    /// A oneshot service with a timer must have no `WantedBy=` and no link below `*.wants`: otherwise it
-    /// also runs at every boot (systemd.timer(5)). The timer is what is enabled.
-    ///
-    /// Take the links away, and reset `WantedBy=`; golden does the latter in its own drop-in.
+    /// A oneshot service with a timer must not have `WantedBy=` or a link below `*.wants`. Otherwise it also
+    /// runs at every boot (systemd.timer(5)). Enable the timer instead.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -36,13 +34,17 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "it runs at every boot, whatever its timer says",
+    why: "the job runs at every boot in addition to its timer",
+    see: ["systemctl is-enabled {unit}"],
+    mend: "golden removes the links, and resets `WantedBy=` in its own drop-in.",
+    man: ["systemd.timer(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     if view.service.kind.value != Kind::TimerJob {
-        return Ok(Outcome::not_applicable("no timer drives it"));
+        return Ok(Outcome::not_applicable("it has no timer"));
     }
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let links = view.enabled_by(&view.service.unit.value)?;
@@ -59,7 +61,7 @@ fn check(view: &ServiceView) -> Ruling {
     let remedy = unlinked(links, resets.collect());
     let location = stated.map_or_else(|| Location::file(links[0].clone()), |setting| setting.at.clone());
     let observed = stated.map_or_else(|| links.join(", "), written);
-    Ok(Finding::new("is driven by a timer and enabled by itself", location, view.service.kind.at.clone())
+    Ok(Finding::new("has a timer but is enabled itself", location, view.service.kind.at.clone())
         .expected("no WantedBy= and no link")
         .observed(observed)
         .mend(remedy)

@@ -4,14 +4,12 @@ use crate::facts::start::{base_name, commands, program_paths};
 use crate::rules::prelude::*;
 
 rule! {
-    /// The process of a service does not execute what its unit says.
+    /// The process of a service does not execute the program of its unit.
     ///
     /// Compares `/proc/PID/exe` of the main process with the program of `ExecStart=`, links resolved; for a
-    /// script that is the interpreter of its `#!` line (execve(2)). ` (deleted)` means that the file was
-    /// replaced after the start: an upgrade that has not taken effect. What a shell script executes in the
-    /// end is its own business, and so is the main process of a forking service.
-    ///
-    /// Restart the service once its unit is right.
+    /// script, with the interpreter of its `#!` line (execve(2)). ` (deleted)` means that the file was replaced
+    /// after the start: an upgrade that has not taken effect. The program that a shell script executes in the
+    /// end is not judged, nor is the main process of a forking service.
     ///
     /// ```bad
     /// process 1002 exe=/usr/bin/perl uid=1000 gid=1000 cwd=/home/qt/quantum_trader
@@ -25,7 +23,11 @@ rule! {
     severity: Must,
     needs: [Units, Start, Bus, Processes],
     cause: Process,
-    why: "what runs is not what was audited",
+    why: "the program that runs is not the one that was audited",
+    see: ["systemctl show -p MainPID,ExecStart {unit}"],
+    mend: "Correct the unit, then restart the service.",
+    man: ["proc_pid_exe(5)", "execve(2)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -62,7 +64,7 @@ fn check(view: &ServiceView) -> Ruling {
         Executed::File(real) => real,
         Executed::Script => return Ok(Outcome::Pass),
         Executed::Nothing => {
-            return Ok(Outcome::not_applicable("its program does not exist, which start-program-missing reports"));
+            return Ok(Outcome::not_applicable("its program does not exist (reported by start-program-missing)"));
         }
     };
     if real == *executable {

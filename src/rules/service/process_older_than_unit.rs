@@ -7,14 +7,12 @@ use crate::rules::remedy::{is_managers, is_preflight};
 use crate::systemd::command_line;
 
 rule! {
-    /// A service has not been restarted since its unit or an env file was changed.
+    /// A service was not restarted after its unit or an env file changed.
     ///
-    /// Compares the start of the main process (`ExecMainStartTimestamp`) with the time of the last change of
-    /// the fragment, the drop-ins and the env files that the unit reads. Those are read when a process
-    /// starts, and never again (systemd.exec(5)). golden's own drop-in does not count where it holds only what systemd
-    /// itself reads, such as `After=` or `RestartSec=`: nothing is restarted for that.
-    ///
-    /// Restart the service.
+    /// Compares the start of the main process (`ExecMainStartTimestamp`) with the last change of the unit file,
+    /// its drop-ins and its env files. A process reads them only at its start (systemd.exec(5)). golden's own
+    /// drop-in does not count if it holds only settings that systemd itself uses, such as `After=` or
+    /// `RestartSec=`; they need no restart.
     ///
     /// ```bad
     /// modified /etc/quantum/backend.env 1999999999
@@ -51,7 +49,11 @@ rule! {
     severity: Must,
     needs: [Units, EnvFiles, Bus],
     cause: Process,
-    why: "it still runs with what the files said before",
+    why: "the service still runs with the old settings",
+    see: ["systemctl show -p ExecMainStartTimestamp,FragmentPath,DropInPaths {unit}"],
+    mend: "golden restarts the service.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -3,13 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// The process of a service is not the user of the contract.
+    /// The process of a service does not run as the contract's user.
     ///
-    /// Compares the effective user and group of the main process (`/proc/PID/status`) with the accounts of
-    /// the contract. They differ when the unit was edited and not restarted, or when a program changes its
-    /// identity by itself.
-    ///
-    /// Restart the service once its unit is right.
+    /// Compares the effective user and group of the main process (`/proc/PID/status`) with the accounts of the
+    /// contract. They differ if the unit was edited without a restart, or if the program changes its identity
+    /// itself.
     ///
     /// ```bad
     /// process 1002 exe=/usr/bin/python3.11 uid=0 gid=0 cwd=/home/qt/quantum_trader
@@ -24,7 +22,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Bus, Processes],
     cause: Process,
-    why: "what runs has other rights than what is written",
+    why: "the process has other permissions than the unit gives it",
+    see: ["systemctl show -p MainPID,User,Group {unit}", "ps -o user,group,args -U {user}"],
+    mend: "Correct the unit, then restart the service.",
+    man: ["proc_pid_status(5)", "ps(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -44,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         && runner.credentials.uid == process.uid
         && runner.credentials.gids.contains(&process.gid)
     {
-        return Ok(Outcome::not_applicable("the unit says so, which the rules about its user and group report"));
+        return Ok(Outcome::not_applicable("the unit says so (reported by unit-user-wrong or unit-group-wrong)"));
     }
     let (user, group) = (&view.service.user, &view.service.group);
     let user_is_right = accounts.user(&user.value).is_some_and(|user| user.uid == process.uid);

@@ -5,18 +5,16 @@ use crate::rules::prelude::*;
 use crate::rules::variables::{shown, written_demand};
 
 rule! {
-    /// A running service was started with another value of a variable than the contract demands.
+    /// A running service has another value of a variable than the contract demands.
     ///
-    /// The files of the service say the right value (otherwise env-variable-wrong and env-variable-missing report it). The
-    /// main process has another one, or none. systemd gives a process its environment when it starts it, and never again
-    /// (systemd.exec(5)). So the value can be one of a file that was changed since, of a drop-in that is gone, or of
-    /// a program such as env(1) in front of the service.
+    /// The files of the service set the right value; otherwise `env-variable-wrong` or `env-variable-missing`
+    /// reports it. The main process has another value, or none. systemd sets the environment only when it
+    /// starts a process (systemd.exec(5)). So the value can come from an older version of a file, from a
+    /// drop-in that was removed, or from a program such as env(1) in front of the service.
     ///
-    /// Judged is `/proc/PID/environ` of the main process: what it was started with (proc_pid_environ(5)). A program may
-    /// change its variables later; nobody can see that. Where it has overwritten this memory, with a title for ps(1) for
-    /// example, nothing is known. Only root and the service's own user may look.
-    ///
-    /// Restart the service. Where its own command sets the variable, a person decides.
+    /// Judged is `/proc/PID/environ` of the main process: its environment at the start (proc_pid_environ(5)). A
+    /// later change inside the program is not visible. If the program has overwritten this memory, for example
+    /// with a title for ps(1), the rule is undecided. Only root and the service's own user may read it.
     ///
     /// ```bad
     /// environ 1002
@@ -51,7 +49,11 @@ rule! {
     severity: Must,
     needs: [EnvFiles, Fragments, Bus, Processes],
     cause: Process,
-    why: "the service still does what the old value says",
+    why: "the service still behaves as the old value says",
+    see: ["systemctl show -p MainPID {unit}", "golden run --print-env {name}"],
+    mend: "golden restarts the service. If its own command sets the variable, decide it yourself.",
+    man: ["proc_pid_environ(5)", "systemd.exec(5)"],
+    since: "unreleased",
     check: Variable(check),
 }
 
@@ -104,5 +106,5 @@ fn by_command(unit: &EffectiveUnit, name: &str) -> Option<Remedy> {
     let sets = |word: &String| word.split_once('=').is_some_and(|(left, _)| left == name);
     let started = commands(unit, &["ExecStart"]);
     let setter = started.iter().find(|started| started.command.words.iter().any(sets))?;
-    Some(Remedy::decide(format!("take {name} out of the command at {}, and restart the service", setter.setting.at)))
+    Some(Remedy::decide(format!("remove {name} from the command at {}, and restart the service", setter.setting.at)))
 }

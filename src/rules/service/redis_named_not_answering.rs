@@ -6,12 +6,10 @@ use crate::rules::variables::{give, stated};
 rule! {
     /// The Redis that a service is told to use does not answer.
     ///
-    /// The contract names a Redis, and the variables in which services find it (`named_by`). What stands in those
-    /// variables of the service's effective environment is asked, as the service would: it may be another host or
-    /// port than the contract's, or a name that leads elsewhere. Where the contract's own was asked as well and does not
-    /// answer either, `redis-not-answering` says so and this stays undecided.
-    ///
-    /// The remedy writes the values that the contract states for these variables; elsewhere a person decides.
+    /// The contract names a Redis, and the variables in which services find it (`named_by`). golden asks the
+    /// address in these variables of the service's effective environment, as the service would. It may be
+    /// another host or port than the contract's, or a name that leads elsewhere. If the contract's own Redis
+    /// was asked too and does not answer, `redis-not-answering` reports it, and this rule is undecided.
     ///
     /// ```bad
     /// replace /etc/quantum/backend.env
@@ -28,7 +26,12 @@ rule! {
     severity: Must,
     needs: [NamedServers, EnvFiles, Fragments],
     cause: Environment,
-    why: "the service looks for its data where nobody has it",
+    why: "the service cannot reach its data at the address that it was given",
+    see: ["golden run --print-env {name}", "redis-cli -h {host} -p {port} PING"],
+    mend: "golden writes the values that the contract states for these variables. In other cases decide it \
+           yourself.",
+    man: ["redis-cli(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -8,14 +8,13 @@ use crate::rules::remedy::by_hand;
 use crate::syntax::glob;
 
 rule! {
-    /// A condition or an assertion of the unit is not met, so it does not start.
+    /// A condition or an assertion of the unit is not met, so the unit does not start.
     ///
-    /// A failed `Condition…=` ends the start in silence: systemd calls it a success and runs nothing. A failed `Assert…=`
-    /// fails the job (systemd.unit(5), "CONDITIONS AND ASSERTS"). All of them must hold, and one of those with a `|`;
-    /// an empty assignment takes all of them back. Judged is what files and accounts decide; what depends on the running
-    /// host (`ConditionVirtualization=`, `ConditionMemory=`, a path below /run) is left alone.
-    ///
-    /// Bring about what is asked for, or take the line out.
+    /// A failed `Condition…=` ends the start without an error: systemd calls it a success and runs nothing. A
+    /// failed `Assert…=` fails the job (systemd.unit(5), "CONDITIONS AND ASSERTS"). All of them must hold, and
+    /// at least one of those with a `|`. An empty assignment resets them. golden judges what files and accounts
+    /// decide; it leaves out conditions on the running host (`ConditionVirtualization=`, `ConditionMemory=`, a
+    /// path below /run).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/if.conf root:root 0644
@@ -49,7 +48,14 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Start],
     cause: Unit,
-    why: "the service does not start, and for a condition systemd says that all is well",
+    why: "the service does not start, and systemd reports a failed condition as success",
+    see: [
+        "systemctl show -p ConditionResult,AssertResult {unit}",
+        "systemd-analyze condition --unit={unit}",
+    ],
+    mend: "Create what the condition asks for, or remove the line.",
+    man: ["systemd.unit(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -91,7 +97,7 @@ fn finding(view: &ServiceView, condition: &Condition<'_>) -> Finding {
     let setting = condition.setting;
     let what = match condition.is_assert {
         true => "cannot start: its assertion",
-        false => "does not start, and systemd calls that a success: its condition",
+        false => "does not start, and systemd calls this a success: its condition",
     };
     Finding::new(
         format!("{what} {} is not met", written(setting)),
@@ -102,7 +108,7 @@ fn finding(view: &ServiceView, condition: &Condition<'_>) -> Finding {
     .expected("conditions that this host meets")
     .observed(written(setting))
     .mend(
-        Remedy::decide(format!("bring about what {} asks for, or take it out", setting.at))
+        Remedy::decide(format!("create what {} asks for, or remove the condition", setting.at))
             .candidate("", by_hand(&setting.at)),
     )
 }

@@ -5,14 +5,12 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
 
 rule! {
-    /// A credential of a unit is loaded from a file that does not exist.
+    /// A unit loads a credential from a file that does not exist.
     ///
-    /// `LoadCredential=ID:PATH` and `LoadCredentialEncrypted=` with an absolute path need the file (or the directory, or the
-    /// socket) when the service starts; without it the start ends with 243/CREDENTIALS (systemd.exec(5)). A relative name is
-    /// looked for in the stores of credentials and may be absent, and `SetCredential=` with the same name is the value where
-    /// nothing is found. Measured on 252 and 257.
-    ///
-    /// Put the file there, or give the credential a value with `SetCredential=`.
+    /// `LoadCredential=ID:PATH` and `LoadCredentialEncrypted=` with an absolute path need the file (or the
+    /// directory, or the socket) when the service starts. Otherwise the start ends with 243/CREDENTIALS
+    /// (systemd.exec(5)). A relative name is searched in the credential stores and may be absent.
+    /// `SetCredential=` with the same name gives the value if no file is found. Measured on 252 and 257.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/cred.conf root:root 0644
@@ -38,6 +36,10 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 243/CREDENTIALS",
+    see: ["systemctl show -p LoadCredential,LoadCredentialEncrypted {unit}"],
+    mend: "Put the file there, or give the credential a value with `SetCredential=`.",
+    man: ["systemd.exec(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

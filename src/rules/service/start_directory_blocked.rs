@@ -5,15 +5,14 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
 
 rule! {
-    /// Something lies where systemd must make a directory of the unit.
+    /// A file or link blocks a directory that systemd must make for the unit.
     ///
-    /// systemd makes the directories of `RuntimeDirectory=`, `StateDirectory=`, `CacheDirectory=`, `LogsDirectory=` and
-    /// `ConfigurationDirectory=` before it starts a service. Where a file or a link to nowhere lies, the start ends with
-    /// 233/RUNTIME_DIRECTORY, 238/STATE_DIRECTORY, 239, 240 or 241 (systemd.exec(5), "PROCESS EXIT CODES"). So it does where
-    /// a link to a directory lies and the unit states `User=` or `Group=`: systemd does not give away what a link leads to.
-    /// What lies at a `ConfigurationDirectory=` itself stays as it is.
-    ///
-    /// Move it away, or name another directory; `BindPaths=` shows another directory there.
+    /// systemd makes the directories of `RuntimeDirectory=`, `StateDirectory=`, `CacheDirectory=`,
+    /// `LogsDirectory=` and `ConfigurationDirectory=` before it starts a service. If a file or a link without a
+    /// target lies there, the start ends with 233/RUNTIME_DIRECTORY, 238/STATE_DIRECTORY, 239, 240 or 241
+    /// (systemd.exec(5), "PROCESS EXIT CODES"). The same happens if a link to a directory lies there and the
+    /// unit states `User=` or `Group=`: systemd does not change the owner of a link's target. A
+    /// `ConfigurationDirectory=` keeps its owner.
     ///
     /// ```bad
     /// file /var/lib/quantum root:root 0644
@@ -38,7 +37,14 @@ rule! {
     severity: Must,
     needs: [Units, Start],
     cause: Unit,
-    why: "the next start fails with 238/STATE_DIRECTORY or one of its kin",
+    why: "the next start fails with 238/STATE_DIRECTORY or a similar status",
+    see: [
+        "systemctl show -p RuntimeDirectory,StateDirectory,CacheDirectory,LogsDirectory {unit}",
+        "stat {path}",
+    ],
+    mend: "Move it away, or name another directory; `BindPaths=` can show another directory there.",
+    man: ["systemd.exec(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

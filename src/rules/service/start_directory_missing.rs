@@ -8,13 +8,10 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// The working directory does not exist or cannot be entered.
     ///
-    /// systemd changes to `WorkingDirectory=` as the user of the service, so that every directory on the way
-    /// must be passable for that user; otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
-    /// leading `-` a missing directory is no failure. What systemd makes before the start (`StateDirectory=` and its kin,
-    /// tmpfiles.d(5)) is there. Access control lists are not looked at.
-    ///
-    /// Make the directory, or open the one on the way that is closed. golden itself opens only the places of the contract
-    /// and what lies below them.
+    /// systemd changes to `WorkingDirectory=` as the user of the service, so this user must be able to pass
+    /// every directory on the way. Otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
+    /// leading `-` a missing directory is ignored. Directories that systemd makes before the start
+    /// (`StateDirectory=` and similar, tmpfiles.d(5)) count as present. Access control lists are not looked at.
     ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /home/qt/quantum_trader_old
@@ -42,6 +39,11 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 200/CHDIR",
+    see: ["systemctl show -p WorkingDirectory {unit}", "runuser -u {user} -- ls -d {path}"],
+    mend: "Create the directory, or open the closed one on the way. golden itself changes only the places \
+           of the contract and paths below them.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -6,14 +6,12 @@ use crate::rules::reach::{has_own_root, no_user, obstacle};
 use crate::rules::remedy::{own_place, set_owner};
 
 rule! {
-    /// A directory that a service must write cannot be written by its user.
+    /// The service's user cannot write a directory that the service must write.
     ///
-    /// The contract names the directories that a service writes. Each must exist, every directory on the
-    /// way must be passable for the user of the unit, and the permission bits must let that user make files
-    /// in it (path_resolution(7)). What the sandbox forbids is reported by `start-sandbox-locks`. Access control
+    /// The contract names the directories that a service writes. Each must exist, the user of the unit must be
+    /// able to pass every directory on the way, and the permission bits must let that user create files in it
+    /// (path_resolution(7)). What the sandbox forbids is reported by `start-sandbox-locks`. Access control
     /// lists are not looked at.
-    ///
-    /// Make the directory, or give it to the user. golden itself gives away only a place whose owner the contract states.
     ///
     /// ```bad
     /// owner /opt/quantum/data root:root
@@ -32,7 +30,12 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Start],
     cause: Unit,
-    why: "it starts, and fails at the first thing it wants to keep",
+    why: "the service starts, and its first write fails",
+    see: ["runuser -u {user} -- test -w {path}", "namei -l {path}"],
+    mend: "Create the directory, or give it to the user. golden itself changes the owner only of a place \
+           whose owner the contract states.",
+    man: ["path_resolution(7)", "systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

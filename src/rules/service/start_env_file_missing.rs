@@ -7,13 +7,11 @@ use crate::rules::remedy::{by_hand, golden};
 use crate::syntax::env_file::FatalReason;
 
 rule! {
-    /// An env file that the unit needs does not exist or cannot be read as one.
+    /// An env file that the unit needs does not exist or cannot be read.
     ///
     /// systemd reads `EnvironmentFile=` itself, as root. Without a leading `-`, a missing file, a directory or
     /// a file with bytes that are not UTF-8 ends the start before any process exists (`Result=resources`,
     /// systemd.exec(5)).
-    ///
-    /// Write the file. Do not make it optional: the service would start without its configuration.
     ///
     /// ```bad
     /// remove /etc/quantum/backend.env
@@ -36,7 +34,11 @@ rule! {
     severity: Must,
     needs: [Fragments, EnvFiles],
     cause: Unit,
-    why: "the next start fails before a process exists",
+    why: "the next start fails before the program runs",
+    see: ["systemctl show -p EnvironmentFiles,Result {unit}"],
+    mend: "Write the file. Do not make it optional: the service would start without its configuration.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -79,7 +81,7 @@ fn none_matches(setting: &Setting, at: Location) -> Finding {
         .expected(format!("an env file that {path} matches"))
         .observed("nothing")
         .mend(
-            Remedy::decide(format!("write a file that {path} matches, or take it out of {}", setting.at))
+            Remedy::decide(format!("write a file that {path} matches, or remove it from {}", setting.at))
                 .candidate("", by_hand(&setting.at)),
         )
 }
@@ -118,7 +120,7 @@ fn fault(
                 .mend(match demand {
                     Some(_) => Remedy::decide(format!("write {path} with what the contract demands in it"))
                         .candidate("", golden(view, "apply")),
-                    None => Remedy::decide(format!("write {path}, or take it out of {}", setting.at))
+                    None => Remedy::decide(format!("write {path}, or remove it from {}", setting.at))
                         .candidate("", by_hand(&setting.at)),
                 }),
         ))

@@ -6,10 +6,8 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// A group of a unit does not exist.
     ///
-    /// `Group=` and `SupplementaryGroups=` are looked up when the service starts; a name that
-    /// `/etc/group` does not have ends the start with status 216/GROUP (systemd.exec(5)).
-    ///
-    /// Make the group (sysusers.d(5)), or name one that exists.
+    /// systemd looks up `Group=` and `SupplementaryGroups=` when the service starts. If `/etc/group` does not
+    /// have the name, the start ends with status 216/GROUP (systemd.exec(5)).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/group.conf root:root 0644
@@ -32,6 +30,10 @@ rule! {
     needs: [Units, Accounts],
     cause: Accounts,
     why: "the next start fails with 216/GROUP",
+    see: ["systemctl show -p Group,SupplementaryGroups {unit}", "getent group {group}"],
+    mend: "Create the group (sysusers.d(5)), or name one that exists.",
+    man: ["systemd.exec(5)", "group(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -56,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
         } else if *setting.key == *"Group" && name != demanded.value {
             view.set(unit, Some(setting), "Group", &demanded.value)
         } else {
-            let question = format!("decide whether to make the group {name} or to take it out of {}", setting.at);
+            let question = format!("decide whether to make the group {name} or to remove it from {}", setting.at);
             Remedy::decide(question).candidate("", by_hand(&setting.at))
         };
         findings.push(

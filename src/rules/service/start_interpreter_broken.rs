@@ -9,15 +9,14 @@ use crate::syntax::elf::{Loader, Machine};
 use crate::syntax::shebang::Shebang;
 
 rule! {
-    /// A program that the start needs has an interpreter or loader that cannot run.
+    /// The interpreter or loader of a program that the start needs cannot run.
     ///
-    /// The kernel reads the first 256 bytes of a script for its interpreter (execve(2)): a line that ends in
-    /// CR LF asks for an interpreter with a CR in its name; a relative one is looked up in the working
-    /// directory; a venv that was moved names a Python that is gone. A binary of another machine, one whose
-    /// loader is missing, and a file that is neither script nor binary fail too: 203/EXEC. What `#!/usr/bin/env NAME` asks
-    /// for is looked for in the `PATH` that the unit and its env files state, else in `ExecSearchPath=` or systemd's own.
-    ///
-    /// Correct the first line (`sed -i 's/\r$//'` for CR LF), or make the venv anew where it stands.
+    /// The kernel reads the interpreter from the first 256 bytes of a script (execve(2)). A line that ends in
+    /// CR LF names an interpreter with a CR in its name; a relative path is looked up in the working directory;
+    /// a venv that was moved names a Python that is gone. A binary for another machine, one whose loader is
+    /// missing, and a file that is neither script nor binary fail too: 203/EXEC. The NAME of `#!/usr/bin/env
+    /// NAME` is searched in the `PATH` of the unit and its env files, otherwise in `ExecSearchPath=` or
+    /// systemd's own path.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
@@ -52,7 +51,12 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, EnvFiles, Start],
     cause: Unit,
-    why: "the next start fails with 203/EXEC although the program is there",
+    why: "the next start fails with 203/EXEC although the program exists",
+    see: ["head -n 1 {program}", "file -L {program}"],
+    mend: "Correct the first line (`sed -i 's/\\r$//'` for CR LF), or make the venv again at its present \
+           path.",
+    man: ["execve(2)", "systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -81,7 +85,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn finding(view: &ServiceView, program: &str, fault: Fault) -> Finding {
         let remedy = fault.mend.unwrap_or_else(|| {
-            Remedy::decide(format!("decide how {} is to run; a venv is made anew where it stands", fault.of))
+            Remedy::decide(format!("decide how {} runs; make a venv again at its present path", fault.of))
         });
     Finding::new(
         format!("cannot start: {}", fault.why),
@@ -202,7 +206,7 @@ fn script_fault(
         Some(Fault { of: path.to_owned(), why, observed: line.escape_debug().to_string(), mend })
     };
     if shebang.has_carriage_return() {
-        let mend = Remedy::decide(format!("take the carriage returns out of {path}"))
+        let mend = Remedy::decide(format!("remove the carriage returns from {path}"))
             .candidate("once you have looked at it", format!(r"sed -i 's/\r$//' {}", quoted(path)));
         return Ok(fault(format!("the #! line of {path} ends in CR LF"), Some(mend)));
     }

@@ -9,16 +9,15 @@ use crate::rules::prelude::*;
 use crate::rules::reach::{brings_files, has_own_root};
 
 rule! {
-    /// A program needs a shared library that is in no directory where it is looked for.
+    /// A program needs a shared library that cannot be found.
     ///
-    /// The program starts and ends at once with 127: "error while loading shared libraries". Reads what the program and its
-    /// libraries ask for (`DT_NEEDED`) and looks as ld.so(8) does: what is loaded already under that name (`LD_PRELOAD`,
-    /// /etc/ld.so.preload, `DT_SONAME`), `DT_RPATH`, `LD_LIBRARY_PATH` of the unit, `DT_RUNPATH` with `$ORIGIN` and `$LIB`, the
-    /// directories of ld.so.conf(5), those of the system, and in all of them those for newer processors (`glibc-hwcaps`); a
-    /// library of another machine does not count. Nothing is loaded or run. What a program loads by itself later (dlopen(3))
-    /// is not seen. A program with more libraries or directories than any has is undecided.
-    ///
-    /// Install the package that has the library, or name its directory in /etc/ld.so.conf.d and run ldconfig(8).
+    /// The program starts and ends at once with 127: "error while loading shared libraries". golden reads what
+    /// the program and its libraries need (`DT_NEEDED`) and searches as ld.so(8) does: libraries that are
+    /// already loaded under that name (`LD_PRELOAD`, /etc/ld.so.preload, `DT_SONAME`), `DT_RPATH`,
+    /// `LD_LIBRARY_PATH` of the unit, `DT_RUNPATH` with `$ORIGIN` and `$LIB`, the directories of ld.so.conf(5),
+    /// the system's, and in all of them those for newer processors (`glibc-hwcaps`). A library for another
+    /// machine does not count. golden loads and runs nothing, and does not see what a program loads later
+    /// (dlopen(3)). A program with an unusual number of libraries or directories is undecided.
     ///
     /// ```bad
     /// elf /usr/bin/true root:root 0755 needs=libgone.so.1
@@ -42,7 +41,12 @@ rule! {
     severity: Must,
     needs: [Units, Start, EnvFiles],
     cause: Unit,
-    why: "the program ends with 127 before its first line of code",
+    why: "the program ends with status 127 before it does any work",
+    see: ["ldd {program}"],
+    mend: "Install the package that has the library, or name its directory in /etc/ld.so.conf.d and run \
+           ldconfig(8).",
+    man: ["ld.so(8)", "ldconfig(8)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -94,7 +98,7 @@ fn finding(view: &ServiceView, path: &str, library: &MissingLibrary) -> Finding 
     .expected(format!("{} where ld.so looks", library.name))
     .observed("no such library of this machine")
     .mend(Remedy::decide(format!(
-        "install what brings {}, or name its directory in /etc/ld.so.conf.d",
+        "install the package that has {}, or name its directory in /etc/ld.so.conf.d",
         library.name
     )))
 }
@@ -104,7 +108,7 @@ fn is_plain(unit: &EffectiveUnit, library: &str) -> Result<(), Undecided> {
     let binds = namespace_paths(unit, NAMESPACE_SETTINGS).into_iter().find(|path| path.key.starts_with("Bind"));
     match binds.map(|bind| bind.setting).or_else(|| brings_files(unit)) {
         Some(setting) => Err(Undecided::new(format!(
-            "{library} is not found on the host, and {} may bring it ({})",
+            "{library} is not found on the host, and {} may add it ({})",
             written(setting),
             setting.at
         ))),

@@ -10,12 +10,11 @@ use crate::systemd::version::SystemdVersion;
 rule! {
     /// A file for standard input, output or error cannot be opened.
     ///
-    /// `StandardOutput=file:PATH`, `append:` and `truncate:` make the file, but not the directory it lies in; the file of
-    /// `StandardInput=file:` must be there. systemd opens them as root before the program starts: the start ends with
-    /// 208/STDIN, 209/STDOUT or 222/STDERR (systemd.exec(5), "PROCESS EXIT CODES"). It does so before it makes the directories of
-    /// `LogsDirectory=` and its kin (measured on 252 and 257), so those do not help the first start, nor any later one.
-    ///
-    /// Make the directory with tmpfiles.d(5), or write to the journal.
+    /// `StandardOutput=file:PATH`, `append:` and `truncate:` create the file, but not its directory. The file
+    /// of `StandardInput=file:` must exist. systemd opens them as root before the program starts: otherwise the
+    /// start ends with 208/STDIN, 209/STDOUT or 222/STDERR (systemd.exec(5), "PROCESS EXIT CODES"). This
+    /// happens before systemd makes the directories of `LogsDirectory=` and similar settings (measured on 252
+    /// and 257), so those settings do not help the first start, nor a later one.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/out.conf root:root 0644
@@ -43,7 +42,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Start],
     cause: Unit,
-    why: "the next start fails with 209/STDOUT, and the log that would say so is the one that is missing",
+    why: "the next start fails with 209/STDOUT, and the log file that would show the error is missing",
+    see: ["systemctl show -p StandardInput,StandardOutput,StandardError {unit}"],
+    mend: "Create the directory with tmpfiles.d(5), or write to the journal.",
+    man: ["systemd.exec(5)", "tmpfiles.d(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -116,7 +119,7 @@ fn fault(
     let version = view.systemd().known()?.copied().unwrap_or_default();
     if version > SystemdVersion::NEWEST {
         return Err(Undecided::new(format!(
-            "whether systemd {version} makes the directory of {} before it opens {path} was not measured",
+            "it was not measured whether systemd {version} makes the directory of {} before it opens {path}",
             written(own.setting)
         )));
     }

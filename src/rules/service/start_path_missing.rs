@@ -8,12 +8,10 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// The sandbox of a unit names a path that does not exist.
     ///
-    /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and their kin are mounts that
-    /// systemd makes before the program starts; a path that is not there ends the start with status
-    /// 226/NAMESPACE unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit
-    /// are there by then.
-    ///
-    /// Make the directory, or put a `-` before a path that need not exist.
+    /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and similar settings are mounts
+    /// that systemd makes before the program starts. A missing path ends the start with status 226/NAMESPACE,
+    /// unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit exist
+    /// by then.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
@@ -36,6 +34,10 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 226/NAMESPACE",
+    see: ["systemctl show -p ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,BindPaths {unit}"],
+    mend: "Create the directory, or put a `-` before a path that may be absent.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -65,7 +67,7 @@ fn check(view: &ServiceView) -> Ruling {
         let remedy = match written_to {
             Some(_) => view.make_directory(unit, view.path(Need::Start, source)?),
             None => Remedy::decide(format!(
-                "make {source}, take it out of {}, or put a - before it where the service can do without",
+                "make {source}, remove it from {}, or put a - before it if the service does not need it",
                 path.setting.at
             ))
             .candidate("", by_hand(&path.setting.at)),
@@ -130,7 +132,7 @@ fn hidden_by_private_tmp<'a>(
 
 fn in_private_tmp(view: &ServiceView, path: &NamespacePath<'_>, private: &Setting) -> Finding {
     let source = &path.source;
-    let question = format!("take {source} out of {}, or bind it in with BindPaths=", path.setting.at);
+    let question = format!("remove {source} from {}, or bind it in with BindPaths=", path.setting.at);
     Finding::new(
         format!("cannot start: {source} of {}= does not exist in its private /tmp ({})", path.key, written(private)),
         path.setting.at.clone(),

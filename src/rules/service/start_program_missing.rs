@@ -10,11 +10,9 @@ rule! {
     /// A program that the start needs is missing or cannot be executed.
     ///
     /// Looks at the program of every `ExecCondition=`, `ExecStartPre=`, `ExecStart=` and `ExecStartPost=` as
-    /// the user that runs it (`+` and `!` run as root): a regular file with an execute bit for that user,
-    /// every directory on the way passable, and readable where it is a script. Otherwise the start ends with
-    /// status 203/EXEC (systemd.exec(5)). A line with the `-` prefix may fail, but for `ExecStart=`.
-    ///
-    /// Put the program there, or give it its execute bit.
+    /// the user that runs it (`+` and `!` run as root). It must be a regular file with an execute bit for that
+    /// user, every directory on the way must be passable, and a script must be readable. Otherwise the start
+    /// ends with status 203/EXEC (systemd.exec(5)). A line with the prefix `-` may fail, except `ExecStart=`.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/backend
@@ -41,6 +39,10 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 203/EXEC",
+    see: ["systemctl show -p ExecStart,ExecStartPre {unit}", "runuser -u {user} -- test -x {program}"],
+    mend: "Install the program, or give it its execute bit.",
+    man: ["systemd.exec(5)", "systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

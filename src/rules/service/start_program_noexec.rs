@@ -1,4 +1,4 @@
-//! Programs where nothing may be executed.
+//! Programs where execution is forbidden.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,12 @@ use crate::rules::remedy::by_hand;
 use crate::systemd::command_line::Privileges;
 
 rule! {
-    /// A program of the start lies where nothing may be executed.
+    /// A program of the start lies where execution is forbidden.
     ///
-    /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` where no nearer `ExecPaths=` opens it
-    /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. `ExecPaths=` opens a file system with
-    /// `noexec`, too (measured on 252 and 257). On a disk that does not run, the options are those of fstab(5).
-    ///
-    /// Put the program elsewhere, or name it in `ExecPaths=`.
+    /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` without a nearer
+    /// `ExecPaths=` (systemd.exec(5)), no program runs, whatever its permission bits are: 203/EXEC.
+    /// `ExecPaths=` opens a file system with `noexec` too (measured on 252 and 257). On a disk that is not
+    /// running, the options are those of fstab(5).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -36,7 +35,11 @@ rule! {
     severity: Must,
     needs: [Units, Start],
     cause: Unit,
-    why: "the next start fails with 203/EXEC although the program is there and may be executed",
+    why: "the next start fails with 203/EXEC although the program exists and is executable",
+    see: ["findmnt -no OPTIONS -T {program}"],
+    mend: "Move the program, or name it in `ExecPaths=`.",
+    man: ["mount(8)", "systemd.exec(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -73,9 +76,9 @@ fn forbidden(
         None => by_mount(view, &path)?,
     };
     let Some((what, at)) = fault else { return Ok(None) };
-    let question = format!("put {path} elsewhere, or see to {at}, which forbids to execute anything there");
+    let question = format!("put {path} elsewhere, or change {at}, which forbids execution there");
     let finding = Finding::new(
-        format!("cannot start: {path} lies below {what}, where nothing may be executed"),
+        format!("cannot start: {path} lies below {what}, where execution is forbidden"),
         at.clone(),
         view.service.unit.at.clone(),
     );

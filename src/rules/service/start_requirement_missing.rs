@@ -9,15 +9,14 @@ use crate::rules::remedy::by_hand;
 use crate::systemd::unit_name::{self, UnitName};
 
 rule! {
-    /// A unit requires another one that does not exist or is masked.
+    /// A unit requires another unit that does not exist or is masked.
     ///
-    /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start: where the other unit cannot be loaded, systemd refuses
-    /// to start this one, "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=` never keeps a unit from
-    /// starting. Slices are made where they are named, mounts by fstab(5) and other generators. On a disk that does not run,
-    /// whether a host has a device is not known; what a script in /etc/init.d is called or provides (`Provides:`) is undecided,
-    /// and so is a missing unit that the generator of a package may make (systemd.generator(7)).
-    ///
-    /// Install what is missing, name the unit by its right name, or write `Wants=`.
+    /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start. If systemd cannot load the other unit,
+    /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=`
+    /// never prevents a start. Slices are made when they are named, mounts by fstab(5) and other generators. On
+    /// a disk that is not running, a device is undecided; so is the name of a script in /etc/init.d, or one
+    /// that it provides (`Provides:`), and a missing unit that the generator of a package may make
+    /// (systemd.generator(7)).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/needs.conf root:root 0644
@@ -44,7 +43,11 @@ rule! {
     severity: Must,
     needs: [Units, Start],
     cause: Unit,
-    why: "systemd refuses to start it: there is nothing to start with it",
+    why: "systemd refuses to start the service",
+    see: ["systemctl show -p Requires,BindsTo,Requisite {unit}"],
+    mend: "Install the missing unit, correct its name, or write `Wants=`.",
+    man: ["systemd.unit(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -65,7 +68,7 @@ fn check(view: &ServiceView) -> Ruling {
 
 fn finding(view: &ServiceView, (key, name, setting): (&str, &str, &Setting), what: &str) -> Finding {
     let question =
-        format!("install what brings {name}, correct its name, or write Wants= where the service can do without");
+        format!("install the package that has {name}, correct its name, or write Wants= if the service does not need it");
     Finding::new(
         format!("cannot start: {name}, which it requires, {what}"),
         setting.at.clone(),

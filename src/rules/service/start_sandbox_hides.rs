@@ -12,16 +12,14 @@ use crate::rules::sandbox::{Effect, Mount, hidden, mounts};
 use crate::systemd::command_line::Privileges;
 
 rule! {
-    /// The sandbox of a unit hides what the service needs.
+    /// The sandbox of a unit hides files that the service needs.
     ///
-    /// `ProtectHome=yes` and `InaccessiblePaths=` make directories unreachable, `ProtectHome=tmpfs`,
-    /// `TemporaryFileSystem=` and `PrivateTmp=` lay an empty file system over them (systemd.exec(5)). Looks at the
-    /// working directory, the programs and scripts of the start, and the directories that the contract lets
-    /// the service write. What a bind shows again below an empty file system counts as shown; below a
-    /// hidden directory nothing is. Links are followed first, as systemd does: where /home leads to /var/home,
-    /// `ProtectHome=` hides that.
-    ///
-    /// Take the protection back to what fits the layout: `ProtectHome=read-only`, or `tmpfs` with a bind.
+    /// `ProtectHome=yes` and `InaccessiblePaths=` make directories inaccessible. `ProtectHome=tmpfs`,
+    /// `TemporaryFileSystem=` and `PrivateTmp=` put an empty file system over them (systemd.exec(5)). golden
+    /// looks at the working directory, the programs and scripts of the start, and the directories that the
+    /// contract lets the service write. A bind below an empty file system shows its path again; below an
+    /// inaccessible directory it does not. Links are followed first, as systemd does: if /home leads to
+    /// /var/home, `ProtectHome=` hides that.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
@@ -51,7 +49,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, EnvFiles, Start],
     cause: Unit,
-    why: "the next start fails with 200/CHDIR or 203/EXEC, and only under systemd",
+    why: "the next start fails with 200/CHDIR or 203/EXEC, although the same command works in a shell",
+    see: ["systemctl show -p ProtectHome,InaccessiblePaths,TemporaryFileSystem,PrivateTmp {unit}"],
+    mend: "Use a weaker protection that fits the layout: `ProtectHome=read-only`, or `tmpfs` with a bind.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -10,12 +10,11 @@ use crate::rules::sandbox::{locked, mounts};
 rule! {
     /// The sandbox of a unit makes a directory read-only that the service must write.
     ///
-    /// `ProtectSystem=strict` makes everything read-only but `/home`, `/root`, `/run/user` and the kernel's
-    /// own file systems, `full` `/usr` and `/etc`; `ProtectHome=read-only` the homes; `ReadOnlyPaths=` what it
-    /// names (systemd.exec(5)). `ReadWritePaths=`, `BindPaths=` and `StateDirectory=` and its kin open directories
-    /// again; the nearest one decides. Every directory that the contract lets the service write must be open.
-    ///
-    /// Name the directory in `ReadWritePaths=`.
+    /// `ProtectSystem=strict` makes everything read-only except `/home`, `/root`, `/run/user` and the kernel's
+    /// file systems; `full` protects `/usr` and `/etc`; `ProtectHome=read-only` the homes; `ReadOnlyPaths=` the
+    /// paths that it names (systemd.exec(5)). `ReadWritePaths=`, `BindPaths=`, `StateDirectory=` and similar
+    /// settings open directories again; the nearest one decides. Every directory that the contract lets the
+    /// service write must be open.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
@@ -45,7 +44,11 @@ rule! {
     severity: Must,
     needs: [Units, Start],
     cause: Unit,
-    why: "it starts, and fails at the first thing it wants to keep",
+    why: "the service starts, and its first write fails",
+    see: ["systemctl show -p ProtectSystem,ProtectHome,ReadOnlyPaths,ReadWritePaths {unit}"],
+    mend: "Name the directory in `ReadWritePaths=`.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

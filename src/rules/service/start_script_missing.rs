@@ -10,16 +10,14 @@ use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
 use crate::rules::remedy::by_hand;
 
 rule! {
-    /// The script or module that an interpreter is given is missing or cannot be read.
+    /// The script or module of an interpreter is missing or cannot be read.
     ///
-    /// The interpreter starts, finds nothing and ends: systemd sees a service that exits with 1 or 2 and
-    /// starts it again. Looks at what `python x.py`, `python -m a.b`, `uvicorn a.b:app`, `sh x.sh` and
-    /// `node x.js`, `php x.php` and `java -jar x.jar` are given, seen from the working directory, `PYTHONPATH` and the packages of the
-    /// interpreter, as the user of the service. Of a directory Python runs `__main__.py`, and Node the `main` of its
-    /// package.json or its index. A package of `--import` and `--require` of Node lies in a `node_modules` of the working
-    /// directory or above it.
-    ///
-    /// Put the file there, or correct the line.
+    /// The interpreter starts, does not find its script and ends: systemd sees exit status 1 or 2 and starts
+    /// the service again. golden looks for what `python x.py`, `python -m a.b`, `uvicorn a.b:app`, `sh x.sh`,
+    /// `node x.js`, `php x.php` and `java -jar x.jar` name, from the working directory, `PYTHONPATH` and the
+    /// packages of the interpreter, as the user of the service. In a directory Python runs `__main__.py`, and
+    /// Node the `main` of its package.json or its index. Node finds a package of `--import` and `--require` in
+    /// a `node_modules` of the working directory or above it.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -57,6 +55,10 @@ rule! {
     needs: [Units, Accounts, EnvFiles, Start],
     cause: Unit,
     why: "the interpreter starts and ends at once, again and again",
+    see: ["systemctl show -p ExecStart,WorkingDirectory {unit}", "journalctl -u {unit} -n 20"],
+    mend: "Put the file there, or correct the line.",
+    man: ["systemd.exec(5)", "python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

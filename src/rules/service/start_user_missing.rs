@@ -6,11 +6,9 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// The user of a unit does not exist.
     ///
-    /// systemd takes any text for `User=` and fails when it starts the service, with status 217/USER
-    /// (systemd.exec(5), "PROCESS EXIT CODES"). Looks in the host's own `/etc/passwd`; `DynamicUser=yes`
-    /// makes its user by itself.
-    ///
-    /// Make the user (sysusers.d(5)), or name one that exists.
+    /// systemd accepts any text for `User=` and fails when it starts the service, with status 217/USER
+    /// (systemd.exec(5), "PROCESS EXIT CODES"). golden looks in the host's own `/etc/passwd`. `DynamicUser=yes`
+    /// creates its user itself.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/user.conf root:root 0644
@@ -33,6 +31,10 @@ rule! {
     needs: [Units, Accounts],
     cause: Accounts,
     why: "the next start fails with 217/USER",
+    see: ["systemctl show -p User,DynamicUser {unit}", "getent passwd {user}"],
+    mend: "Create the user (sysusers.d(5)), or name one that exists.",
+    man: ["systemd.exec(5)", "passwd(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,12 +4,10 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::{by_hand, golden};
 
 rule! {
-    /// The timer of a job does not exist or drives something else.
+    /// The timer of a job does not exist or starts another unit.
     ///
-    /// The contract names the timer that starts a job. It must be a unit that loads, and its `Unit=` (the
-    /// service of the same name where it states none, systemd.timer(5)) must be the job's unit.
-    ///
-    /// Write the timer, or correct its `Unit=`.
+    /// The contract names the timer that starts a job. This unit must load, and its `Unit=` (by default the
+    /// service of the same name, systemd.timer(5)) must be the job's unit.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -38,13 +36,17 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "the job never runs, and nothing says so",
+    why: "the job never runs, without an error message",
+    see: ["systemctl cat {timer}"],
+    mend: "Write the timer, or correct its `Unit=`.",
+    man: ["systemd.timer(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(timer) = &view.service.timer else {
-        return Ok(Outcome::not_applicable("no timer drives it"));
+        return Ok(Outcome::not_applicable("it has no timer"));
     };
     let name = &timer.value;
     let unit = view.effective(name)?;
@@ -83,7 +85,7 @@ fn remedy(view: &ServiceView, timer: &EffectiveUnit, name: &str) -> Remedy {
             Remedy::decide("have the timer written").candidate("", golden(view, "apply"))
         }
         LoadState::NotFound => Remedy::decide("decide when the job runs, and write the timer"),
-        LoadState::Masked => Remedy::decide("decide whether the timer may run again: somebody masked it")
+        LoadState::Masked => Remedy::decide("decide whether the timer may run again: it is masked")
             .candidate("", format!("systemctl unmask {}", quoted(name))),
         LoadState::Loaded => {
             let change = Change::Setting {

@@ -4,12 +4,10 @@ use crate::rules::prelude::*;
 use crate::rules::triggers;
 
 rule! {
-    /// The timer of a job does not run.
+    /// The timer of a job is not active.
     ///
     /// An enabled timer that was never started, or that was stopped, triggers nothing until the next boot.
-    /// Asks systemd for its state: `active` (waiting or running) is right (systemd.timer(5)).
-    ///
-    /// Start the timer.
+    /// golden asks systemd for its state: `active` (waiting or running) is right (systemd.timer(5)).
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -34,7 +32,11 @@ rule! {
     severity: Must,
     needs: [Units, Bus],
     cause: Host,
-    why: "the job does not run although everything is written right",
+    why: "the job does not run, although all files are right",
+    see: ["systemctl list-timers --all {timer}"],
+    mend: "golden starts the timer.",
+    man: ["systemd.timer(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

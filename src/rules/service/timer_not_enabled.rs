@@ -6,10 +6,8 @@ use crate::rules::triggers;
 rule! {
     /// The timer of a job is not enabled.
     ///
-    /// A timer runs only when something starts it; at boot that is a link, usually below
-    /// `timers.target.wants` (systemd.timer(5)). Links in `/run` are gone after a boot.
-    ///
-    /// Enable the timer.
+    /// A timer runs only after it was started. At boot a link starts it, usually below `timers.target.wants`
+    /// (systemd.timer(5)). Links in `/run` are gone after a boot.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -35,7 +33,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "after the next boot the job never runs again",
+    why: "after the next boot the job does not run",
+    see: ["systemctl is-enabled {timer}"],
+    mend: "golden enables a timer that has `WantedBy=`. Otherwise decide what starts it at boot.",
+    man: ["systemd.timer(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -6,18 +6,15 @@ use crate::rules::remedy::by_hand;
 use crate::systemd::calendar;
 
 rule! {
-    /// The timer of a job does not fire, or not at all of the times that are written.
+    /// The timer of a job never fires, or misses some of its times.
     ///
-    /// systemd passes over a calendar expression that it cannot read (systemd.time(7); `systemd-analyze calendar`
-    /// says what it makes of one). An expression may be valid and never come true again, such as a date that has
-    /// passed. `OnUnitActiveSec=` and `OnUnitInactiveSec=` count from the last time at which the job was active: where
-    /// nothing else starts it once after a boot, that time never comes. And a job with `RemainAfterExit=yes` stays active:
-    /// "in case the unit to activate is already active at the time the timer elapses it is not restarted"
-    /// (systemd.timer(5)).
+    /// systemd ignores a calendar expression that it cannot read (systemd.time(7)). A valid expression may
+    /// never come true again, such as a date in the past. `OnUnitActiveSec=` and `OnUnitInactiveSec=` count
+    /// from the last time that the job was active: if no other trigger starts it once after a boot, that time
+    /// never comes. A job with `RemainAfterExit=yes` stays active: "in case the unit to activate is already
+    /// active at the time the timer elapses it is not restarted" (systemd.timer(5)).
     ///
-    /// A timer without any trigger is refused by systemd, which `timer-missing` reports.
-    ///
-    /// Correct the line. When the job has to run is a person's to say.
+    /// systemd refuses a timer without a trigger, which `timer-missing` reports.
     ///
     /// ```bad
     /// contract [services.nightly]
@@ -66,7 +63,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Host,
-    why: "the job never runs, and nothing says so",
+    why: "the job never runs, without an error message",
+    see: ["systemctl list-timers --all {timer}", "systemd-analyze calendar \"{calendar}\""],
+    mend: "Correct the line. Only you know when the job must run.",
+    man: ["systemd.time(7)", "systemd.timer(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -80,7 +81,7 @@ fn check(view: &ServiceView) -> Ruling {
             .into()
     };
     if let Some(ignored) = unit.passed_over_trigger() {
-        let message = format!("systemd passes over {} of its timer: {}", ignored.text, ignored.why);
+        let message = format!("systemd ignores {} of its timer: {}", ignored.text, ignored.why);
         return Ok(found(message, &ignored.at, ignored.text.clone()));
     }
     let mut never = None;
@@ -126,7 +127,7 @@ fn elapses(view: &ServiceView, setting: &Setting) -> Result<Result<(), String>, 
     const DAY: i64 = 86_400;
     let text = setting.value();
     let Ok(calendar) = calendar::parse(text) else {
-        return Ok(Err(format!("{text:?} is no calendar expression")));
+        return Ok(Err(format!("{text:?} is not a calendar expression")));
     };
     if let Some(zone) = &calendar.zone
         && let Some(why) = unknown_zone(view, zone)?
@@ -150,7 +151,7 @@ fn unknown_zone(view: &ServiceView, zone: &str) -> Result<Option<String>, Undeci
         // A root that was made by hand has no database at all. Older names are left out by newer systems.
         (false, true) if zone.contains('/') => None,
         (false, _) => {
-            let why = format!("whether {zone} is a time zone of the host is not known: it may be the short name of its own");
+            let why = format!("it is not known whether {zone} is a time zone of the host: it may be the short name of its own");
             return Err(Undecided::new(why));
         }
     })

@@ -6,12 +6,9 @@ use crate::rules::prelude::*;
 rule! {
     /// A bound service does not restart after its dependency crashes.
     ///
-    /// `BindsTo=` stops a service when its dependency dies; the dependency restarts and the service does not,
-    /// not even with `Restart=always` (measured on systemd 252). A link below
-    /// `<dependency>.wants` (`WantedBy=<dependency>` and `systemctl enable`) starts it again together with
-    /// the dependency.
-    ///
-    /// Add `WantedBy=` and enable the unit again.
+    /// `BindsTo=` stops a service when its dependency dies. The dependency restarts and the service does not,
+    /// even with `Restart=always` (measured on systemd 252). A link below `<dependency>.wants`
+    /// (`WantedBy=<dependency>` and `systemctl enable`) starts it again together with the dependency.
     ///
     /// ```bad
     /// remove /etc/systemd/system/redis-server.service.wants/quantum-backend.service
@@ -25,7 +22,11 @@ rule! {
     severity: Should,
     needs: [Units],
     cause: Unit,
-    why: "one crash of the dependency ends the service until somebody notices",
+    why: "one crash of the dependency stops the service until a person starts it",
+    see: ["systemctl show -p BindsTo,WantedBy {unit}"],
+    mend: "golden adds `WantedBy=` and enables the unit again.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

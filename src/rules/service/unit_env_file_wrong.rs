@@ -6,12 +6,11 @@ use crate::rules::prelude::*;
 rule! {
     /// A unit does not read exactly the env files of the contract.
     ///
-    /// Compares the `EnvironmentFile=` list of the effective unit, in order, with the contract's: resets
+    /// Compares the `EnvironmentFile=` list of the effective unit with the contract's, in order: resets
     /// applied, specifiers expanded, paths normalised. The order counts, because the last file wins
-    /// (systemd.exec(5)). A leading `-` makes a file optional: the service would start without it, with
-    /// nothing configured; the contract must call such a file `optional`, and then the `-` must be there. A pattern is not a path: what it matches is nobody's decision.
-    ///
-    /// Name the files of the contract, in its order; golden does so in its own drop-in of the unit.
+    /// (systemd.exec(5)). A leading `-` makes a file optional: the service would start without its
+    /// configuration. The contract must call such a file `optional`, and then the `-` must be there. A pattern
+    /// counts as wrong, because new files can match it at any time.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -51,7 +50,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "a service that reads other files runs with settings that nobody audits",
+    why: "the service runs with settings that are not audited",
+    see: ["systemctl show -p EnvironmentFiles {unit}"],
+    mend: "golden names the contract's files, in its order, in its own drop-in of the unit.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

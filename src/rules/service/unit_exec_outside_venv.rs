@@ -5,13 +5,11 @@ use crate::rules::prelude::*;
 use crate::rules::remedy::python_in;
 
 rule! {
-    /// A Python service runs a program that is not in its own venv.
+    /// A Python service runs a program outside its venv.
     ///
-    /// The program of `ExecStart=`, and every Python that another Exec line runs, must lie below the `bin`
-    /// of the service's venv, after prefixes (`-@:+!`) and specifiers (systemd.service(5)). `python` and
-    /// `uvicorn` of another service's venv are as wrong as the system's.
-    ///
-    /// Name the program of the service's venv.
+    /// The program of `ExecStart=`, and every Python that another Exec line runs, must lie below the `bin` of
+    /// the service's venv, after prefixes (`-@:+!`) and specifiers (systemd.service(5)). `python` and `uvicorn`
+    /// of another service's venv are as wrong as the system's.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -49,7 +47,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "it runs with packages that nobody installed for it",
+    why: "the service runs with packages that were not installed for it",
+    see: ["systemctl show -p ExecStart {unit}"],
+    mend: "Name the program of the service's venv.",
+    man: ["systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -9,21 +9,18 @@ use crate::systemd::version::SystemdVersion;
 use crate::syntax::stand_in;
 
 rule! {
-    /// ExecStart does not run the contract's command.
+    /// ExecStart= does not run the contract's command.
     ///
     /// Reads `ExecStart=` of the effective unit as systemd does: prefixes, quotes, escapes, specifiers
-    /// (systemd.service(5)). The program and the leading arguments must be the contract's; a relative
-    /// program of the contract lies in the `bin` of the service's venv, where `python`, `python3` and
-    /// `python3.N` are one. More arguments may follow unless the contract says `exact = true`. Switches that
-    /// only change how Python writes (`-u`, `-B`, `-b`, `-q`, `-v`, `-O`) may stand before the arguments.
-    /// Programs are compared by where they really lie: `/bin/true` is `/usr/bin/true` where `/bin` is a link to it
-    /// (file-hierarchy(7), "COMPATIBILITY SYMLINKS").
+    /// (systemd.service(5)). The program and the first arguments must be the contract's. A relative program of
+    /// the contract lies in the `bin` of the service's venv, where `python`, `python3` and `python3.N` are the
+    /// same. More arguments may follow unless the contract says `exact = true`. Switches that only change how
+    /// Python writes (`-u`, `-B`, `-b`, `-q`, `-v`, `-O`) may stand before the arguments. Programs are compared
+    /// with links resolved: `/bin/true` is `/usr/bin/true` if `/bin` is a link to it (file-hierarchy(7),
+    /// "COMPATIBILITY SYMLINKS").
     ///
     /// `%` and `$` mean in the contract what they mean in the unit: `%i` is the instance, `${PORT}` a variable,
     /// `%%` and `$$` are the characters themselves.
-    ///
-    /// Correct the line, or the contract. golden keeps further arguments where the contract allows them and it is plain
-    /// which those are.
     ///
     /// ```bad
     /// contract [services.backend]
@@ -74,7 +71,12 @@ rule! {
     severity: Must,
     needs: [Units, Start],
     cause: Unit,
-    why: "the unit has the service's name and runs something else",
+    why: "the unit has the service's name but runs another command",
+    see: ["systemctl show -p ExecStart {unit}"],
+    mend: "Correct the line, or the contract. golden keeps further arguments if the contract allows them \
+           and they are clear.",
+    man: ["systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

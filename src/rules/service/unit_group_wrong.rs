@@ -3,13 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A service runs with another group than the contract says.
+    /// A service runs with a different group from the contract's.
     ///
     /// Compares the group with which systemd starts the service with the contract's, by name or by number:
-    /// `Group=` of the effective unit. Without it systemd takes the primary group of `User=` (systemd.exec(5)). Where the contract has `Group`
-    /// under `[unit.Service]`, the unit must state it.
-    ///
-    /// Name the contract's group.
+    /// `Group=` of the effective unit. Without it systemd takes the primary group of `User=` (systemd.exec(5)).
+    /// If the contract has `Group` under `[unit.Service]`, the unit must state it.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -31,7 +29,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts],
     cause: Unit,
-    why: "the env files are readable for the contract's group, and for no other",
+    why: "the service may be unable to read its env files, which belong to the contract's group",
+    see: ["systemctl show -p User,Group {unit}"],
+    mend: "golden sets the contract's group.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -46,7 +48,7 @@ fn check(view: &ServiceView) -> Ruling {
     if stated.is_empty() && unit.is_dynamic() {
         return Ok(match unit.dynamic_group() == Some(demanded.value.as_str()) {
             true => Outcome::Pass,
-            false => Outcome::not_applicable("DynamicUser= makes its user and group, which unit-user-wrong judges"),
+            false => Outcome::not_applicable("DynamicUser= creates its user and group (reported by unit-user-wrong)"),
         });
     }
     if stated.is_empty() && !view.service.group_stated {

@@ -6,16 +6,14 @@ use crate::systemd::environment::parse_environment;
 use crate::syntax::secret_shape;
 
 rule! {
-    /// A unit states a secret in `Environment=`.
+    /// A unit states a secret in Environment=.
     ///
-    /// Unit files are readable for everybody, and so is what systemd has read: "environment variables are not suitable for
-    /// passing secrets … to service processes", since they are "exposed to unprivileged clients via D-Bus IPC"
-    /// (systemd.exec(5)); `systemctl show` prints them. A secret is a variable whose name matches one of the contract's
-    /// patterns and whose value is no placeholder and no path, or a value in the shape of a well-known token. What the
-    /// contract itself states is no secret of the host. A value is never shown, here or in a facts file.
-    ///
-    /// A person moves it into an env file that the contract declares with `secret = true`, or into a credential
-    /// (`LoadCredential=`), and rotates it: who could read it has it.
+    /// Every user can read unit files, and what systemd has read from them: "environment variables are not
+    /// suitable for passing secrets … to service processes", since they are "exposed to unprivileged clients
+    /// via D-Bus IPC" (systemd.exec(5)); `systemctl show` prints them. A secret is a variable whose name
+    /// matches one of the contract's patterns and whose value is not a placeholder or a path, or a value in the
+    /// shape of a well-known token. A value that the contract itself states is not a secret of the host. The
+    /// value is never shown, here or in a facts file.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/key.conf root:root 0644
@@ -38,6 +36,11 @@ rule! {
     needs: [Units],
     cause: Unit,
     why: "every user of the host can read it",
+    see: ["systemctl show -p Environment {unit}"],
+    mend: "Move it into an env file that the contract declares with `secret = true`, or into a credential \
+           (`LoadCredential=`). Then change the secret, because others may have read it.",
+    man: ["systemd.exec(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -57,7 +60,7 @@ fn check(view: &ServiceView) -> Ruling {
                 "move {name} into an env file that the contract declares with secret = true, and rotate it"
             );
             findings.push(
-                Finding::new(format!("states the secret {name} for everybody"), setting.at.clone(), view.service.unit.at.clone())
+                Finding::new(format!("states the secret {name}, which all users can read"), setting.at.clone(), view.service.unit.at.clone())
                     .key(name.as_str())
                     .expected("no secret in the unit")
                     .observed(format!("{name}= a value of {}", characters(value)))

@@ -6,11 +6,8 @@ use crate::rules::remedy::is_packaged;
 rule! {
     /// The unit of a service is masked.
     ///
-    /// A unit file that links to `/dev/null`, or that is empty, keeps the unit from being started by
-    /// anybody (systemd.unit(5)). Masks are often a safety device that somebody forgot.
-    ///
-    /// Ask who masked it. Where a unit file lies below the mask, removing the mask brings it back;
-    /// otherwise the unit must be written again.
+    /// A unit file that links to `/dev/null`, or that is empty, prevents every start of the unit
+    /// (systemd.unit(5)). A mask is often a safety measure that was forgotten.
     ///
     /// ```bad
     /// remove /etc/systemd/system/quantum-execution.service
@@ -32,7 +29,12 @@ rule! {
     severity: Must,
     needs: [Fragments],
     cause: Unit,
-    why: "a masked service cannot be started, not even by hand",
+    why: "a masked service cannot start, not even by hand",
+    see: ["systemctl is-enabled {unit}"],
+    mend: "Ask who masked it. If a unit file lies below the mask, remove the mask; otherwise write the unit \
+           again.",
+    man: ["systemd.unit(5)", "systemctl(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -52,7 +54,7 @@ fn check(view: &ServiceView) -> Ruling {
         true => format!("systemctl unmask {}", quoted(&name.value)),
         false => format!("rm {} && systemctl daemon-reload", quoted(mask.path())),
     };
-    let question = "decide whether it may run again: somebody masked it, perhaps for safety";
+    let question = "decide whether it may run again: it was masked, perhaps for safety";
     let remedy = match below {
         Some(_) => Remedy::decide(question).candidate("", unmask),
         None => Remedy::decide(format!("{question}; no unit file lies below the mask"))

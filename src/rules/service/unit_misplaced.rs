@@ -7,13 +7,10 @@ use crate::systemd::search::OWN_DIRECTORY;
 rule! {
     /// The unit file of a service is not in /etc/systemd/system.
     ///
-    /// `/usr/lib/systemd/system` belongs to packages: an upgrade overwrites it. `/run/systemd/system` is
-    /// empty after a boot. A unit of the contract lies in `/etc/systemd/system`, where the administrator
-    /// keeps files and where they win (systemd.unit(5)). A link from there to another directory counts as
-    /// lying in that directory. The unit of a service with `provision.rendered = false` is somebody else's, such as
-    /// the distribution's, and may lie where its package put it.
-    ///
-    /// Copy the file there, then reload; golden never moves a unit file.
+    /// `/usr/lib/systemd/system` belongs to packages: an upgrade overwrites it. `/run/systemd/system` is empty
+    /// after a boot. A unit of the contract lies in `/etc/systemd/system`, where the administrator's files win
+    /// (systemd.unit(5)). A link from there counts as a file in the directory that it leads to. The unit of a
+    /// service with `provision.rendered = false` may lie where its package put it.
     ///
     /// ```bad
     /// move /etc/systemd/system/quantum-rl-agent.service -> /usr/lib/systemd/system/quantum-rl-agent.service
@@ -31,7 +28,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "a package upgrade replaces the unit, or a reboot takes it away",
+    why: "a package upgrade overwrites the unit, or a reboot deletes it",
+    see: ["systemctl show -p FragmentPath {unit}"],
+    mend: "Copy the file there, then reload. golden never moves a unit file.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

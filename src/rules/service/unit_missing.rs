@@ -6,10 +6,8 @@ use crate::rules::remedy::golden;
 rule! {
     /// The unit of a service does not exist.
     ///
-    /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)); a link that points
-    /// nowhere is a unit that does not exist. A draft need not have one.
-    ///
-    /// Write the unit as the contract demands it, or take the service out of the contract.
+    /// systemd looks for a unit in its directories in a fixed order (systemd.unit(5)). A link without a target
+    /// counts as missing. A draft does not need a unit.
     ///
     /// ```bad
     /// remove /etc/systemd/system/quantum-backend.service
@@ -27,7 +25,11 @@ rule! {
     severity: Must,
     needs: [Fragments],
     cause: Unit,
-    why: "a service without a unit never starts",
+    why: "the service never starts",
+    see: ["systemctl cat {unit}"],
+    mend: "Write the unit as the contract demands it, or remove the service from the contract.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -43,7 +45,7 @@ fn check(view: &ServiceView) -> Ruling {
     let lookup = view.path(Need::Fragments, &path)?;
     let link = lookup.links().last().filter(|link| link.path.as_ref() == path);
     let message = match link {
-        Some(_) => "its unit is a link that points nowhere",
+        Some(_) => "its unit is a broken link",
         None => "has no unit",
     };
     let target = link.and_then(|link| link.target.as_deref());
@@ -60,8 +62,8 @@ fn remedy(view: &ServiceView) -> Remedy {
     let service = view.service;
     let starts = service.provision.start.is_some() || service.command.is_some();
     match starts && !service.provision.kept_elsewhere {
-        true => Remedy::decide(format!("have the unit written, or take {} out of the contract", service.name))
+        true => Remedy::decide(format!("have the unit written, or remove {} from the contract", service.name))
             .candidate("", golden(view, "apply")),
-        false => Remedy::decide(format!("write the unit, or take {} out of the contract", service.name)),
+        false => Remedy::decide(format!("write the unit, or remove {} from the contract", service.name)),
     }
 }

@@ -5,12 +5,9 @@ use crate::rules::prelude::*;
 rule! {
     /// A service does not run.
     ///
-    /// Asks systemd for the unit's state: `active` is running (also while it reloads). `failed` is told with
-    /// the result that systemd gives, `activating` with its step: `auto-restart` is a service that dies and
-    /// is started again and again (systemd(1), org.freedesktop.systemd1(5)).
-    ///
-    /// Start it; where it failed, its journal says why. golden starts what was stopped, not what has failed, unless it has
-    /// mended the cause.
+    /// Asks systemd for the unit's state: `active` is running (also while it reloads). For `failed` the finding
+    /// shows the result that systemd gives, for `activating` the step: `auto-restart` is a service that dies
+    /// and is started again and again (systemd(1), org.freedesktop.systemd1(5)).
     ///
     /// ```bad
     /// unit quantum-execution.service ActiveState=inactive SubState=dead MainPID=0
@@ -26,7 +23,12 @@ rule! {
     severity: Must,
     needs: [Units, Bus],
     cause: Process,
-    why: "its work is not being done",
+    why: "its work is not done",
+    see: ["systemctl status {unit}", "journalctl -u {unit} -n 50"],
+    mend: "golden starts a stopped service. If it has failed, read its journal first; golden starts it only \
+           after it has mended the cause.",
+    man: ["systemctl(1)", "journalctl(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -55,7 +57,7 @@ fn check(view: &ServiceView) -> Ruling {
         ),
         "activating" | "deactivating" => (
             format!("is still {} ({})", state.active_state, state.sub_state),
-            Remedy::decide("wait until it has come up, or find out what it waits for")
+            Remedy::decide("wait until it is up, or find out what it waits for")
                 .candidate("", format!("systemctl status {quoted}")),
         ),
         "inactive" if !matches!(state.result.as_str(), "success" | "") => {

@@ -5,11 +5,9 @@ use crate::rules::prelude::*;
 rule! {
     /// A service is not bound to a dependency that it requires.
     ///
-    /// Where the contract says that a service *requires* a dependency, its unit has `BindsTo=` on the
-    /// dependency's unit: it must not run on when that is gone (systemd.unit(5)). An alias counts.
-    /// Jobs are not bound. What binding does after a crash is reported by `unit-bound-not-restored`.
-    ///
-    /// Add `BindsTo=`, or take the dependency out of `requires`.
+    /// If the contract says that a service *requires* a dependency, its unit has `BindsTo=` on the dependency's
+    /// unit, which stops the service when the dependency stops (systemd.unit(5)). An alias counts. Jobs are not
+    /// bound. `unit-bound-not-restored` reports a bound service that stays down after a crash.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -34,7 +32,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "it goes on without what it cannot work without",
+    why: "the service keeps running without a dependency that it needs",
+    see: ["systemctl show -p BindsTo {unit}"],
+    mend: "golden adds `BindsTo=`. Or remove the dependency from `requires`.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -6,13 +6,9 @@ use crate::rules::prelude::*;
 rule! {
     /// A service is not enabled.
     ///
-    /// What counts are links below `<target>.wants` or `<target>.requires` in `/etc/systemd/system` or a
-    /// package's directory; `WantedBy=` is only the wish to have one (systemd.unit(5), `systemctl enable`).
-    /// A link in `/run` is gone after the boot it should serve. For every target that the contract demands
-    /// in `WantedBy=` there must be a link.
-    ///
-    /// Enable the unit. Where it does not say what wants it, golden states that in its own drop-in; of a unit that belongs
-    /// to the distribution a person decides.
+    /// Links below `<target>.wants` or `<target>.requires` in `/etc/systemd/system` or a package's directory
+    /// count. `WantedBy=` alone only says where `systemctl enable` would make one (systemd.unit(5)). A link in
+    /// `/run` is gone after a reboot. Every target that the contract demands in `WantedBy=` must have a link.
     ///
     /// ```bad
     /// remove /etc/systemd/system/multi-user.target.wants/quantum-execution.service
@@ -39,7 +35,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "it runs until the next boot",
+    why: "the service does not start at the next boot",
+    see: ["systemctl is-enabled {unit}"],
+    mend: "golden enables the unit. If the unit has no `WantedBy=`, golden states it in its own drop-in. \
+           For a unit of the distribution, choose the target yourself.",
+    man: ["systemd.unit(5)", "systemctl(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,19 +4,17 @@ use crate::facts::boot::{Reached, started};
 use crate::rules::prelude::*;
 
 rule! {
-    /// A service is enabled, and no boot comes to it.
+    /// A service is enabled, but no boot starts it.
     ///
-    /// A link below `app.target.wants` starts a service when `app.target` is started, and nothing else. From the unit that
-    /// `default.target` stands for (bootup(7)) the boot must come to the service along `Wants=`, `Requires=`, `BindsTo=`,
-    /// `Upholds=` and the links that stand for them (systemd.unit(5)), through units that exist, load and are not masked.
-    /// Where a timer, a socket or a path unit starts the service, the boot must come to that one.
+    /// A link below `app.target.wants` starts a service only when `app.target` starts. From the unit behind
+    /// `default.target` (bootup(7)) the boot must reach the service along `Wants=`, `Requires=`, `BindsTo=`,
+    /// `Upholds=` and the links that stand for them (systemd.unit(5)), through units that exist, load and are
+    /// not masked. If a timer, a socket or a path unit starts the service, the boot must reach that one.
     ///
-    /// Units that are made when the host boots, such as mounts of /etc/fstab and those of foreign generators
-    /// (systemd.generator(7)), are unknown on a disk, and targets that udev starts everywhere. What lies below the `.wants` of
-    /// a template is started with each of its instances. A service that nothing
-    /// starts at all is reported by `unit-not-enabled`, `timer-not-enabled` or `activation-not-enabled`.
-    ///
-    /// Enable the target, or the service for a target that is started. A person decides which.
+    /// On a disk, these are undecided: units that are made at boot, such as mounts of /etc/fstab and units of
+    /// other packages' generators (systemd.generator(7)), and targets that udev starts. Units below the
+    /// `.wants` of a template start with each of its instances. A service without any link is reported by
+    /// `unit-not-enabled`, `timer-not-enabled` or `activation-not-enabled`.
     ///
     /// ```bad
     /// remove /etc/systemd/system/redis-server.service.wants
@@ -42,7 +40,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "after the next boot nothing starts the service",
+    why: "the service does not start after the next boot",
+    see: ["systemctl list-dependencies --reverse {unit}"],
+    mend: "Enable the target, or enable the service for a target that starts. Choose which.",
+    man: ["systemd.unit(5)", "bootup(7)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -56,7 +58,7 @@ fn check(view: &ServiceView) -> Ruling {
     }
     let (by, why, at) = match view.at_boot(&started)? {
         Reached::Yes => return Ok(Outcome::Pass),
-        Reached::Unpulled => return Ok(Outcome::not_applicable("nothing starts it (reported by unit-not-enabled and its like)")),
+        Reached::Unpulled => return Ok(Outcome::not_applicable("nothing starts it (reported by unit-not-enabled, timer-not-enabled or activation-not-enabled)")),
         Reached::Unknown(why) => return Err(Undecided::new(why)),
         Reached::No(by, why, at) => (by, why, at),
     };
@@ -64,8 +66,8 @@ fn check(view: &ServiceView) -> Ruling {
         .candidate(format!("have {by} started"), format!("systemctl add-wants multi-user.target {}", quoted(&by)))
         .candidate("start it without", format!("systemctl add-wants multi-user.target {}", quoted(&started)));
     let boot = view.boot_target()?.map_or_else(String::new, |target| format!(" to {target}"));
-    Ok(Finding::new(format!("{started} will not come up at a boot{boot}: {why}"), at, service.unit.at.clone())
-        .expected("a unit that the boot comes to")
+    Ok(Finding::new(format!("{started} does not start at a boot{boot}: {why}"), at, service.unit.at.clone())
+        .expected("a unit that the boot starts")
         .observed(why)
         .mend(remedy)
         .into())

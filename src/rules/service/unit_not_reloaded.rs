@@ -3,13 +3,10 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// The unit was edited and systemd has not read it again.
+    /// The unit was edited, but systemd has not read it again.
     ///
-    /// systemd keeps units in memory and compares the files' times with what it read
-    /// (`NeedDaemonReload`, systemctl(1)). Until a reload, a restart uses the old text, and what the files
-    /// say is not what the host does.
-    ///
-    /// Reload; process-older-than-unit says whether the service must be restarted too.
+    /// systemd keeps units in memory and compares the files' times with what it read (`NeedDaemonReload`,
+    /// systemctl(1)). Until a reload, a restart uses the old text.
     ///
     /// ```bad
     /// unit quantum-backend.service NeedDaemonReload=yes
@@ -22,7 +19,12 @@ rule! {
     severity: Must,
     needs: [Units, Bus],
     cause: Unit,
-    why: "what was audited on disk is not what systemd would start",
+    why: "systemd would start something else than the files on disk say",
+    see: ["systemctl show -p NeedDaemonReload {unit}"],
+    mend: "golden reloads systemd. `process-older-than-unit` says whether the service must be restarted \
+           too.",
+    man: ["systemctl(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -3,14 +3,11 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A unit does not start after what it needs.
+    /// A unit does not start after the units that it needs.
     ///
-    /// `After=` of the effective unit must name the unit of every dependency the service requires and of
-    /// every service it starts after (systemd.unit(5)); an alias of the unit counts. An empty `After=` takes
-    /// nothing back. `Wants=`, `Requires=`
-    /// and `BindsTo=` start a unit, but order nothing.
-    ///
-    /// Add the unit to `After=`.
+    /// `After=` of the effective unit must name the unit of every dependency that the service requires and of
+    /// every service that it starts after (systemd.unit(5)); an alias counts. An empty `After=` resets nothing.
+    /// `Wants=`, `Requires=` and `BindsTo=` start a unit, but do not order it.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-ai-engine.service
@@ -37,7 +34,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "at boot it starts before what it talks to, and fails or runs half",
+    why: "at boot it may start before its dependency, and fail",
+    see: ["systemctl show -p After {unit}"],
+    mend: "golden adds the unit to `After=`.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

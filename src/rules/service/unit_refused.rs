@@ -6,13 +6,11 @@ use crate::rules::remedy::by_hand;
 rule! {
     /// systemd refuses to load the unit of a service.
     ///
-    /// Some mistakes are ignored with a warning, others make the whole unit unusable: two commands in a
-    /// service that is not oneshot, an unbalanced quote in a command, a relative working directory, a
-    /// broken section header, text that is not UTF-8 (systemd.service(5), systemd.syntax(7)). The running
-    /// process hides it until the next start. A drop-in with such a line only ends there, which
-    /// unit-setting-ignored reports; two commands are too many whichever file they stand in.
-    ///
-    /// Correct the line that the finding names; `systemd-analyze verify` says the same.
+    /// systemd ignores some mistakes with a warning; others make the whole unit unusable: two commands in a
+    /// service that is not oneshot, an unbalanced quote in a command, a relative working directory, a broken
+    /// section header, text that is not UTF-8 (systemd.service(5), systemd.syntax(7)). The running process
+    /// hides it until the next start. In a drop-in such a line only ends that file, which
+    /// `unit-setting-ignored` reports; two commands are refused in whichever file they stand.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -39,7 +37,11 @@ rule! {
     severity: Must,
     needs: [Fragments],
     cause: Unit,
-    why: "the service runs until its next start, and then never again",
+    why: "the service runs until it stops, and then cannot start again",
+    see: ["systemd-analyze verify {unit}"],
+    mend: "Correct the line that the finding names.",
+    man: ["systemd.service(5)", "systemd.syntax(7)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

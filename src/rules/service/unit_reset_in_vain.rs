@@ -6,12 +6,9 @@ use crate::rules::remedy::{by_hand, of_many};
 rule! {
     /// An empty assignment does not reset the setting.
     ///
-    /// `ExecStart=` and `Environment=` empty what was said before, but many settings are not emptied that
-    /// way: after `Restart=` or `PrivateTmp=` the earlier value stays in force, and `After=`, `Wants=` and the
-    /// other lists of units only ever grow (systemd.unit(5)). Nothing warns of it, and who reads the file
-    /// believes that it did reset.
-    ///
-    /// Write the value that is meant; to take a unit out of a list, edit the file that puts it in.
+    /// An empty `ExecStart=` or `Environment=` removes earlier values, but many settings work differently:
+    /// after an empty `Restart=` or `PrivateTmp=` the earlier value stays active, and `After=`, `Wants=` and
+    /// the other lists of units only grow (systemd.unit(5)). systemd does not warn.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/order.conf root:root 0644
@@ -40,13 +37,17 @@ rule! {
     severity: Should,
     needs: [Units],
     cause: Unit,
-    why: "what the line was meant to take back still holds",
+    why: "the value that the line was meant to remove is still active",
+    see: ["systemctl cat {unit}"],
+    mend: "Write the value that you want. To remove a unit from a list, edit the file that adds it.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let decision = |at: &Location| Remedy::decide(format!("write the value that is meant at {at}, or take the line out"));
+    let decision = |at: &Location| Remedy::decide(format!("write the value that is meant at {at}, or remove the line"));
     let remedy = |at: &Location| {
         view.empty_line(unit, at)
             .map(|emptied| decision(at).candidate("the earlier value is right", emptied.shell()))

@@ -9,10 +9,8 @@ rule! {
     /// systemd has restarted a service many times.
     ///
     /// `Restart=always` with `RestartSec=10` never reaches the default start limit of five starts in ten
-    /// seconds: a service that dies at once is started for ever, and is `active` most of the time. Warns
-    /// when `NRestarts` is above 10; the count begins anew with a start by hand (systemd.service(5)).
-    ///
-    /// Find out why it dies; set `StartLimitIntervalSec=` and `StartLimitBurst=` so that a storm ends.
+    /// seconds: a service that dies at once is started without end, and is `active` most of the time. The rule
+    /// warns when `NRestarts` is above 10. A start by hand resets the count (systemd.service(5)).
     ///
     /// ```bad
     /// unit quantum-execution.service NRestarts=30206
@@ -25,7 +23,12 @@ rule! {
     severity: Should,
     needs: [Units, Bus],
     cause: Unit,
-    why: "a service that dies every minute looks alive at every look",
+    why: "a service that crashes every minute still looks active",
+    see: ["systemctl show -p NRestarts {unit}", "journalctl -u {unit} -n 50"],
+    mend: "Find out why it dies. Set `StartLimitIntervalSec=` and `StartLimitBurst=` so that the restarts \
+           end.",
+    man: ["systemd.service(5)", "systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -43,7 +46,7 @@ fn check(view: &ServiceView) -> Ruling {
         .mend(
             Remedy::decide("find out why it ends")
                 .candidate("", format!("journalctl -u {quoted} -n 100"))
-                .candidate("then begin the count anew", format!("systemctl restart {quoted}")),
+                .candidate("then reset the count", format!("systemctl restart {quoted}")),
         )
         .into())
 }

@@ -6,13 +6,10 @@ use crate::systemd::command_line::{self, Privileges};
 rule! {
     /// A service runs as root.
     ///
-    /// Judges `User=` of the effective unit. systemd runs a system service as root unless `User=` names
-    /// somebody else or `DynamicUser=yes` makes a user for it; an empty assignment resets to root, and `0` is root too
-    /// (systemd.exec(5)). `ExecStart=`
-    /// with the prefix `+` or `!` passes over `User=` (systemd.service(5)); what only prepares the start may.
-    ///
-    /// A service that really needs root is declared with `user = "root"` in the contract, or waived with
-    /// a reason, an owner and an expiry.
+    /// Judges `User=` of the effective unit. systemd runs a system service as root unless `User=` names another
+    /// user or `DynamicUser=yes` creates one. An empty assignment resets it to root, and `0` is root too
+    /// (systemd.exec(5)). `ExecStart=` with the prefix `+` or `!` ignores `User=` (systemd.service(5));
+    /// commands that only prepare the start may have it.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-ai-engine.service.d/override.conf root:root 0644
@@ -71,7 +68,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "whoever takes over this service owns the host",
+    why: "an attacker who controls this service controls the host",
+    see: ["systemctl show -p User,DynamicUser,ExecStart {unit}"],
+    mend: "golden sets the contract's user. If a service really needs root, declare it with `user = \
+           \"root\"` in the contract, or waive it with a reason, an owner and a last day.",
+    man: ["systemd.exec(5)", "systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -113,7 +115,7 @@ fn past_user(view: &ServiceView, unit: &EffectiveUnit) -> Vec<Finding> {
         format!("{kept}{rest}")
     };
     let finding = |setting: &Setting| {
-        Finding::new("runs as root, whatever User= says", setting.at.clone(), view.service.user.at.clone())
+        Finding::new("runs as root: its prefix ignores User=", setting.at.clone(), view.service.user.at.clone())
             .key("ExecStart")
             .expected(format!("ExecStart={}", right(setting)))
             .observed(written(setting))

@@ -7,14 +7,11 @@ use crate::rules::remedy::by_hand;
 use crate::systemd::command_line::{self, Command, Prefixes};
 
 rule! {
-    /// A unit runs text through a shell.
+    /// A unit runs a command through a shell.
     ///
-    /// `sh -c '…'` hides what really runs from systemd: the main process is the shell, signals reach it and
-    /// not the program, and the text is subject to quoting twice (systemd.service(5), "COMMAND LINES"). Any
-    /// Exec line counts, and a shell behind `env` too. A shell that runs a script file is not meant.
-    ///
-    /// Write the program itself into the line, or move the text into a script. golden does the first where the text is one
-    /// command by its full path, without anything that a shell would read.
+    /// With `sh -c '…'` the main process is the shell, signals reach it and not the program, and the text is
+    /// quoted twice (systemd.service(5), "COMMAND LINES"). Every Exec line counts, and a shell behind `env`
+    /// too. A shell that runs a script file is allowed.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -37,7 +34,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "signals reach the shell and not the service, and nobody sees what really runs",
+    why: "stop signals reach the shell instead of the service, and the real command is hidden",
+    see: ["systemctl show -p ExecStart,ExecStartPre {unit}"],
+    mend: "Write the program itself into the line, or move the text into a script. golden does the first if \
+           the text is one command with its full path and nothing that a shell would interpret.",
+    man: ["systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

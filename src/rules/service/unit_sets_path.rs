@@ -5,10 +5,8 @@ use crate::rules::prelude::*;
 rule! {
     /// A unit sets PATH.
     ///
-    /// `Environment=PATH=…` makes the programs that a service calls depend on the order of directories in
-    /// one unit. Exec lines name programs by their full path, and the wrapper sets the PATH of jobs.
-    ///
-    /// Take the assignment out; name programs by their path. golden states the list without PATH in its own drop-in.
+    /// `Environment=PATH=…` makes the programs that a service calls depend on the order of directories in one
+    /// unit. Exec lines name programs by their full path, and the wrapper sets the PATH of jobs.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/path.conf root:root 0644
@@ -32,7 +30,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "which program runs depends on what happens to lie in a directory",
+    why: "the order of directories in the unit decides which program runs",
+    see: ["systemctl show -p Environment {unit}"],
+    mend: "Remove the assignment, and name programs by their path. golden states the list without PATH in \
+           its own drop-in.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -10,16 +10,10 @@ use crate::systemd::version::SystemdVersion;
 rule! {
     /// A line of the unit has no effect.
     ///
-    /// systemd warns once, in a journal that nobody reads, and goes on without the line: an unknown setting
-    /// (`Usr=qt`), one in the wrong section, a value it cannot read (`Restart=alwys`, `MemoryMax=16G # half`),
-    /// an assignment before any section, a line without `=` (systemd.syntax(7)). What the author meant does
-    /// not happen: a memory limit with a comment behind it is no limit.
-    ///
-    /// Correct the line, or delete it. golden writes it as it was evidently meant (without a comment behind the value,
-    /// without quotes round it) or, where the value is none, with the one that the contract states or that is in force
-    /// already, in a file of /etc that serves this unit alone. It empties a line in the wrong section where the right one
-    /// holds what the contract states; other settings it never deletes, since one may be a setting that golden does not
-    /// know. Names that begin with `X-` are for notes and are left alone.
+    /// systemd logs one warning and continues without the line: an unknown setting (`Usr=qt`), one in the wrong
+    /// section, a value that it cannot read (`Restart=alwys`, `MemoryMax=16G # half`), an assignment before any
+    /// section, a line without `=` (systemd.syntax(7)). A memory limit with a comment after it does not limit
+    /// anything.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -55,7 +49,16 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "what the line was meant to do does not happen, and nothing says so",
+    why: "the setting looks active but has no effect",
+    see: ["systemd-analyze verify {unit}"],
+    mend: "Correct the line, or delete it. golden writes it as it was evidently meant (without a comment \
+           after the value, without quotes around it). If the value is invalid, golden writes the one that \
+           the contract states or that is already in force, in a file of /etc that serves this unit alone. \
+           golden empties a line in the wrong section if the right one holds the contract's value. It never \
+           deletes other settings, because golden may not know them. Names that begin with `X-` are notes \
+           and are left alone.",
+    man: ["systemd.syntax(7)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -69,7 +72,7 @@ fn check(view: &ServiceView) -> Ruling {
     let remedy = |ignored: &Ignored| {
         let text = ignored.text.as_str();
         let edited = match ignored.why.split_once(" belongs in [") {
-            // There the line stays without effect, whatever is taken out of it.
+            // There the line stays without effect, whatever is removed from it.
             Some((_, section)) => is_settled(view, unit, section.trim_end_matches(']'), text)
                 .then(|| view.empty_line(unit, &ignored.at))
                 .flatten(),
@@ -79,7 +82,7 @@ fn check(view: &ServiceView) -> Ruling {
                 .and_then(|text| view.edit_line(unit, &ignored.at, Some(&text))),
         };
         edited.unwrap_or_else(|| {
-            Remedy::decide(format!("correct {}, or take the line out", ignored.at))
+            Remedy::decide(format!("correct {}, or remove the line", ignored.at))
                 .candidate("", by_hand(&ignored.at))
         })
     };

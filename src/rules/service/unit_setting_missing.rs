@@ -5,22 +5,19 @@ use crate::rules::defaults;
 use crate::rules::prelude::*;
 
 rule! {
-    /// A setting that the contract demands is not stated in the unit.
+    /// The unit does not state a setting that the contract demands.
     ///
-    /// Looks for each setting of section D in the effective unit: the fragment and every drop-in, resets
-    /// applied (systemd.unit(5)). A setting must be stated even where systemd's default is the same, because
-    /// defaults move with versions and with `DefaultRestartUSec=` and its kin; the contract may except a
-    /// setting with `presence = "effective"`. Then what is in force without it must be what is demanded: what the
-    /// unit's other settings imply (`DynamicUser=`, `Type=oneshot`; systemd.exec(5), systemd.service(5)), what
-    /// /etc/systemd/system.conf and its drop-ins set for all units (systemd-system.conf(5)), else systemd's own
-    /// default of that version, as `systemctl show` of a bare unit gave it. A default that depends on the host, or that
-    /// was not measured of this version, is undecided.
+    /// Looks for each setting of section D in the effective unit: the unit file and every drop-in, resets
+    /// applied (systemd.unit(5)). A setting must be stated even if systemd's default is the same, because
+    /// defaults change with versions and with `DefaultRestartSec=` and similar settings. With `presence =
+    /// "effective"` the contract demands only the value in force: from the unit's other settings
+    /// (`DynamicUser=`, `Type=oneshot`; systemd.exec(5), systemd.service(5)), from /etc/systemd/system.conf and
+    /// its drop-ins (systemd-system.conf(5)), otherwise systemd's own default of that version, as `systemctl
+    /// show` of a bare unit gave it. A default that depends on the host, or that was not measured for this
+    /// version, is undecided.
     ///
-    /// A demanded empty value is met by an empty assignment, such as `CapabilityBoundingSet=`.
-    ///
-    /// What `DynamicUser=yes` forces (`ProtectSystem=strict` and the rest) is in force without being stated.
-    ///
-    /// State the setting. golden writes a value that the contract states; of several that it allows, a person chooses.
+    /// An empty assignment, such as `CapabilityBoundingSet=`, meets a demand for an empty value. What
+    /// `DynamicUser=yes` forces (`ProtectSystem=strict` and others) is in force without being stated.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -84,6 +81,11 @@ rule! {
     needs: [Units],
     cause: Unit,
     why: "the default may change with the next version of systemd",
+    see: ["systemctl cat {unit}"],
+    mend: "golden writes the value that the contract states. If the contract allows several values, choose \
+           one.",
+    man: ["systemd.unit(5)", "systemd-system.conf(5)"],
+    since: "0.1.0",
     check: Setting(check),
 }
 

@@ -4,14 +4,11 @@ use crate::rules::compare::{missing_words, same, same_text, too_old, written_dem
 use crate::rules::prelude::*;
 
 rule! {
-    /// A setting of the unit is not what the contract demands.
+    /// A setting of the unit differs from the contract.
     ///
-    /// Compares the effective value, after drop-ins, resets and specifiers, with the contract's. Values are
-    /// compared as systemd reads them: `10`, `10s` and `10000ms` are one time span (systemd.time(7)), `yes`
-    /// and `true` one boolean. A list (`After=`, `WantedBy=`) must hold the demanded words and may hold more.
-    ///
-    /// Correct the line that wins. golden writes the value into its own drop-in of the unit; a value that nobody stated
-    /// is a person's to choose.
+    /// Compares the effective value, after drop-ins, resets and specifiers, with the contract's, as systemd
+    /// reads both: `10`, `10s` and `10000ms` are the same time span (systemd.time(7)), `yes` and `true` the
+    /// same boolean. A list (`After=`, `WantedBy=`) must hold the demanded words and may hold more.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -56,7 +53,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "every unit that differs is one more thing to know at three in the morning",
+    why: "the service behaves differently from what the contract promises",
+    see: ["systemctl show {unit}", "systemctl cat {unit}"],
+    mend: "Correct the line that wins. golden writes the contract's value into its own drop-in of the unit. \
+           If the contract states no single value, choose one.",
+    man: ["systemd.unit(5)", "systemd.time(7)"],
+    since: "0.1.0",
     check: Setting(check),
 }
 
@@ -75,7 +77,7 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
     let Some(setting) = setting else {
         return Ok(match demand.form {
             Form::Absent => Outcome::Pass,
-            _ => Outcome::not_applicable("it is not set, which unit-setting-missing reports"),
+            _ => Outcome::not_applicable("it is not set (reported by unit-setting-missing)"),
         });
     };
     let version = view.systemd().known()?.copied().unwrap_or_default();
@@ -94,7 +96,7 @@ fn check(view: &ServiceView, demand: &SettingDemand) -> Ruling {
         (None, _) => view.decide_value(demand),
     };
     Ok(Finding::new(
-        format!("{} is not what it must be", written(setting)),
+        format!("{} does not match the contract", written(setting)),
         setting.at.clone(),
         demand.at.clone(),
     )
@@ -120,7 +122,7 @@ fn forced(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand) -> R
     if met {
         return Ok(Some(Outcome::Pass));
     }
-    let message = format!("{}={value} is not what it must be: DynamicUser= forces it", demand.key);
+    let message = format!("{}={value} does not match the contract: DynamicUser= forces it", demand.key);
     let finding = Finding::new(message, by.at.clone(), demand.at.clone())
         .expected(written_demand(demand))
         .observed(written(by))
@@ -135,7 +137,7 @@ fn forced(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand) -> R
 fn list(view: &ServiceView, unit: &EffectiveUnit, demand: &SettingDemand, words: &[String]) -> Outcome {
     let held = unit.words(&demand.section, &demand.key);
     let Some((_, last)) = held.last() else {
-        return Outcome::not_applicable("it is not set, which unit-setting-missing reports");
+        return Outcome::not_applicable("it is not set (reported by unit-setting-missing)");
     };
     let at = last.at.clone();
     let held: Vec<String> = held.into_iter().map(|(word, _)| word).collect();

@@ -3,12 +3,10 @@
 use crate::rules::prelude::*;
 
 rule! {
-    /// A service runs as another user than the contract says.
+    /// A service does not run as the contract's user.
     ///
-    /// Compares `User=` of the effective unit with the contract's user, by name or by number
-    /// (systemd.exec(5)). That it runs as root is reported by `unit-runs-as-root`.
-    ///
-    /// Name the contract's user, or declare the other one for this service.
+    /// Compares `User=` of the effective unit with the contract's user, by name or by number (systemd.exec(5)).
+    /// A service that runs as root is reported by `unit-runs-as-root`.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -36,7 +34,11 @@ rule! {
     severity: Must,
     needs: [Units, Accounts],
     cause: Unit,
-    why: "files it writes are not the others' to read, and its rights are nobody's decision",
+    why: "other services cannot read its files, and its permissions are not those of the contract",
+    see: ["systemctl show -p User {unit}"],
+    mend: "golden sets the contract's user. Or declare the other user for this service in the contract.",
+    man: ["systemd.exec(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -49,7 +51,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(match is_root(&demanded.value) {
             _ if unit.is_dynamic() => dynamic(unit, demanded),
             true => Outcome::Pass,
-            false => Outcome::not_applicable("it runs as root, which unit-runs-as-root reports"),
+            false => Outcome::not_applicable("it runs as root (reported by unit-runs-as-root)"),
         });
     };
     if setting.value() == demanded.value || same_number(view, setting.value(), &demanded.value)? {

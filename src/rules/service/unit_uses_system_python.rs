@@ -6,13 +6,11 @@ use crate::rules::remedy::{by_hand, python_in};
 use crate::systemd::command_line::Command;
 
 rule! {
-    /// A unit runs a Python of the system.
+    /// A unit runs the system's Python.
     ///
     /// Looks at the program of every Exec line of the effective unit, and behind `env` and `sh -c`, for the
-    /// programs that the contract forbids: by bare name, below `/usr` or `/bin`, with or without a version.
-    /// A bare name is found by systemd in its own fixed path (systemd.service(5)), never in a venv.
-    ///
-    /// Name the interpreter of the service's venv.
+    /// programs that the contract forbids: by bare name, or below `/usr` or `/bin`, with or without a version.
+    /// systemd searches a bare name in its own fixed path (systemd.service(5)), never in a venv.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
@@ -34,7 +32,11 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "an upgrade of the distribution changes or breaks the service",
+    why: "an upgrade of the distribution can break the service",
+    see: ["systemctl show -p ExecStart,ExecStartPre {unit}"],
+    mend: "Name the interpreter of the service's venv.",
+    man: ["systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

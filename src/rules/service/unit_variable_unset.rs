@@ -10,14 +10,13 @@ use crate::rules::remedy::by_hand;
 use crate::systemd::command_line::expand_arguments;
 
 rule! {
-    /// A command line uses a variable that nothing sets.
+    /// A command line uses a variable that is not set.
     ///
-    /// systemd puts nothing in the place of `${VAR}` and starts the program all the same: `--config=${CONF_FILE}` becomes
-    /// `--config=` (systemd.service(5), "COMMAND LINES"). Looks at `Environment=`, the env files and `PassEnvironment=`; what
-    /// systemd sets itself (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES") is set. A `$OPTIONS` that is a word
-    /// of its own may stay empty where an env file could set it: that is how distributions write their units.
-    ///
-    /// Set the variable, correct its name, or write `$$` where the program is to see a dollar sign.
+    /// systemd replaces an unset `${VAR}` with nothing and still starts the program: `--config=${CONF_FILE}`
+    /// becomes `--config=` (systemd.service(5), "COMMAND LINES"). golden looks at `Environment=`, the env files
+    /// and `PassEnvironment=`. The variables that systemd itself sets (systemd.exec(5), "ENVIRONMENT VARIABLES
+    /// IN SPAWNED PROCESSES") count as set. A `$OPTIONS` that is a word of its own may stay empty if an env
+    /// file could set it: distributions write their units in this way.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644
@@ -36,7 +35,11 @@ rule! {
     severity: Should,
     needs: [Units, EnvFiles],
     cause: Unit,
-    why: "the program gets an empty word where its author meant a value",
+    why: "the program gets an empty argument instead of a value",
+    see: ["systemctl show -p ExecStart,Environment,EnvironmentFiles {unit}"],
+    mend: "Set the variable, correct its name, or write `$$` if the program must see a dollar sign.",
+    man: ["systemd.service(5)", "systemd.exec(5)"],
+    since: "unreleased",
     check: Service(check),
 }
 

@@ -8,12 +8,9 @@ use crate::rules::remedy::is_preflight as is_check;
 rule! {
     /// A service starts without its checks.
     ///
-    /// What a service requires is validated before it starts: `ExecStartPre=` runs `golden run --preflight-only` with
-    /// the service's name, without the `-` that would let a failure pass (systemd.service(5)). The checks are those
-    /// before an ops job: repository, venv, env file, Redis, database, directories.
-    ///
-    /// Add the line. It names its contract, so golden adds it only where the installed contract or the built-in one is in
-    /// force.
+    /// `ExecStartPre=` runs `golden run --preflight-only` with the service's name, without the `-` that would
+    /// ignore a failure (systemd.service(5)). The checks are those before an ops job: repository, venv, env
+    /// file, Redis, database, directories.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -39,7 +36,12 @@ rule! {
     severity: Should,
     needs: [Units],
     cause: Unit,
-    why: "the service starts into a world in which it cannot work",
+    why: "the service starts although a dependency or setting that it needs is broken",
+    see: ["systemctl show -p ExecStartPre {unit}"],
+    mend: "Add the line. It names its contract, so golden adds it only if the installed contract or the \
+           built-in one is in force.",
+    man: ["systemd.service(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -7,12 +7,9 @@ use crate::systemd::effective;
 rule! {
     /// A unit holds a word that the contract forbids.
     ///
-    /// Looks at the effective value of every setting for which the contract's `[unit.forbidden]` names
-    /// words, for example `docker.service` in `After=`, `Requires=` or `BindsTo=`. Comments do not count, and
-    /// neither does a line that a later empty assignment has reset.
-    ///
-    /// Take the word out of the line. Where an empty assignment resets the list, golden states the rest of it in its own
-    /// drop-in; else it edits the line, in a file of /etc that serves this unit alone.
+    /// Looks at the effective value of every setting for which the contract's `[unit.forbidden]` names words,
+    /// for example `docker.service` in `After=`, `Requires=` or `BindsTo=`. Comments do not count; neither does
+    /// a line that a later empty assignment has reset.
     ///
     /// ```bad
     /// replace /etc/systemd/system/quantum-backend.service
@@ -37,7 +34,12 @@ rule! {
     severity: Must,
     needs: [Units],
     cause: Unit,
-    why: "what the contract rules out comes back through one line of one unit",
+    why: "one line of this unit uses what the contract rules out for all",
+    see: ["systemctl cat {unit}"],
+    mend: "Remove the word. If an empty assignment resets the list, golden states the rest of it in its own \
+           drop-in. Otherwise it edits the line, in a file of /etc that serves this unit alone.",
+    man: ["systemd.unit(5)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -50,7 +52,7 @@ fn check(view: &ServiceView) -> Ruling {
                 continue;
             }
             let remedy = without(view, unit, forbidden, setting).unwrap_or_else(|| {
-                Remedy::decide(format!("take {word} out of {}", setting.at))
+                Remedy::decide(format!("remove {word} from {}", setting.at))
                     .candidate("", by_hand(&setting.at))
             });
             let message = format!("{}= names {word}, which is forbidden: {}", forbidden.key, forbidden.why);

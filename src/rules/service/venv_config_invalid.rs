@@ -8,15 +8,12 @@ use crate::rules::remedy::spot;
 use crate::syntax::pyvenv_cfg::PyvenvCfg;
 
 rule! {
-    /// The pyvenv.cfg of a venv is missing or wrong.
+    /// The pyvenv.cfg of a venv is missing or invalid.
     ///
-    /// Without `pyvenv.cfg`, or without `home` in it, python does not know that it stands in a venv and
-    /// imports the system's packages. `home` must be an absolute path to an existing directory that holds the
-    /// interpreter which the venv's `bin/python` leads to, or, where `bin/python` is a copy, a python at all
+    /// Without `pyvenv.cfg`, or without `home` in it, python does not know that it runs in a venv and imports
+    /// the system's packages. `home` must be an absolute path to an existing directory. This directory must
+    /// hold the interpreter that the venv's `bin/python` leads to or, if `bin/python` is a copy, any python
     /// (PEP 405).
-    ///
-    /// Where `version` names the python that `bin/python` leads to, the remedy writes its directory into the line. Else a
-    /// person decides: what the venv was made with, golden cannot know.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/rl-agent/pyvenv.cfg
@@ -49,6 +46,11 @@ rule! {
     needs: [Venvs],
     cause: Host,
     why: "python imports the system's packages instead of the venv's, or does not start",
+    see: ["cat {venv}/pyvenv.cfg"],
+    mend: "If `version` names the python that `bin/python` leads to, golden writes its directory into the \
+           line. Otherwise make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -76,7 +78,7 @@ fn check(view: &ServiceView) -> Ruling {
     };
     let written = format!("home = {}", home.value);
     if !home.value.starts_with('/') {
-        let message = "home is no absolute path".to_owned();
+        let message = "home is not an absolute path".to_owned();
         return Ok(finding(message, home.line, "an absolute path", written).into());
     }
     let lookup = view.path(Need::Venvs, &home.value)?;
@@ -128,8 +130,8 @@ fn evident(
 /// The remedy: the line is written by hand, or the venv is made anew.
 fn remedy(view: &ServiceView, venv: &str, path: &str, line: u32) -> Remedy {
     let what = match line {
-        0 => format!("write `home = DIRECTORY` into {path}, or make the venv anew"),
-        line => format!("write the directory of its python into line {line} of {path}, or make the venv anew"),
+        0 => format!("write `home = DIRECTORY` into {path}, or make the venv again"),
+        line => format!("write the directory of its python into line {line} of {path}, or make the venv again"),
     };
     let where_it_leads = format!("readlink -f {}", quoted(&format!("{venv}/bin/python")));
     let question = Remedy::decide(what).candidate("see where its python lies", where_it_leads);

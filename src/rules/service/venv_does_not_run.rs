@@ -6,18 +6,19 @@ use crate::rules::prelude::*;
 use crate::syntax::pyvenv_cfg::Entry;
 
 rule! {
-    /// The python of a venv, run as the service's user, does not come up.
+    /// The python of a venv, run as the service's user, does not start.
     ///
-    /// Judged only when it is asked for, by `golden audit --probe`: this is the one rule for which something is run on
-    /// the host. `bin/python` is started as the user of the service with that user's groups, in `/`, with nothing of the
-    /// caller's environment and no way to other rights, for ten seconds at most; root is asked to start it, or that user.
-    /// It must come to its end, say that its prefix is the venv, be of the version that `pyvenv.cfg` names (`3.11`; what
-    /// follows changes with every update of the distribution), and find the packages whose modules the unit starts.
-    /// Of `src.app.main` it looks for `src` and imports nothing; the code of the service is not run.
+    /// Judged only on request, with `golden audit --probe`: this is the one rule for which golden runs a
+    /// program on the host. `bin/python` is started as the user of the service with that user's groups, in `/`,
+    /// with an empty environment and without a way to more privileges, for at most ten seconds. Only root or
+    /// that user can ask for it. It must end by itself, report the venv as its prefix, have the version that
+    /// `pyvenv.cfg` names (`3.11`; the rest changes with every update of the distribution), and find the
+    /// packages whose modules the unit starts. For `src.app.main` it looks for `src` and imports nothing; the
+    /// code of the service does not run.
     ///
-    /// What the venv itself does at the start of every python (`*.pth`, `sitecustomize`) is done here, too: that is
-    /// what it finds and `venv-python-broken`, which runs nothing, does not. The sandbox of the unit is not put around
-    /// it. Nothing of a venv is run as root, so a service of root's is not judged.
+    /// Code that the venv runs at the start of every python (`*.pth`, `sitecustomize`) does run here;
+    /// `venv-python-broken`, which runs nothing, cannot judge it. The sandbox of the unit is not applied.
+    /// Nothing of a venv runs as root, so a service of root is not judged.
     ///
     /// ```bad
     /// python /opt/quantum/venvs/backend signal=11
@@ -62,7 +63,11 @@ rule! {
     severity: Must,
     needs: [Probes, Venvs, Accounts, Fragments, EnvFiles],
     cause: Host,
-    why: "a python that crashes, hangs or is another one is found by the next restart",
+    why: "a python that crashes or hangs is noticed only at the next restart",
+    see: ["runuser -u {user} -- {venv}/bin/python -I -c \"import sys; print(sys.prefix)\""],
+    mend: "Make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -74,7 +79,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("the host has no such user"));
     };
     if credentials.uid == 0 {
-        return Ok(Outcome::not_applicable("it runs as root, as whom nothing of a venv is run"));
+        return Ok(Outcome::not_applicable("it runs as root, and golden does not run a venv as root"));
     }
     let program = format!("{}/bin/python", venv.value);
     let by_hand = by_hand(user, &program);
@@ -82,7 +87,7 @@ fn check(view: &ServiceView) -> Ruling {
     let said = match did_not_come_up(answer) {
         Ok(said) => said,
         Err((message, expected)) => {
-            let question = format!("find out why {program} does not come up");
+            let question = format!("find out why {program} does not start");
             let question = Remedy::decide(question).candidate("see what it says", by_hand);
             let mend = made_anew(view, question, &venv.value);
             return Ok(Finding::new(message, Location::file(program), venv.at.clone())
@@ -113,12 +118,12 @@ fn outside(
         return Ok(None);
     }
     let place = Location::file(format!("{}/pyvenv.cfg", venv.value));
-    let finding = Finding::new("its python runs outside of it", place, venv.at.clone())
+    let finding = Finding::new("its python does not use the venv", place, venv.at.clone())
         .key("prefix")
         .expected(format!("sys.prefix = {}", venv.value))
         .observed(format!("sys.prefix = {}", said.prefix))
         .mend(Remedy::decide(
-            "find out what python takes for its home: a broken pyvenv.cfg, or another python in bin",
+            "find out where python looks: pyvenv.cfg may be broken, or bin may hold another python",
         ));
     Ok(Some(finding))
 }
@@ -133,13 +138,13 @@ fn of_another_version(
         return None;
     }
     let place = Location::line(format!("{}/pyvenv.cfg", venv.value), stated.line);
-    let finding = Finding::new("its python is of another version than its packages", place, venv.at.clone())
+    let finding = Finding::new("its python has another version than its packages", place, venv.at.clone())
         .key("version")
         .expected(stated.value.as_str())
         .observed(said.version.as_str())
         .mend(made_anew(
             view,
-            Remedy::decide("make the venv anew with its packages, or bring back the python that it was made with"),
+            Remedy::decide("make the venv again with its packages, or restore the python that it was made with"),
             &venv.value,
         ));
     Some(finding)
@@ -150,7 +155,7 @@ fn not_found(venv: &Stated<String>, program: &str, user: &str, name: &str) -> Fi
         .key(name)
         .expected(format!("a module {name} that {user} can read"))
         .observed("none in the venv, the working directory and PYTHONPATH")
-        .mend(Remedy::decide(format!("install what brings {name}, or correct the ExecStart")))
+        .mend(Remedy::decide(format!("install the package that has {name}, or correct the ExecStart")))
 }
 
 /// The same start by hand.
@@ -163,11 +168,11 @@ fn did_not_come_up(answer: &PythonAnswer) -> Result<&PythonSaid, (String, &'stat
     let message = match (&answer.end, &answer.said) {
         (PythonEnd::Exited(0), Some(said)) => return Ok(said),
         (PythonEnd::Exited(0), None) => {
-            return Err(("its python ends and has done nothing".into(), "a word of it"));
+            return Err(("its python ends without any output".into(), "output"));
         }
         (PythonEnd::Exited(code), _) => format!("its python ends with exit code {code}"),
         (PythonEnd::Signalled(signal), _) => format!("its python is killed by {}", signal_name(*signal)),
-        (PythonEnd::TimedOut(seconds), _) => format!("its python has not come up after {seconds} s"),
+        (PythonEnd::TimedOut(seconds), _) => format!("its python is still not ready after {seconds} s"),
         (PythonEnd::NotExecuted(_), _) => "its python cannot be executed".to_owned(),
     };
     Err((message, "exit code 0"))
@@ -180,7 +185,7 @@ fn last_word(answer: &PythonAnswer) -> String {
     }
     let last = answer.complaint.lines().rev().map(str::trim).find(|line| !line.is_empty());
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    last.map_or_else(|| "no word of it".to_owned(), |line| line.chars().take(200).map(plain).collect())
+    last.map_or_else(|| "no output".to_owned(), |line| line.chars().take(200).map(plain).collect())
 }
 
 fn signal_name(signal: i32) -> String {

@@ -6,10 +6,8 @@ use crate::rules::prelude::*;
 rule! {
     /// The venv of a service is a link to another directory.
     ///
-    /// A link shares another venv's packages, so that installing something for one service changes the
-    /// other, and the scripts' `#!` lines point at the other's interpreter.
-    ///
-    /// A person decides: a venv of its own is made anew, or is a copy of the other.
+    /// A link shares another venv's packages, and the `#!` lines of its scripts name the other venv's
+    /// interpreter.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/execution
@@ -27,7 +25,11 @@ rule! {
     severity: Must,
     needs: [Venvs],
     cause: Host,
-    why: "what is installed for one service changes the other",
+    why: "a package that is installed for one service changes the other service too",
+    see: ["readlink -f {venv}"],
+    mend: "Make a venv of its own, or copy the other one. Choose which.",
+    man: ["readlink(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -4,12 +4,10 @@ use crate::rules::files::made_anew;
 use crate::rules::prelude::*;
 
 rule! {
-    /// The venv of a service is missing.
+    /// The venv of a service does not exist.
     ///
-    /// The directory that the contract names as the service's venv must exist. Links are followed; a link to
-    /// nowhere is missing.
-    ///
-    /// A person decides: `golden apply` makes it where `[provision]` names its requirements.
+    /// The directory that the contract names as the service's venv must exist. Links are followed; a link
+    /// without a target counts as missing.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/execution
@@ -27,7 +25,11 @@ rule! {
     severity: Must,
     needs: [Venvs],
     cause: Host,
-    why: "without its venv the service does not start",
+    why: "the service cannot start",
+    see: ["stat {venv}/bin/python"],
+    mend: "Make the venv. `golden apply` does it if `[provision]` names its requirements.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -45,13 +47,13 @@ fn check(view: &ServiceView) -> Ruling {
         Some(step) if step.meta.kind == NodeKind::Directory => Outcome::Pass,
         Some(step) => {
             let question = format!("move {path} away and make the venv");
-            finding(format!("{path} is no directory"), step.meta.kind.word(), question).into()
+            finding(format!("{path} is not a directory"), step.meta.kind.word(), question).into()
         }
         None => match lookup.links().last() {
             Some(link) => {
                 let observed = format!("{} -> {}", link.path, link.target.as_deref().unwrap_or(""));
-                let question = format!("bring back what {} leads to, or take the link away and make the venv", link.path);
-                finding(format!("{path} leads nowhere"), &observed, question).into()
+                let question = format!("restore the target of {}, or remove the link and make the venv", link.path);
+                finding(format!("{path} is a broken link"), &observed, question).into()
             }
             None => finding(format!("{path} does not exist"), "nothing", format!("make the venv {path}")).into(),
         },

@@ -7,13 +7,11 @@ use crate::rules::prelude::*;
 rule! {
     /// The scripts of a venv run another interpreter.
     ///
-    /// pip writes the whole path of the venv's interpreter into the `#!` line of each script in `bin/`. After
-    /// a venv was moved or copied they still point where it was made: they fail, or run in the wrong venv
-    /// without a word. Scripts that are no Python (`#!/bin/sh`) are left alone; `#!/usr/bin/env python3` finds
-    /// whatever the search path has.
+    /// pip writes the full path of the venv's interpreter into the `#!` line of each script in `bin/`. After a
+    /// venv was moved or copied, these lines still name the old path. Scripts of other interpreters
+    /// (`#!/bin/sh`) are left alone; `#!/usr/bin/env python3` runs the first python in the search path.
     ///
-    /// The finding names the first script and says how many there are. A person decides: what was moved may still hold
-    /// other paths.
+    /// The finding names the first script and says how many there are.
     ///
     /// ```bad
     /// file /opt/quantum/venvs/backend/bin/uvicorn root:root 0755
@@ -46,7 +44,11 @@ rule! {
     severity: Must,
     needs: [Venvs, VenvScripts],
     cause: Host,
-    why: "its programs fail, or run in another venv without a word",
+    why: "its programs fail, or run in the wrong venv without a message",
+    see: ["head -qn 1 {venv}/bin/pip {venv}/bin/uvicorn"],
+    mend: "Make the venv again at its present path. A moved venv may hold more wrong paths.",
+    man: ["execve(2)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -76,8 +78,8 @@ fn check(view: &ServiceView) -> Ruling {
 
 /// The remedy: the scripts are pointed into the venv by hand, or it is made anew.
 fn remedy(view: &ServiceView, path: &str) -> Remedy {
-    let question = Remedy::decide(format!("decide whether the packages of {path} are right where they are"));
-    let question = question.candidate("point its scripts at its own python", point_into_venv(path));
+    let question = Remedy::decide(format!("decide whether {path} is at the right path"));
+    let question = question.candidate("let its scripts use its own python", point_into_venv(path));
     made_anew(view, question, path)
 }
 

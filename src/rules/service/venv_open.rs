@@ -5,10 +5,10 @@ use crate::rules::prelude::*;
 use crate::rules::strangers::{Stranger, stranger};
 
 rule! {
-    /// Somebody else can change the interpreter of a venv.
+    /// Other users can change the interpreter of a venv.
     ///
-    /// The venv, its python with everything that the link leads through, its `pyvenv.cfg` and the directories on
-    /// the way must belong to root or to the service's user, and nobody else may write them.
+    /// The venv, its python with every link on the way to it, its `pyvenv.cfg` and the directories on the way
+    /// must belong to root or to the service's user. Other users must not be able to write them.
     ///
     /// ```bad
     /// mode /opt/quantum/venvs/ai-engine/bin 0777
@@ -28,7 +28,11 @@ rule! {
     severity: Must,
     needs: [Venvs, Accounts],
     cause: Host,
-    why: "whoever can write the interpreter runs what they like as the service's user",
+    why: "a user who can write the interpreter can run commands as the service's user",
+    see: ["namei -l {venv}/bin/python"],
+    mend: "Give the path to root, or remove other users' write permission.",
+    man: ["path_resolution(7)", "chmod(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

@@ -9,14 +9,12 @@ use crate::rules::strangers::part_of;
 use crate::syntax::elf::{Elf, Loader};
 
 rule! {
-    /// The python of a venv does not run.
+    /// The python of a venv cannot run.
     ///
-    /// Decided without running it: `bin/python` must lead to a regular file that the service's user can
-    /// execute, that is called a python, and that is a binary of this machine whose loader exists; and the
-    /// standard library of its version must lie beside it, else it ends with "No module named encodings".
-    ///
-    /// Where the link of the venv leads nowhere and a python of the same version exists, the remedy links that one. Another
-    /// python, or another venv, is a person's.
+    /// Decided without running it. `bin/python` must lead to a regular file that the service's user can
+    /// execute, whose name is that of a python, and that is a binary for this machine with an existing loader.
+    /// The standard library of its version must lie beside it; otherwise python ends with "No module named
+    /// encodings".
     ///
     /// ```bad
     /// remove /usr/bin/python3.11
@@ -52,6 +50,11 @@ rule! {
     needs: [Venvs, Accounts],
     cause: Host,
     why: "the next restart of the service fails",
+    see: ["namei -l {venv}/bin/python", "runuser -u {user} -- {venv}/bin/python --version"],
+    mend: "If the link has no target and a python of the same version exists, golden links that one. \
+           Otherwise choose another python, or make the venv again.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 
@@ -128,7 +131,7 @@ fn closed_to_user<'a>(view: &ServiceView<'a>, lookup: &'a Lookup) -> Result<Opti
 
 fn not_executable(view: &ServiceView, step: &Step) -> Result<Option<Fault>, Undecided> {
     if step.meta.kind != NodeKind::File {
-        return Ok(fault(format!("{} is no file", step.path), "an interpreter", step.meta.kind.word()));
+        return Ok(fault(format!("{} is not a file", step.path), "an interpreter", step.meta.kind.word()));
     }
     let user = &view.service.user.value;
     let Some(credentials) = view.credentials(user)? else { return Ok(None) };
@@ -147,7 +150,7 @@ fn not_a_python(step: &Step) -> Option<Fault> {
     match version.is_some_and(is_version) {
         true => None,
         false => {
-            fault(format!("it leads to {}, which is no python", step.path), "a python", step.path.as_ref())
+            fault(format!("it leads to {}, which is not a python", step.path), "a python", step.path.as_ref())
         }
     }
 }
@@ -157,7 +160,7 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
         Some(ProgramFacts::Elf(elf)) => elf,
         Some(ProgramFacts::Script(shebang)) => {
             let observed = format!("a script of {}", shebang.interpreter);
-            return Ok(fault(format!("{} is no binary", step.path), "a binary of this machine", observed));
+            return Ok(fault(format!("{} is not a binary", step.path), "a binary of this machine", observed));
         }
         Some(ProgramFacts::Broken(why)) => {
             return Ok(fault(format!("{} is broken", step.path), "a binary of this machine", why.as_str()));
@@ -167,7 +170,7 @@ fn not_of_this_machine(view: &ServiceView, path: &str, step: &Step) -> Result<Op
         }
         Some(ProgramFacts::Other) | None => {
             return Ok(fault(
-                format!("{} is no binary", step.path),
+                format!("{} is not a binary", step.path),
                 "a binary of this machine",
                 "something else",
             ));
@@ -205,7 +208,7 @@ fn without_library(view: &ServiceView, venv: &str, step: &Step) -> Result<Option
 
 /// The remedy for a python that must be another one: a person decides which.
 fn anew(view: &ServiceView, venv: &str) -> Remedy {
-    let question = format!("bring back the python of {venv}, or make the venv anew with its packages");
+    let question = format!("restore the python of {venv}, or make the venv again with its packages");
     made_anew(view, Remedy::decide(question), venv)
 }
 
@@ -268,7 +271,7 @@ fn restore_library(view: &ServiceView, venv: &str, step: &Step) -> Remedy {
     match step.path.strip_prefix("/usr/bin/") {
         Some(name) => {
             let packages = format!("lib{}-minimal lib{}-stdlib", quoted(name), quoted(name));
-            Remedy::decide(format!("bring back the standard library of {}", step.path))
+            Remedy::decide(format!("restore the standard library of {}", step.path))
                 .candidate("with its packages", format!("apt-get install --yes --reinstall {packages}"))
         }
         None => anew(view, venv),

@@ -5,13 +5,11 @@ use crate::rules::files::{does_not_exist, made_anew, no_venv};
 use crate::rules::prelude::*;
 
 rule! {
-    /// The python of a venv has become another version than its packages are for.
+    /// The python of a venv has another version than its packages.
     ///
-    /// A venv keeps its packages in `lib/pythonX.Y`, where only python X.Y looks. When the python that `bin/python` leads to
-    /// is upgraded to the next minor version, it starts, and finds none of them: "No module named uvicorn". Compares the
-    /// directory with the name of the file that `bin/python` really is.
-    ///
-    /// Make the venv anew with its packages, or lead it to a python of its version.
+    /// A venv keeps its packages in `lib/pythonX.Y`, where only python X.Y looks. If the python behind
+    /// `bin/python` is upgraded to the next minor version, it starts but does not find them: "No module named
+    /// uvicorn". Compares the directory with the name of the real file behind `bin/python`.
     ///
     /// ```bad
     /// remove /usr/bin/python3.11
@@ -26,7 +24,11 @@ rule! {
     severity: Must,
     needs: [Venvs],
     cause: Host,
-    why: "python starts and finds none of the packages",
+    why: "python starts and does not find its packages",
+    see: ["ls -d {venv}/lib/python3.*", "readlink -f {venv}/bin/python"],
+    mend: "Make the venv again with its packages, or link a python of its version.",
+    man: ["python3(1)"],
+    since: "unreleased",
     check: Service(check),
 }
 
@@ -49,9 +51,9 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::Pass);
     }
     let held = of_versions.join(", ");
-    let question = format!("make the venv {} anew with {name}, or lead it to {held}", venv.value);
+    let question = format!("make the venv {} again with {name}, or link it to {held}", venv.value);
     Ok(Finding::new(
-        format!("its python has become {name}, its packages are for {held}"),
+        format!("its python is now {name}, but its packages are for {held}"),
         Location::file(format!("{library}/{}", of_versions[0])),
         venv.at.clone(),
     )

@@ -8,8 +8,8 @@ rule! {
     /// A venv sees the system's packages.
     ///
     /// `include-system-site-packages` in `pyvenv.cfg` must be what the contract says. Its last occurrence
-    /// counts, only the word `true` in any case opens the system's packages, and saying nothing opens them
-    /// too (module `site` of the Python library). The remedy writes that one line.
+    /// counts. Only the word `true` (in any case) opens the system's packages, and so does a file without the
+    /// key (module `site` of the Python library).
     ///
     /// ```bad
     /// replace /opt/quantum/venvs/backend/pyvenv.cfg
@@ -31,7 +31,11 @@ rule! {
     severity: Must,
     needs: [Venvs],
     cause: Host,
-    why: "an upgrade of the distribution changes what the service imports",
+    why: "an upgrade of the distribution changes the packages that the service imports",
+    see: ["grep -n include-system-site-packages {venv}/pyvenv.cfg"],
+    mend: "golden writes that one line.",
+    man: ["python3(1)"],
+    since: "0.1.0",
     check: Service(check),
 }
 

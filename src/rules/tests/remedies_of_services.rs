@@ -40,25 +40,13 @@ fn values_are_written_only_where_something_states_them() {
         // What a dropped line means is kept, and both rules say the same.
         (line("- REDIS_DB=0\n+ export REDIS_DB=7"), "env-line-ignored", set(9, "REDIS_DB=7")),
         (line("- REDIS_DB=0\n+ export REDIS_DB=7"), "env-variable-missing", set(9, "REDIS_DB=7")),
-        (line("+ export LOG_LEVEL=DEBUG"), "env-line-ignored", "a person must decide whether line 13".into()),
-        (
-            line("+ export LD_PRELOAD=/x.so"),
-            "env-line-ignored",
-            "a person must decide whether line 13".into(),
-        ),
-        (
-            line("+ export MY_TOKEN=hunter2hunter2"),
-            "env-line-ignored",
-            "a person must decide whether line 13".into(),
-        ),
+        (line("+ export LOG_LEVEL=DEBUG"), "env-line-ignored", "decide whether line 13".into()),
+        (line("+ export LD_PRELOAD=/x.so"), "env-line-ignored", "decide whether line 13".into()),
+        (line("+ export MY_TOKEN=hunter2hunter2"), "env-line-ignored", "decide whether line 13".into()),
         // A comment behind a value.
         (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-value-mangled", set(5, "LOG_LEVEL=DEBUG")),
         (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-variable-wrong", set(5, "LOG_LEVEL=DEBUG")),
-        (
-            line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"),
-            "env-value-ambiguous",
-            "a person must mend line 5".into(),
-        ),
+        (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=DEBUG # x"), "env-value-ambiguous", "mend line 5".into()),
         // Equal lines.
         (
             line("+ LOG_LEVEL=INFO"),
@@ -72,8 +60,8 @@ fn values_are_written_only_where_something_states_them() {
             set(9, "REDIS_DB=3"),
         ),
         (line("- LOG_LEVEL=INFO\n+ LOG_LEVEL=LOUD"), "env-variable-wrong", set(5, "LOG_LEVEL=INFO")),
-        (choice.into(), "env-variable-missing", "a person must choose a value for MODE".into()),
-        (choice.into(), "env-variable-missing", "a person must choose a number from 1 to 9 for N".into()),
+        (choice.into(), "env-variable-missing", "choose a value for MODE".into()),
+        (choice.into(), "env-variable-missing", "choose a number from 1 to 9 for N".into()),
         (
             no_file.into(),
             "env-variable-missing",
@@ -83,19 +71,15 @@ fn values_are_written_only_where_something_states_them() {
         (
             format!("{shared}{}", line("- SERVICE_NAME=backend")),
             "env-variable-missing",
-            "a person must decide about SERVICE_NAME".into(),
+            "decide about SERVICE_NAME".into(),
         ),
         (
             line("- LOG_LEVEL=INFO\n+ A=\"x"),
             "env-variable-missing",
-            "a person must see to LOG_LEVEL in /etc/quantum/backend.env, but first close".into(),
+            "correct LOG_LEVEL in /etc/quantum/backend.env, but first close".into(),
         ),
         // Two rules that speak of one file do not undo each other.
-        (
-            "mode /etc/quantum/ai-engine.env 0602".into(),
-            "env-file-unreachable",
-            "a person must narrow".into(),
-        ),
+        ("mode /etc/quantum/ai-engine.env 0602".into(), "env-file-unreachable", "narrow".into()),
     ];
     for (block, rule, expected) in cases {
         let found = remedies(&block, rule);
@@ -113,11 +97,7 @@ fn a_venv_is_linked_again_only_to_the_same_version() {
     let link = "ln -sfn -- /usr/bin/python3.11 /opt/quantum/venvs/backend/bin/python";
     assert_eq!(remedies(gone, "venv-python-broken"), [link]);
     let newer = format!("{gone}move /usr/bin/python3.11 -> /usr/bin/python3.13\n");
-    assert!(
-        remedies(&newer, "venv-python-broken")
-            .iter()
-            .all(|text| text.starts_with("a person must bring back"))
-    );
+    assert!(remedies(&newer, "venv-python-broken").iter().all(|text| text.starts_with("restore ")));
 }
 
 #[test]
@@ -134,13 +114,9 @@ fn no_secret_is_shown_or_opened() {
     assert!(said.contains("KEY_MATERIAL") && !said.contains("hunter2"), "{said}");
     // Where a job of the contract runs, its user must read the file.
     let closed = format!("{}mode /etc/quantum/ai-engine.env 0600", secret.replace("backend", "ai-engine"));
-    assert!(
-        remedies(&closed, "env-file-unreachable")[0].starts_with("a person must decide whether qt may read")
-    );
+    assert!(remedies(&closed, "env-file-unreachable")[0].starts_with("decide whether qt may read"));
     let roots = format!("{secret}owner /etc/quantum/backend.env root:root");
-    assert!(
-        remedies(&roots, "env-file-owner-wrong")[0].starts_with("a person must decide whether qt may read")
-    );
+    assert!(remedies(&roots, "env-file-owner-wrong")[0].starts_with("decide whether qt may read"));
 }
 
 #[test]

@@ -36,7 +36,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "layout.*.owner",
         "[layout.l]\npath='/srv/l'\nowner='app'\n[layout.u]\npath='/srv/l/u'\nowner='root'",
         "",
-        "# /srv/l/u is due: a person must make it, since app can replace it\n",
+        "# /srv/l/u is missing: make it yourself, because app can replace it\n",
     ),
     ("services.*.title", "", "title = 'The 5% shop'", "Description=The 5%% shop"),
     ("services.*.kind", "", "", "/etc/systemd/system/a.service"),
@@ -47,7 +47,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "",
         "/etc/systemd/system/t.timer",
     ),
-    ("services.*.timer", "", "timer = 't.timer'", "!no timer job"),
+    ("services.*.timer", "", "timer = 't.timer'", "!not a timer job"),
     ("services.*.user", "", "user = 'eve'", "User=eve\n"),
     ("services.*.group", "", "group = 'ops'", "Group=ops\n"),
     (
@@ -64,7 +64,7 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "env_files.secret",
         "",
         "env_files = [{ path = '/etc/a.env', secret = true }]\nvariables.A_TOKEN = { present = true }",
-        "# A_TOKEN= is due",
+        "# A_TOKEN= is missing",
     ),
     (
         "env_files.secret",

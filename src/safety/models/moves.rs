@@ -1,5 +1,10 @@
 //! A transition as a plan: which artefacts come and go, which variables of the env file change, and what the ledger is to
 //! say of it. The host is read; nothing is changed here.
+//!
+//! An activation is a plan. An assignment of an env file is kept as text, so that a rollback restores the very bytes
+//! and leaves beside them what was rotated since. The artefact of a canary lies beside the active one, so that both
+//! exist until the service has restarted. A rollback is not undone if its service does not start: that would bring the
+//! bad model back.
 
 use crate::contract::{Assignment, Contract, Health, Model, Service};
 use crate::ledger::Event;
@@ -154,7 +159,7 @@ impl<'a> Ground<'a> {
     fn text_of(&self, bytes: &[u8], name: &str) -> Result<Option<String>, String> {
         let found = env_file::assignment(bytes, name).map(|at| bytes[at].to_vec());
         let text = found.map(String::from_utf8).transpose();
-        text.map_err(|_| format!("{name} in {} is no UTF-8; a person must look at it", self.model.env_file))
+        text.map_err(|_| format!("{name} in {} is not UTF-8; correct it by hand", self.model.env_file))
     }
 
     /// A later env file that sets the same variable would win.
@@ -376,9 +381,8 @@ impl<'a> Ground<'a> {
             }
             match is == last.now {
                 true => changes.push(Text { name: name.to_owned(), was: is, now: first.was.clone() }),
-                false => {
-                    left.push(format!("{name} in {} was changed since by somebody else", self.model.env_file))
-                }
+                false => left
+                    .push(format!("{name} in {} was changed since, and not by golden", self.model.env_file)),
             }
         }
         Ok((changes, left))

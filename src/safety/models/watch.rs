@@ -50,7 +50,7 @@ pub enum Stands {
 /// The newest verdict of the gate since the live artefact became what it is.
 pub fn gate(lines: &[Line], model: &Model, life: &Lifecycle) -> Stands {
     let Some(live) = life.live() else {
-        return Stands::Unwatched("no artefact of golden's is live".to_owned());
+        return Stands::Unwatched("no artefact that golden activated is live".to_owned());
     };
     let is_about_it = |line: &&Line| {
         let facts = &line.entry.facts;
@@ -78,7 +78,7 @@ pub fn share(seen: Result<Option<f64>, String>, most: f64, what: &str) -> Stands
     match seen {
         Err(why) => Stands::Unknown(why),
         Ok(None) => Stands::Unknown(format!("there is no number for {what}")),
-        Ok(Some(share)) if !share.is_finite() => Stands::Unknown(format!("{share} is no fraction")),
+        Ok(Some(share)) if !share.is_finite() => Stands::Unknown(format!("{share} is not a fraction")),
         Ok(Some(share)) if share > most => {
             Stands::Due(format!("{} {what}, and {} is the most", percent(share), percent(most)))
         }

@@ -1,4 +1,4 @@
-//! What is passed over in an event.
+//! What is ignored in an event.
 
 use std::fmt;
 

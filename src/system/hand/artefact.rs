@@ -32,7 +32,7 @@ fn open(held: &Held) -> Result<Option<std::fs::File>, Refused> {
     };
     let stat = rustix::fs::fstat(&file).map_err(|error| io_error(path, error))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Refused::Unsafe(format!("{path} is no regular file")));
+        return Err(Refused::Unsafe(format!("{path} is not a regular file")));
     }
     if stat.st_nlink > 1 {
         return Err(Refused::Unsafe(format!("{path} has {} names (hard links)", stat.st_nlink)));

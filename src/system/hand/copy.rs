@@ -73,7 +73,11 @@ pub(super) fn directory(
                 }
                 file(from, &to, &name, &stat)?;
             }
-            _ => return Err(io::Error::other(format!("{name:?} is no file, link or directory of its own"))),
+            _ => {
+                return Err(io::Error::other(format!(
+                    "{name:?} is not a file, link or directory of its own"
+                )));
+            }
         }
     }
     rustix::fs::fsync(&to)?;

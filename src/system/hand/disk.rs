@@ -91,17 +91,17 @@ impl DiskHand {
                 }
                 continue;
             }
-            let raw =
-                CString::new(name.as_bytes()).map_err(|_| Refused::Unsafe(format!("{path:?} is no path")))?;
+            let raw = CString::new(name.as_bytes())
+                .map_err(|_| Refused::Unsafe(format!("{path:?} is not a path")))?;
             if rest.is_empty() {
                 let way = Way { path: here(&held, Some(&name)), user };
                 let Some((directory, _)) = held.pop() else {
-                    return Err(Refused::Unsafe(format!("{path} leads nowhere")));
+                    return Err(Refused::Unsafe(format!("{path} is a broken link")));
                 };
                 return Ok(Held { directory, name: raw, way });
             }
             let Some((directory, _)) = held.last() else {
-                return Err(Refused::Unsafe(format!("{path} leads nowhere")));
+                return Err(Refused::Unsafe(format!("{path} is a broken link")));
             };
             let at = here(&held, Some(&name));
             let (node, stat) = match hold(directory, &raw) {
@@ -111,7 +111,7 @@ impl DiskHand {
             if is_link(&stat) {
                 if user.is_some() || !Self::is_root(stat.st_uid) {
                     return Err(Refused::Unsafe(format!(
-                        "{at} is a link that somebody else than root can change"
+                        "{at} is a link that a user other than root can change"
                     )));
                 }
                 links += 1;
@@ -145,12 +145,12 @@ impl DiskHand {
             None if !Self::is_root(stat.st_uid) && !shared => Ok(Some(stat.st_uid)),
             Some(user) if stat.st_uid == user && !shared => Ok(Some(user)),
             Some(_) if stat.st_uid != user.unwrap_or_default() => Err(Refused::Unsafe(format!(
-                "{at} belongs to uid {} in a directory of uid {}; a person must look at it",
+                "{at} belongs to uid {} in a directory of uid {}; check it by hand",
                 stat.st_uid,
                 user.unwrap_or_default()
             ))),
             _ => Err(Refused::Unsafe(format!(
-                "others than root and its owner can write {at} (uid {}, gid {}, mode {:04o}); a person must look at it",
+                "others than root and its owner can write {at} (uid {}, gid {}, mode {:04o}); check it by hand",
                 stat.st_uid,
                 stat.st_gid,
                 stat.st_mode & 0o7777
@@ -234,7 +234,7 @@ fn names(path: &Path, asked: &str) -> Result<VecDeque<OsString>, Refused> {
     for component in path.components() {
         match component {
             Component::RootDir | Component::CurDir => {}
-            Component::Prefix(_) => return Err(Refused::Unsafe(format!("{asked} is no path"))),
+            Component::Prefix(_) => return Err(Refused::Unsafe(format!("{asked} is not a path"))),
             Component::ParentDir => all.push_back(OsString::from("..")),
             Component::Normal(name) => all.push_back(name.to_owned()),
         }

@@ -68,7 +68,7 @@ pub(super) fn look(held: &Held) -> Result<Node, Refused> {
             Ok(Node::Directory { rights: rights(&stat), attributes })
         }
         FileType::RegularFile if stat.st_nlink > 1 => Err(Refused::Unsafe(format!(
-            "{path} has {} names (hard links); a person must look at the others",
+            "{path} has {} names (hard links); check the others by hand",
             stat.st_nlink
         ))),
         FileType::RegularFile => {

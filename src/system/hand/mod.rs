@@ -4,6 +4,8 @@
 //! A walk begins where only root can write. There it follows links of root's, component by component. Where a directory
 //! of another user begins, no link is followed any more and everything is done with that user's rights alone. Where more
 //! than one could replace a name, nothing is done ([`Refused`]): a person must.
+//!
+//! A file that changes hands becomes a new inode, since its old owner may still hold it open.
 
 mod artefact;
 mod attributes;

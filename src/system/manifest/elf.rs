@@ -15,7 +15,7 @@ pub(super) fn dynamic(asked: &[(&str, &str)]) -> Result<Vec<u8>, String> {
             "rpath" => 15,
             "runpath" => 29,
             "machine" => {
-                machine = value.parse().map_err(|_| format!("{value} is no machine"))?;
+                machine = value.parse().map_err(|_| format!("{value} is not a machine"))?;
                 continue;
             }
             _ => return Err(format!("no such word about an object: {key}")),

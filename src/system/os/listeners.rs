@@ -1,5 +1,7 @@
 //! Who listens, asked of the kernel by sock_diag(7), which goes through the listening sockets alone.
 //! `/proc/net/tcp` would walk the whole table of connections, which costs more than the rest of an audit.
+//!
+//! It is about a hundred lines on rustix, without `unsafe`; the crates for it bring a runtime.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

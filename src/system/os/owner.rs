@@ -1,5 +1,9 @@
 //! Whose process answers on a port of this host. Anything can say PONG while the real server is down, so the other
 //! end of a connection is looked for among the sockets of the unit that should have it.
+//!
+//! The server's end of the connection, found by sock_diag(7), must be a socket of a process in the unit's control group
+//! before a password is sent or a PONG is believed. A caller who is not root may not see processes; then the user of
+//! the socket is compared with the unit's, and if even that is hidden, golden asks as the service would.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;

@@ -84,7 +84,7 @@ pub(super) fn ask_all(questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer
         }
     });
     strays.end();
-    let unknown = || Observed::Unreadable("nobody ran it".to_owned());
+    let unknown = || Observed::Unreadable("it was not run".to_owned());
     answers.into_iter().map(|answer| answer.unwrap_or_else(unknown)).collect()
 }
 
@@ -95,7 +95,7 @@ fn ask(question: &PythonQuestion) -> Observed<PythonAnswer> {
         return Observed::Unreadable("golden must not be installed set-uid".into());
     }
     if question.uid == 0 {
-        return Observed::Unreadable("nothing of a venv is run as root".into());
+        return Observed::Unreadable("golden does not run a venv as root".into());
     }
     if !caller.is_root() && caller.as_raw() != question.uid {
         return Observed::Unreadable(format!(

@@ -2,6 +2,9 @@
 //!
 //! The crate knows the protocol; the connection is ours, since whoever answers may never come to an end. A password
 //! is sent, and an answer believed, only where the process that answers is one of the unit that should.
+//!
+//! So the `redis` crate gives the words of the few questions, and `system::os::line` the connection, with one deadline
+//! and a bound on all replies.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -68,7 +71,7 @@ pub(super) fn greet(question: &RedisQuestion<'_>, limit: Duration, room: usize) 
                 Err(why) => return Greeted::Unknown(why),
             };
         } else if pong.is_err() {
-            let why = "whose process answers is not known, so it was not told the password";
+            let why = "it is not known whose process answers, so it was not told the password";
             return Greeted::Unknown(format!("{address}: {why}"));
         }
     }
@@ -107,7 +110,9 @@ pub fn redis_says(question: &RedisQuestion<'_>, words: &[&str]) -> Observed<Stri
     let mut connection = match greet(question, TIME_LIMIT, ROOM) {
         Greeted::Ready(connection, _) => connection,
         Greeted::Refused(reply) => return Observed::Unreadable(format!("the server refused: {reply}")),
-        Greeted::Closed => return Observed::Unreadable(format!("nobody listens on {}", question.address)),
+        Greeted::Closed => {
+            return Observed::Unreadable(format!("no process listens on {}", question.address));
+        }
         Greeted::Unknown(why) => return Observed::Unreadable(why),
     };
     let mut command = Cmd::new();

@@ -121,7 +121,7 @@ impl<R: Read> Replies<R> {
 fn number(text: &[u8]) -> Result<u64> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let found = digits.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten();
-    found.ok_or_else(|| wrong("a length that is no number"))
+    found.ok_or_else(|| wrong("a length that is not a number"))
 }
 
 /// What comes is not Redis's protocol.

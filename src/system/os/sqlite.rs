@@ -4,6 +4,8 @@
 //! The files beside a database belong to whoever owns the database, who can put anything in their place. SQLite opens
 //! them by their names and waits at a FIFO, so they are looked at first, and the question is asked on a thread that
 //! can be left.
+//!
+//! A database is opened `immutable` unless a live `-shm` lies beside it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,9 @@
 //! A Redis stream, read from its newest event back. Events come in batches and are handed on one by one; what a batch may
 //! hold is bounded by the largest event so far, so that neither golden nor the server has to hold much.
+//!
+//! The `redis` crate holds a whole reply; this reader holds 64 KiB. Batches are only as large as the largest event so
+//! far allows, so a forger's values do not fill the server's buffer either. The next batch is bounded by arithmetic on
+//! ids, not by `(`, which older servers do not know.
 
 use std::io::{Result, Write};
 use std::ops::Range;
@@ -243,7 +247,7 @@ impl Reader<'_, '_> {
         };
         let (name, value) = (self.question.fields[at], &mut self.wanted[at]);
         let defect = match (value.is_there, size > MOST_STREAM_VALUE) {
-            (true, _) => Some(format!("{name} stands in it twice")),
+            (true, _) => Some(format!("{name} occurs twice")),
             (_, true) => Some(format!("{name} holds {size} bytes, more than {MOST_STREAM_VALUE}")),
             _ => None,
         };
@@ -346,7 +350,7 @@ mod tests {
         ];
         let (answer, events) = said(&[format!("*4\r\n{}", list.concat())]);
         assert_eq!(answer, Observed::Found(4));
-        assert!(events[0].ends_with("f stands in it twice") && events[1].contains("f holds 71680 bytes"));
+        assert!(events[0].ends_with("f occurs twice") && events[1].contains("f holds 71680 bytes"));
         assert!(events[2].starts_with("7-0 3,- it holds 286") && events[3] == "6-0 -,- ", "{events:?}");
     }
 

@@ -1,5 +1,8 @@
 //! What kind of setting an assignment is of: whether assignments add up, whether an empty one resets, and how
 //! specifiers stand in its text. Measured on systemd 252 and 257 where the man pages are silent.
+//!
+//! Most settings are not reset by an empty assignment: `Restart=` and `After=` keep their value, which has a rule of
+//! its own (`unit-reset-in-vain`).
 
 use crate::systemd::known::Name;
 use crate::systemd::value;

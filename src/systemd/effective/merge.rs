@@ -145,7 +145,7 @@ impl Merge<'_> {
             Known::Private => return Ok(()),
             Known::Unmeasured { section, key, between: (older, newer) } => {
                 let why = format!(
-                    "whether systemd {} knows it was not measured; only one of {older} and {newer} does",
+                    "it was not measured whether systemd {} knows it; only one of {older} and {newer} does",
                     self.version
                 );
                 self.unit.unmeasured.push(Ignored {
@@ -160,8 +160,10 @@ impl Merge<'_> {
             }
             Known::Newer => {
                 let newest = SystemdVersion::NEWEST;
-                let why =
-                    format!("whether systemd {} knows it was not measured; {newest} does not", self.version);
+                let why = format!(
+                    "it was not measured whether systemd {} knows it; {newest} does not",
+                    self.version
+                );
                 self.unit.unmeasured.push(Ignored {
                     text: format!("{}={}", entry.key, entry.value),
                     at,
@@ -191,7 +193,7 @@ impl Merge<'_> {
     ) -> Result<(), Stop> {
         if raw.is_empty() {
             if &*key == "DynamicUser" {
-                return Err(Stop::Refused(format!("{key}= is no boolean"), at));
+                return Err(Stop::Refused(format!("{key}= is not a boolean"), at));
             }
             let was_said = self.places.get(&(section, key)).is_some_and(|places| !places.is_empty());
             match stays(&key, kind) {
@@ -518,7 +520,7 @@ impl Setting {
 enum Unusable {
     /// It is not known what it becomes.
     Unread(String),
-    /// The assignment is passed over.
+    /// The assignment is ignored.
     Dropped(String),
     /// systemd reads no further: `bad-setting`.
     Refused(String),

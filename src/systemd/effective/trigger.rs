@@ -79,7 +79,7 @@ impl EffectiveUnit {
         Some((name, named))
     }
 
-    /// The first line of what a trigger waits for that systemd passes over.
+    /// The first line of what a trigger waits for that systemd ignores.
     pub fn passed_over_trigger(&self) -> Option<&Ignored> {
         let trigger = self.trigger()?;
         self.ignored.iter().find(|ignored| {

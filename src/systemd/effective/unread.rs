@@ -1,5 +1,8 @@
 //! Settings whose value is not known: `Environment=BOOT=%b` of a disk that does not run. What is unknown is
 //! neither right nor wrong, so a judgement that looked at such a value is none.
+//!
+//! `Setting::value` notes that such a value was looked at, and the loop of the audit turns a ruling that looked into
+//! *undecided*. So a rule cannot forget it, at the price of a note that is kept for the thread.
 
 use std::cell::RefCell;
 

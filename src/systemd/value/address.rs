@@ -24,7 +24,7 @@ pub(super) fn listen(text: &str) -> Result<(), Mangled> {
     };
     match good {
         true => Ok(()),
-        false => dropped(format!("{text:?} is no address to listen on (systemd.socket(5))")),
+        false => dropped(format!("{text:?} is not an address to listen on (systemd.socket(5))")),
     }
 }
 

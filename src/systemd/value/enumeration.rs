@@ -138,9 +138,9 @@ pub(super) fn read(
     }
     let known = known.copied().collect::<Vec<_>>().join(", ");
     Some(match (words.or_boolean, known.is_empty()) {
-        (true, true) => dropped(format!("{text:?} is no boolean")),
+        (true, true) => dropped(format!("{text:?} is not a boolean")),
         (true, false) => dropped(format!("{text:?} is neither a boolean nor one of {known}")),
-        (false, _) => dropped(format!("{text:?} is none of {known}")),
+        (false, _) => dropped(format!("{text:?} is not one of {known}")),
     })
 }
 
@@ -161,5 +161,5 @@ pub(super) fn unmeasured(version: SystemdVersion, key: &str, kind: &str, text: &
         false => boolean(text).is_ok(),
     };
     ((between || may_have_learned) && !is_known())
-        .then(|| format!("whether systemd {version} takes {text:?} was not measured"))
+        .then(|| format!("it was not measured whether systemd {version} takes {text:?}"))
 }

@@ -83,7 +83,7 @@ pub(super) fn directories(key: &str, kind: &str, text: &str) -> Result<Reading, 
     each(key, kind, text, &|word| {
         let directory = word.split(':').next().unwrap_or(word);
         match directory.is_empty() || directory.starts_with('/') || path::goes_up(directory) {
-            true => Err(format!("{word:?} is no relative path without ..")),
+            true => Err(format!("{word:?} is not a relative path without ..")),
             false => Ok(match word.split_once(':') {
                 Some((directory, links)) => format!("{}:{links}", path::normalize(directory)),
                 None => path::normalize(word),
@@ -95,7 +95,7 @@ pub(super) fn directories(key: &str, kind: &str, text: &str) -> Result<Reading, 
 /// Names of units; a template gets the unit's instance, or its prefix where it has none.
 pub(super) fn units(unit: &UnitName, key: &str, kind: &str, text: &str) -> Result<Reading, Mangled> {
     each(key, kind, text, &|word| {
-        let name = UnitName::parse(word).map_err(|_| format!("{word:?} is no name of a unit"))?;
+        let name = UnitName::parse(word).map_err(|_| format!("{word:?} is not the name of a unit"))?;
         let is_template = name.instance() == Some("");
         let instance = unit.instance().filter(|instance| !instance.is_empty()).unwrap_or(unit.prefix());
         Ok(match name.instantiate(instance).filter(|_| is_template) {
@@ -109,7 +109,7 @@ pub(super) fn units(unit: &UnitName, key: &str, kind: &str, text: &str) -> Resul
 pub(super) fn variables(key: &str, kind: &str, text: &str) -> Result<Reading, Mangled> {
     each(key, kind, text, &|word| match is_valid_name(word) {
         true => Ok(word.to_owned()),
-        false => Err(format!("{word:?} is no name of a variable")),
+        false => Err(format!("{word:?} is not the name of a variable")),
     })
 }
 
@@ -118,7 +118,7 @@ pub(super) fn documentation(key: &str, kind: &str, text: &str) -> Result<Reading
     const SCHEMES: &[&str] = &["http://", "https://", "file:/", "info:", "man:"];
     each(key, kind, text, &|word| match SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
         true => Ok(word.to_owned()),
-        false => Err(format!("{word:?} is no http, https, file, info or man URI")),
+        false => Err(format!("{word:?} is not an http, https, file, info or man URI")),
     })
 }
 

@@ -136,7 +136,7 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
         "TIMER" if key == "OnCalendar" => match calendar::parse(text) {
             Ok(_) => Ok(None),
             Err(calendar::Invalid) => {
-                dropped(format!("{text:?} is no calendar expression (systemd.time(7))"))
+                dropped(format!("{text:?} is not a calendar expression (systemd.time(7))"))
             }
         },
         "TIMER" => span(key, text).map(Some),
@@ -150,7 +150,7 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
         "CPUWEIGHT" | "WEIGHT" | "SHARES" => number::weight(kind, text).map(Some),
         "SLICE" => match UnitName::parse(text).is_ok_and(|name| name.kind() == "slice") {
             true => Ok(None),
-            false => dropped(format!("{text:?} is no name of a slice")),
+            false => dropped(format!("{text:?} is not the name of a slice")),
         },
         _ => by_name(key, text),
     }
@@ -172,13 +172,13 @@ fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
             let stands = |part: &str| matches!(part, "" | "*" | "-" | "~") || part.contains('=');
             match text.split(':').all(stands) {
                 true => Ok(None),
-                false => dropped(format!("{text:?} is no image policy")),
+                false => dropped(format!("{text:?} is not an image policy")),
             }
         }
         "PIDFile" => path::pid_file(text).map(Some),
         "BusName" => match is_bus_name(text) {
             true => Ok(None),
-            false => dropped(format!("{text:?} is no bus name")),
+            false => dropped(format!("{text:?} is not a bus name")),
         },
         _ => shape::check(key, text).map(|()| None),
     }
@@ -203,7 +203,7 @@ fn namespaces(text: &str) -> Result<Reading, Mangled> {
     }
     let list = text.strip_prefix('~').unwrap_or(text);
     match list.split_ascii_whitespace().find(|word| !KINDS.contains(word)) {
-        Some(word) => dropped(format!("{word:?} is no kind of namespace")),
+        Some(word) => dropped(format!("{word:?} is not a kind of namespace")),
         None => Ok(Reading::default()),
     }
 }
@@ -223,7 +223,7 @@ fn account(name: &str) -> Result<(), Mangled> {
         || name.strip_prefix('-').is_some_and(digits)
         || matches!(name, "." | "..");
     match is_bad && !is_number {
-        true => refused(format!("{name:?} is no name of a user or group")),
+        true => refused(format!("{name:?} is not the name of a user or group")),
         false => Ok(()),
     }
 }
@@ -240,7 +240,7 @@ pub fn boolean(text: &str) -> Result<bool, Mangled> {
     } else if is(&["0", "no", "n", "false", "f", "off"]) {
         Ok(false)
     } else {
-        dropped(format!("{text:?} is no boolean"))
+        dropped(format!("{text:?} is not a boolean"))
     }
 }
 
@@ -253,7 +253,7 @@ fn span(key: &str, text: &str) -> Result<String, Mangled> {
     match time_span::parse(text) {
         Some(Span(0)) if zero_is_infinite => Ok(time_span::format(Span::INFINITY)),
         Some(span) => Ok(time_span::format(span)),
-        None => dropped(format!("{text:?} is no time span")),
+        None => dropped(format!("{text:?} is not a time span")),
     }
 }
 
@@ -266,7 +266,7 @@ fn nanoseconds(text: &str) -> Result<String, Mangled> {
     };
     match count {
         Some(count) => Ok(count.to_string()),
-        None => dropped(format!("{text:?} is no time span")),
+        None => dropped(format!("{text:?} is not a time span")),
     }
 }
 
@@ -275,7 +275,7 @@ fn file_mode(text: &str) -> Result<String, Mangled> {
         Ok(mode) if mode <= 0o7777 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             Ok(format!("{mode:04o}"))
         }
-        _ => dropped(format!("{text:?} is no octal mode")),
+        _ => dropped(format!("{text:?} is not an octal mode")),
     }
 }
 
@@ -284,7 +284,7 @@ fn input(text: &str) -> Result<String, Mangled> {
     let is_file = text.strip_prefix("file:").is_some_and(|path| path.starts_with('/'));
     match WORDS.contains(&text) || text.starts_with("fd:") || is_file {
         true => Ok(text.to_owned()),
-        false => dropped(format!("{text:?} is no input")),
+        false => dropped(format!("{text:?} is not an input")),
     }
 }
 
@@ -301,7 +301,7 @@ fn output(text: &str) -> Result<String, Mangled> {
         word => match [file("file:"), file("append:"), file("truncate:")].into_iter().flatten().next() {
             Some(true) => Ok(word.to_owned()),
             Some(false) => dropped(format!("the path in {word:?} is not absolute")),
-            None => dropped(format!("{word:?} is no output")),
+            None => dropped(format!("{word:?} is not an output")),
         },
     }
 }

@@ -87,14 +87,16 @@ pub(super) fn memory(text: &str, zero: bool) -> Result<String, Mangled> {
     }
     if let Some(share) = permyriad(text) {
         return match share {
-            0 if !zero => dropped(format!("{text:?} is no limit: systemd takes it as none")),
+            0 if !zero => dropped(format!("{text:?} is not a limit: systemd takes it as none")),
             0..=10_000 => Ok(format!("{}%", share as f64 / 100.0)),
             _ => dropped(format!("{text:?} is more than all: systemd takes it as no limit")),
         };
     }
     match parse_size(text) {
         Some(bytes) if bytes > 0 || zero => Ok(format_size(bytes)),
-        _ => dropped(format!("{text:?} is no size (suffixes are K M G T P E): systemd takes it as no limit")),
+        _ => dropped(format!(
+            "{text:?} is not a size (suffixes are K M G T P E): systemd takes it as no limit"
+        )),
     }
 }
 
@@ -105,7 +107,7 @@ pub(super) fn tasks(text: &str) -> Result<String, Mangled> {
     match (permyriad(text), decimal(text)) {
         (Some(share @ 1..=10_000), _) => Ok(format!("{}%", share as f64 / 100.0)),
         (None, Some(count)) if count > 0 => Ok(count.to_string()),
-        _ => dropped(format!("{text:?} is no number of tasks")),
+        _ => dropped(format!("{text:?} is not a number of tasks")),
     }
 }
 
@@ -115,7 +117,7 @@ pub(super) fn cpu_quota(text: &str) -> Result<String, Mangled> {
         Some(share) if share > 0 && share <= i32::MAX as u64 => {
             Ok(time_span::format(Span(share.saturating_mul(100))))
         }
-        _ => dropped(format!("{text:?} is no percentage above zero: systemd takes it as no quota")),
+        _ => dropped(format!("{text:?} is not a percentage above zero: systemd takes it as no quota")),
     }
 }
 
@@ -140,7 +142,7 @@ fn decimal(text: &str) -> Option<u64> {
 pub(super) fn unsigned(text: &str) -> Result<String, Mangled> {
     match decimal(text).filter(|number| *number <= u64::from(u32::MAX)) {
         Some(number) => Ok(number.to_string()),
-        None => dropped(format!("{text:?} is no number")),
+        None => dropped(format!("{text:?} is not a number")),
     }
 }
 
@@ -150,7 +152,7 @@ pub(super) fn within(text: &str, least: i64, most: i64) -> Result<String, Mangle
     match number.map(|number| sign * number) {
         Some(number) if (least..=most).contains(&number) => Ok(number.to_string()),
         Some(_) => dropped(format!("{text} is not between {least} and {most}")),
-        None => dropped(format!("{text:?} is no number")),
+        None => dropped(format!("{text:?} is not a number")),
     }
 }
 
@@ -159,7 +161,7 @@ pub(super) fn weight(kind: &str, text: &str) -> Result<String, Mangled> {
     match decimal(text) {
         Some(number) if (least..=most).contains(&number) => Ok(number.to_string()),
         None if text == "idle" && kind == "CPUWEIGHT" => Ok("idle".into()),
-        _ => dropped(format!("{text:?} is no weight between {least} and {most}")),
+        _ => dropped(format!("{text:?} is not a weight between {least} and {most}")),
     }
 }
 
@@ -172,7 +174,7 @@ pub(super) fn limit(key: &str, text: &str) -> Result<String, Mangled> {
         }
         (Some(soft), Some(hard)) if soft == hard => Ok(format_size(hard)),
         (Some(soft), Some(hard)) => Ok(format!("{}:{}", format_size(soft), format_size(hard))),
-        _ => dropped(format!("{text:?} is no limit")),
+        _ => dropped(format!("{text:?} is not a limit")),
     }
 }
 
@@ -230,7 +232,7 @@ fn real_time_signal(name: &str) -> Option<usize> {
 pub(super) fn signal(text: &str) -> Result<String, Mangled> {
     match signal_number(text) {
         Some(number) => Ok(number.to_string()),
-        None => dropped(format!("{text:?} is no signal")),
+        None => dropped(format!("{text:?} is not a signal")),
     }
 }
 
@@ -273,7 +275,7 @@ pub(super) fn exit_statuses(text: &str) -> Result<Reading, Mangled> {
         } else if let Some(number) = signal_number(word).filter(|number| *number <= SIGNALS.len()) {
             signals.insert(number);
         } else {
-            passed_over.push(format!("{word:?} is no exit status and no signal"));
+            passed_over.push(format!("{word:?} is neither an exit status nor a signal"));
         }
     }
     if numbers.is_empty() && signals.is_empty() {

@@ -21,7 +21,7 @@ pub(super) fn plain(text: &str) -> Result<String, Mangled> {
     let path = text.trim_start_matches(['-', '+']);
     let modifiers = &text[..text.len() - path.len()];
     if !path.starts_with('/') {
-        return dropped(format!("{text:?} is no absolute path"));
+        return dropped(format!("{text:?} is not an absolute path"));
     }
     if goes_up(path) {
         return dropped(format!("{text:?} goes up by .."));
@@ -35,7 +35,7 @@ pub(super) fn environment_file(text: &str) -> Result<String, Mangled> {
     match (path.starts_with('/'), goes_up(path)) {
         (true, false) => Ok(format!("{optional}{}", normalize(path))),
         (true, true) => dropped(format!("{path:?} goes up by ..: the service starts without it")),
-        (false, _) => dropped(format!("{path:?} is no absolute path: the service starts without it")),
+        (false, _) => dropped(format!("{path:?} is not an absolute path: the service starts without it")),
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn working_directory(text: &str) -> Result<String, Mangled> {
     }
     let why = match (path.starts_with('/'), goes_up(path)) {
         (true, false) => return Ok(format!("{optional}{}", normalize(path))),
-        (false, _) => format!("{text:?} is no absolute path"),
+        (false, _) => format!("{text:?} is not an absolute path"),
         (true, true) => format!("{text:?} goes up by .."),
     };
     if optional.is_empty() { refused(why) } else { dropped(why) }
@@ -58,7 +58,7 @@ pub(super) fn working_directory(text: &str) -> Result<String, Mangled> {
 pub(super) fn root(text: &str) -> Result<String, Mangled> {
     match text.starts_with('/') && !goes_up(text) {
         true => Ok(normalize(text)),
-        false => refused(format!("{text:?} is no absolute path without ..")),
+        false => refused(format!("{text:?} is not an absolute path without ..")),
     }
 }
 

@@ -57,12 +57,12 @@ pub(super) fn filter(version: SystemdVersion, text: &str) -> Result<Reading, Man
             }
             Some(true) => {}
             Some(false) => {
-                reading.passed_over.push(format!("{name:?} is no {what}"));
+                reading.passed_over.push(format!("{name:?} is not a {what}"));
                 continue;
             }
             None => reading
                 .unmeasured
-                .push(format!("whether systemd {version} knows the {what} {name} was not measured")),
+                .push(format!("it was not measured whether systemd {version} knows the {what} {name}")),
         }
         kept.push(word);
     }

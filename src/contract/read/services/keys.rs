@@ -18,8 +18,8 @@ pub(super) fn path_of<'a>(
 pub(super) fn timer<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<String>> {
     let is_timed = draft.kind.value == Kind::TimerJob;
     if let (Some(entry), false) = (draft.fields.get("timer"), is_timed) {
-        let message = format!("{} has a timer but is no timer job", draft.name);
-        cx.error(entry.at, message, "write `kind = \"timer-job\"`, or take the timer out");
+        let message = format!("{} has a timer but is not a timer job", draft.name);
+        cx.error(entry.at, message, "write `kind = \"timer-job\"`, or remove the timer");
         return None;
     }
     let named = draft.fields.opt(cx, "timer", |cx, node, key| {
@@ -47,7 +47,7 @@ pub(super) fn activation<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<S
     if !draft.kind.value.runs() {
         let message =
             format!("{} is not started at boot anyway: it is a {}", draft.name, draft.kind.value.word());
-        cx.error(entry.at, message, "take `activation` out, or make it a kind that runs");
+        cx.error(entry.at, message, "remove `activation`, or make it a kind that runs");
         return None;
     }
     way
@@ -76,7 +76,7 @@ pub(super) fn health<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Arc<H
     let Some(entry) = provision else { return own.map(Arc::new) };
     if own.is_some() {
         let message = format!("{} says twice when it is healthy", draft.name);
-        cx.error(entry.at, message, "keep `health` of the service, and take it out of its provision");
+        cx.error(entry.at, message, "keep `health` of the service, and remove it from its provision");
         return own.map(Arc::new);
     }
     super::super::provision::health_of(cx, entry).map(Arc::new)
@@ -110,10 +110,14 @@ pub(super) fn command<'a>(
     let at_home = draft.fields.get("venv").is_some();
     if program.is_empty() || program.contains('/') && !program.starts_with('/') {
         let message = format!("{program:?} cannot be a program");
-        cx.error(entry.node.span, message, "write the name of a program of the venv, or a whole path");
+        cx.error(entry.node.span, message, "write the name of a program of the venv, or an absolute path");
     } else if !program.starts_with('/') && !at_home && draft.kind.value != Kind::Python {
         let message = format!("{program:?} is relative, and {} has no venv to look in", draft.name);
-        cx.error(entry.node.span, message, format!("write the whole path, such as \"/usr/bin/{program}\""));
+        cx.error(
+            entry.node.span,
+            message,
+            format!("write the absolute path, such as \"/usr/bin/{program}\""),
+        );
     }
     if let Some(index) = words.iter().position(|word| ignored::unknown_specifier(word).is_some()) {
         let at = cx.items(&entry.node, key).get(index).map_or(entry.node.span, |item| item.span);
@@ -165,7 +169,7 @@ pub(in crate::contract::read) fn env_file<'a>(cx: &mut Cx<'a>, node: &Node<'a>) 
     let text = cx.expand(raw, path_node.span, Scope::Service);
     demand.path = cx.checked(path_node.span, words::path(&text))?;
     if demand.secret && demand.mode.is_some_and(|mode| mode & 0o007 != 0) {
-        let message = format!("{} is secret, yet its mode lets everybody in", demand.path);
+        let message = format!("{} is secret, but its mode lets all users read it", demand.path);
         cx.error(path_node.span, message, "write `mode = \"0640\"`, or a stricter one");
     }
     let per_service = is_per_service(&demand.path);

@@ -36,7 +36,7 @@ pub(super) fn read(file: &mut dyn BufRead, safety: &Safety, asked: &Asked, now: 
     Observed::Found(kept.counted(count))
 }
 
-/// The next line without its end, and how long it is; what is longer than any event is passed over.
+/// The next line without its end, and how long it is; what is longer than any event is ignored.
 fn next(file: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<u64>> {
     let here: &mut dyn BufRead = file;
     let mut size = here.take(MOST_STREAM_EVENT + 1).read_until(b'\n', line)? as u64;
@@ -75,7 +75,7 @@ impl Recorded {
             return Err(format!("it holds {size} bytes, more than any event"));
         }
         let mut object: Map<String, Value> =
-            serde_json::from_slice(line).map_err(|error| format!("it is no JSON object: {error}"))?;
+            serde_json::from_slice(line).map_err(|error| format!("it is not a JSON object: {error}"))?;
         let id = object.remove("id");
         let id = id.as_ref().and_then(Value::as_str).ok_or("it has no id")?.parse()?;
         if let Some(Value::Object(inside)) = object.remove("fields") {
@@ -109,7 +109,7 @@ impl Kept {
     fn keep(&mut self, event: Recorded, since: u64) -> Result<(), String> {
         let grows = match self.order {
             None => None,
-            Some((_, last)) if last == event.id => return Err(format!("{} is there twice", event.id)),
+            Some((_, last)) if last == event.id => return Err(format!("{} occurs twice", event.id)),
             Some((grows, last)) if self.events.len() > 1 && (event.id > last) != grows => {
                 return Err(format!("{} is out of order", event.id));
             }
