@@ -674,10 +674,6 @@ mod tests {
         (home, hand)
     }
 
-    fn is_root() -> bool {
-        rustix::process::geteuid().is_root()
-    }
-
     fn own() -> Rights {
         Rights {
             uid: rustix::process::geteuid().as_raw(),
@@ -727,7 +723,7 @@ mod tests {
 
     #[test]
     fn in_a_users_directory_no_link_is_followed_and_root_is_that_user() {
-        if !is_root() {
+        if crate::skip::without_root() {
             return;
         }
         let (home, hand) = ground();
@@ -765,7 +761,7 @@ mod tests {
 
     #[test]
     fn no_link_of_a_copied_tree_leads_to_a_user() {
-        if !is_root() {
+        if crate::skip::without_root() {
             return;
         }
         let (home, hand) = ground();
@@ -800,7 +796,7 @@ mod tests {
 
     #[test]
     fn a_file_that_changes_hands_is_a_new_one() {
-        if !is_root() {
+        if crate::skip::without_root() {
             return;
         }
         let (home, hand) = ground();
