@@ -24,3 +24,8 @@ pub mod statistics;
 pub mod syntax;
 pub mod system;
 pub mod systemd;
+
+/// How the tests of this library say that they are skipped; the programs in tests/ have the same file.
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;

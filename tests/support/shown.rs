@@ -1,8 +1,6 @@
 //! What `systemctl show` prints of a setting, from our own reading of the unit: the same text, or both sides
 //! in one order where systemd's has none.
 
-#![allow(dead_code, reason = "each test uses what it needs of this")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use golden::syntax::words::{Strictness, Words};

@@ -18,10 +18,6 @@ fn ground() -> (tempfile::TempDir, DiskHand) {
     (home, hand)
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
 fn own() -> Rights {
     Rights { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), mode: 0o640 }
 }
@@ -67,7 +63,7 @@ fn roots_links_are_followed_and_stay_below_the_root() {
 
 #[test]
 fn in_a_users_directory_no_link_is_followed_and_root_is_that_user() {
-    if !is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let (home, hand) = ground();
@@ -104,7 +100,7 @@ fn in_a_users_directory_no_link_is_followed_and_root_is_that_user() {
 
 #[test]
 fn no_link_of_a_copied_tree_leads_to_a_user() {
-    if !is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let (home, hand) = ground();
@@ -137,7 +133,7 @@ fn no_link_of_a_copied_tree_leads_to_a_user() {
 
 #[test]
 fn a_file_that_changes_hands_is_a_new_one() {
-    if !is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let (home, hand) = ground();
