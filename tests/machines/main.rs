@@ -1,6 +1,7 @@
 //! The tests on booted machines, in one program. `tools/ci/side-by-side` runs each test as a process of its own, as many at
 //! once as the host bears.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

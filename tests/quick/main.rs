@@ -1,5 +1,6 @@
 //! The tests that need no machine, in one program. `tools/ci/side-by-side` runs each file as a process of its own.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
