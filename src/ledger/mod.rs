@@ -11,6 +11,7 @@ mod entry;
 mod file;
 mod known;
 pub mod models;
+pub mod outside;
 
 pub use chain::{Broken, Chain, End, Line, each, line, read};
 pub use entry::{By, Entry, Event, Who};
