@@ -65,7 +65,7 @@ struct Look {
 
 impl Host {
     fn boot() -> Self {
-        let machine = Machine::boot(Image::Base, Suite::Bookworm, &[]);
+        let machine = Machine::boot(Image::Base, Suite::chosen(), &[]);
         let golden = std::fs::read(env!("CARGO_BIN_EXE_golden")).unwrap();
         machine.write("/usr/local/bin/golden", golden, 0o755, "root:root");
         machine.sh_ok(

@@ -4,6 +4,8 @@
 use crate::support::example;
 use crate::support::machine;
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::process::Output;
 use std::time::Instant;
@@ -68,6 +70,7 @@ const CASES: &[(&str, Case)] = &[
     ("no place to write", no_place_to_write),
     ("Redis goes in the middle", redis_goes),
     ("a ledger that was cut off", a_cut_ledger),
+    ("heads that a command takes outside", outside::taken_outside),
     ("an edited ledger", an_edited_ledger),
 ];
 
@@ -606,6 +609,22 @@ fn killed(host: &Host) {
     host.expect("golden audit --quiet", 0);
 }
 
+/// The calls by which golden, and what it starts, change anything.
+const WRITES: &[&str] = &[
+    "renameat2",
+    "rename",
+    "fsync",
+    "unlinkat",
+    "write",
+    "ftruncate",
+    "fchmod",
+    "fchown",
+    "mkdirat",
+    "utimensat",
+    "sendto",
+    "sendmsg",
+];
+
 /// How often a transition was killed before it went through.
 fn killed_in(host: &Host, transition: &Transition) -> usize {
     let Transition { name, begin, done, back } = transition;
@@ -614,9 +633,8 @@ fn killed_in(host: &Host, transition: &Transition) -> usize {
     let mut kills = 0;
     let all = std::env::var_os("GOLDEN_KILLS").is_some();
     let sampled: &[_] = &[("renameat2", 1, 1), ("rename", 2, 7), ("fsync", 4, 23)];
-    let every: &[_] =
-        &[("renameat2", 1, 1), ("rename", 1, 1), ("fsync", 1, 1), ("unlinkat", 1, 1), ("write", 1, 1)];
-    for (call, first, stride) in if all { every } else { sampled } {
+    let every: Vec<_> = WRITES.iter().map(|call| (*call, 1, 1)).collect();
+    for (call, first, stride) in if all { &every } else { sampled } {
         for number in (*first..).step_by(*stride) {
             let kill = format!(
                 "strace -f -qq -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}"

@@ -51,6 +51,15 @@ pub enum Suite {
 }
 
 impl Suite {
+    /// The release that `GOLDEN_SUITE` names; Debian 12 where it names none.
+    pub fn chosen() -> Self {
+        match std::env::var("GOLDEN_SUITE").as_deref() {
+            Ok("trixie") => Self::Trixie,
+            Ok("bookworm") | Err(_) => Self::Bookworm,
+            Ok(other) => panic!("GOLDEN_SUITE: there is no release {other:?}"),
+        }
+    }
+
     /// The major version of the release's systemd.
     pub fn systemd(self) -> u32 {
         match self {

@@ -85,6 +85,12 @@ impl Of<'_> {
         }
     }
 
+    /// The words of a command, whose order counts.
+    fn command(&mut self, what: &str, words: &Stated<Vec<String>>) {
+        let text = format!("{:?}", words.value);
+        self.add(what, format!("{what} = {text}"), Shape::Exactly(text), &words.at);
+    }
+
     fn all(&mut self, what: &str, values: &Stated<Vec<String>>) {
         self.add(what, format!("{what} = {:?}", values.value), Shape::All(values.value.clone()), &values.at);
     }
@@ -113,6 +119,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
         authority: _,
         approval,
         anchor,
+        outside,
         changes: _,
         layout,
         identity,
@@ -137,6 +144,11 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
     common(&mut all, approval, identity, env, runtime);
     if let Some(path) = anchor {
         of(&mut all, "ledger".to_owned(), &path.at).exactly("anchor", path);
+    }
+    if let Some(Outside { send, recall }) = outside {
+        let mut duties = of(&mut all, "ledger".to_owned(), &send.at);
+        duties.command("send", send);
+        duties.command("recall", recall);
     }
     layout.values().for_each(|one| place(&mut all, one));
     repository.iter().for_each(|one| governed(&mut all, one));
