@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn only_a_program_of_roots_is_run_and_it_ends() {
-        if !rustix::process::geteuid().is_root() {
+        if crate::skip::without_root() {
             return;
         }
         assert_eq!(run(&["/bin/echo", "a", "$HOME; b"], 5).unwrap(), "a $HOME; b\n");
@@ -99,7 +99,7 @@ mod tests {
         let place = home.path().join("program").display().to_string();
         let below = Act::below(std::path::Path::new("/"));
         let put = |uid: u32, mode: u32| {
-            let rights = crate::system::hand::Rights { uid, gid: 0, mode };
+            let rights = crate::system::act::Rights { uid, gid: 0, mode };
             below.write(&place, b"#!/bin/sh\necho ran\n", rights).unwrap();
         };
         put(0, 0o755);
