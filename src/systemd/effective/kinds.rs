@@ -99,7 +99,6 @@ pub fn stays(key: &str, kind: &str) -> bool {
         "KeyringMode",
         "ProtectControlGroups",
         "ProtectHome",
-        "ProtectHostname",
         "ProtectProc",
         "ProtectSystem",
         "RequiresMountsFor",
