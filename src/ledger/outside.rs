@@ -65,7 +65,7 @@ fn run(words: &[&str], limit: u64) -> io::Result<String> {
     let rights = hand.node(&way.path).map_err(|error| refused(error.to_string()))?.rights();
     match (way.user, rights) {
         (Some(user), _) => return Err(refused(format!("uid {user} can replace it"))),
-        (None, None) => return Err(refused("it is no file".to_owned())),
+        (None, None) => return Err(refused("it is not a file".to_owned())),
         (None, Some(rights)) if rights.uid != 0 || rights.mode & 0o022 != 0 => {
             return Err(refused("others than root can write it".to_owned()));
         }

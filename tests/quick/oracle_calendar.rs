@@ -1,6 +1,8 @@
 //! What a systemd made of calendar expressions, against our own reading. The cases were measured
 //! (`tools/measure-calendar`); a difference is our defect.
 
+use crate::support::oracle;
+
 use golden::systemd::calendar;
 use serde::Deserialize;
 
@@ -22,9 +24,7 @@ const BASE: i64 = 1_768_478_400;
 
 #[test]
 fn every_expression_is_read_as_systemd_reads_it() {
-    for version in ["systemd-252", "systemd-257"] {
-        let path = format!("{}/tests/oracle/{version}/calendar-cases.json", env!("CARGO_MANIFEST_DIR"));
-        let cases: Vec<Case> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for (version, cases) in oracle::measured::<Case>("calendar-cases.json") {
         assert!(cases.len() >= 80, "{version}: {} cases", cases.len());
         let (mut judged, mut times) = (0, 0);
         let mut wrong = Vec::new();

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod example;
 pub mod machine;
+pub mod oracle;
 pub mod remedy;
 pub mod report;
 pub mod sample;
