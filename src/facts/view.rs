@@ -120,6 +120,11 @@ impl<'a> View<'a> {
         self.facts.time
     }
 
+    /// The name of the host.
+    pub fn host_name(&self) -> &'a str {
+        &self.facts.host
+    }
+
     /// The systemd version whose reading counts.
     pub fn systemd(&self) -> &'a Observed<SystemdVersion> {
         &self.facts.systemd
