@@ -5,6 +5,7 @@
 //! leaf that belongs to plans alone.)
 
 pub mod act;
+pub mod booted;
 pub mod hand;
 pub mod journald;
 pub mod manifest;

@@ -94,7 +94,7 @@ pub(super) struct Unmounted {
 
 /// The mount points that the contract, fstab(5) or a mount unit names and at which nothing is mounted, or nobody can tell.
 pub(super) fn unmounted<'a>(system: &dyn System, demanded: impl Iterator<Item = &'a str>) -> Unmounted {
-    let (units, mut unread) = mounts::units(system);
+    let mounts::MountUnits { units, mut unread, .. } = mounts::units(system);
     let mut points: BTreeSet<String> = demanded.map(str::to_owned).collect();
     points.extend(units.into_iter().map(|unit| unit.place));
     match system.read(&real(system, "/etc/fstab"), READ_LIMIT) {
