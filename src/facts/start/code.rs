@@ -260,7 +260,7 @@ mod tests {
         let program = |path: &str| Code::Program(path.into());
         assert_eq!(code("/usr/bin/nice -n 5 node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/timeout -k 1 10 /opt/run --x"), [program("/opt/run")]);
-        assert_eq!(code("/usr/bin/env -u A -S node x.js"), []);
+        assert_eq!(code("/usr/bin/env -u A -S node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/env -i A=1 -u B node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/env -C /srv node x.js"), []);
         let shell = |text: &str| given_code("/bin/sh", &["-c".into(), text.into()]);

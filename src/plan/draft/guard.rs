@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(points.points, ["/srv/asked", "/srv/far", "/srv/my data", "/srv/nas"]);
         assert!(mounted("/srv/nas/app", &points).is_err() && mounted("/srv/nas", &points).is_err());
         assert!(mounted("/srv/nas-2", &points).is_ok() && mounted("/srv/up", &points).is_ok());
-        let unread = "closed /etc/fstab no permission\n";
+        let unread = "unreadable /etc/fstab no permission\n";
         let system = crate::system::MemorySystem::from_manifest(unread).unwrap();
         let points = unmounted(&system, std::iter::empty());
         assert!(mounted("/srv/any", &points).is_err() && mounted("/etc/app", &points).is_ok());

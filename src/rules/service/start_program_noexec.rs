@@ -17,7 +17,8 @@ rule! {
     ///
     /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` where no nearer `ExecPaths=` opens it
     /// (systemd.exec(5)), no program runs, whatever its permission bits say: 203/EXEC. `ExecPaths=` opens a file system with
-    /// `noexec`, too (measured on 252 and 257). On a disk that does not run, the options are those of fstab(5).
+    /// `noexec`, too (measured on 252 and 257). The interpreter of a script and the loader of a binary are executed, too. On a
+    /// disk that does not run, the options are those of fstab(5) and of the host's own mount units.
     ///
     /// Put the program elsewhere, or name it in `ExecPaths=`.
     ///

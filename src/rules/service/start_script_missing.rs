@@ -17,7 +17,9 @@ rule! {
     /// `node x.js`, `php x.php` and `java -jar x.jar` are given, seen from the working directory, `PYTHONPATH` and the packages of the
     /// interpreter, as the user of the service. Of a directory Python runs `__main__.py`, and Node the `main` of its
     /// package.json or its index. A package of `--import` and `--require` of Node lies in a `node_modules` of the working
-    /// directory or above it.
+    /// directory or above it. Path files (`*.pth`) name further places for modules. What stands behind `env`, `nice`, `timeout`
+    /// and their like, or in a shell as its only command, is looked for in the same way, and so is a program there. A word that
+    /// a secret variable brings is left as it is.
     ///
     /// Put the file there, or correct the line.
     ///

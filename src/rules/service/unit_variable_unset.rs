@@ -13,8 +13,8 @@ rule! {
     /// A command line uses a variable that nothing sets.
     ///
     /// systemd puts nothing in the place of `${VAR}` and starts the program all the same: `--config=${CONF_FILE}` becomes
-    /// `--config=` (systemd.service(5), "COMMAND LINES"). Looks at `Environment=`, the env files and `PassEnvironment=`; what
-    /// systemd sets itself (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES") is set. A `$OPTIONS` that is a word
+    /// `--config=` (systemd.service(5), "COMMAND LINES"). Looks at `Environment=`, the env files, `PassEnvironment=` and
+    /// `DefaultEnvironment=` of system.conf (systemd-system.conf(5)); what systemd sets itself (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES") is set. A `$OPTIONS` that is a word
     /// of its own may stay empty where an env file could set it: that is how distributions write their units.
     ///
     /// Set the variable, correct its name, or write `$$` where the program is to see a dollar sign.
