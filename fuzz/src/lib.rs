@@ -152,7 +152,7 @@ pub fn commands(data: &[u8]) {
         6 => {
             let known =
                 accounts::parse(b"root:x:0:0::/:/bin/sh\nqt:x:9:9::/:/bin/sh\n", b"qt:x:9:\nsudo:x:27:qt\n");
-            sudoers::parse(&text).grants_root(known.user("qt").expect("it is there"), &known);
+            sudoers::parse(&text).grants_root(known.user("qt").expect("it is there"), &known, "web1");
             let read = accounts::parse(data, data);
             for user in read.users.iter().take(20) {
                 read.group_names_of(user);

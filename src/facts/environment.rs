@@ -1,7 +1,7 @@
 //! The environment of a service, layer by layer: what systemd will give it, and where each value comes from.
 //!
-//! `EnvironmentFile=` beats `Environment=` whatever their order, a later file beats an earlier one, and
-//! `UnsetEnvironment=` beats all (systemd.exec(5)).
+//! `Environment=` beats what the manager hands to all services, `EnvironmentFile=` beats `Environment=` whatever their
+//! order, a later file beats an earlier one, and `UnsetEnvironment=` beats all (systemd.exec(5)).
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::{Contract, secrets};
 use crate::model::{Location, Observed, Undecided};
 use crate::syntax::env_file::EnvFile;
 use crate::syntax::env_shell::ShellReading;
@@ -99,7 +100,7 @@ fn collect(
     all: &mut BTreeMap<String, Vec<Layer>>,
 ) -> Result<(), Undecided> {
     let as_is = |text: &str| Ok(text.to_owned());
-    for setting in unit.assignments("Service", "Environment") {
+    for setting in unit.handed_down.iter().chain(unit.assignments("Service", "Environment")) {
         for assignment in parse_environment(setting.value(), &as_is).items {
             if wanted(&assignment.name) {
                 let layer = Layer { value: assignment.value, at: setting.at.clone() };
@@ -169,6 +170,7 @@ const LONGEST_VALUE: usize = 4 << 10;
 
 /// The arguments of a unit's commands as their programs get them, as far as files decide that.
 pub struct Arguments<'a> {
+    contract: &'a Contract,
     env_files: &'a EnvFiles,
     unit: &'a EffectiveUnit,
     version: Option<SystemdVersion>,
@@ -178,12 +180,17 @@ pub struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// Of a unit that a version of systemd starts, where it is known.
-    pub fn of(env_files: &'a EnvFiles, unit: &'a EffectiveUnit, version: Option<SystemdVersion>) -> Self {
-        Self { env_files, unit, version, values: OnceCell::new() }
+    pub fn of(
+        contract: &'a Contract,
+        env_files: &'a EnvFiles,
+        unit: &'a EffectiveUnit,
+        version: Option<SystemdVersion>,
+    ) -> Self {
+        Self { contract, env_files, unit, version, values: OnceCell::new() }
     }
 
     /// The arguments after `argv[0]`. A word stays as it is written where it asks for a variable that nothing sets, or whose
-    /// value is not known here.
+    /// value is not known here or is a secret: what is made of arguments is shown, and kept in facts.
     pub fn words(&self, command: &Command) -> Vec<String> {
         let asks = |word: &String| word.contains('$') && !command.prefixes.no_expand;
         let words = command.words.iter();
@@ -206,7 +213,9 @@ impl<'a> Arguments<'a> {
     fn value(&self, name: &str) -> Option<String> {
         let read = || named_by_commands(self.env_files, self.unit, self.version).unwrap_or_default();
         let last = self.values.get_or_init(read).get(name)?.as_ref()?.last()?;
-        let is_told = !is_stand_in(&last.value) && last.value.len() <= LONGEST_VALUE;
+        let is_told = !is_stand_in(&last.value)
+            && last.value.len() <= LONGEST_VALUE
+            && !secrets::is_hidden(self.contract, last.at.path(), name, &last.value);
         is_told.then(|| last.value.clone())
     }
 }

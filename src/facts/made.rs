@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::generators::Generators;
 use super::start::{lies_under, simplified};
-use crate::model::{Location, Undecided};
+use crate::model::{Location, Meta, NodeKind, Undecided};
+use crate::syntax::glob;
 use crate::systemd::effective::{EffectiveUnit, Setting};
 
 /// What makes things on a disk before any service of it starts. Nothing of it is looked at on a running host, where what
@@ -20,6 +21,9 @@ use crate::systemd::effective::{EffectiveUnit, Setting};
 pub struct MadeFacts {
     /// What systemd-tmpfiles makes at boot.
     pub at_boot: Making,
+    /// What systemd-tmpfiles gives to others of what is there, in the order in which it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<Given>,
     /// Why not all lines of tmpfiles.d are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
@@ -104,6 +108,46 @@ pub struct AtBoot {
     pub at: Location,
 }
 
+/// What a boot makes of the owner and the mode of something that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Its path, or a pattern for glob(3).
+    pub path: Arc<str>,
+    /// All below it, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tree: bool,
+    /// Its owner, where that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Its group, where that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Its permission bits, where those change. Below a tree a bit to execute holds for directories and for what has one
+    /// already (tmpfiles.d(5), `Z`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+}
+
+impl Given {
+    /// What becomes of a node at a path; links keep what they have.
+    pub fn of(&self, path: &str, meta: Meta) -> Meta {
+        let is_it = *self.path == *path
+            || self.path.contains(['*', '?', '[']) && glob::matches(&self.path, path)
+            || self.tree && lies_under(path, &self.path);
+        if !is_it || meta.kind == NodeKind::Link {
+            return meta;
+        }
+        let is_program = meta.kind == NodeKind::Directory || meta.mode & 0o111 != 0 || !self.tree;
+        let mode = self.mode.map(|mode| if is_program { mode } else { mode & !0o111 });
+        Meta {
+            uid: self.uid.unwrap_or(meta.uid),
+            gid: self.gid.unwrap_or(meta.gid),
+            mode: mode.unwrap_or(meta.mode),
+            ..meta
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(size: &u64) -> bool {
     *size == 0
@@ -118,6 +162,11 @@ impl Making {
     /// Adds one more.
     pub fn add(&mut self, made: AtBoot) {
         self.0.entry(made.path.clone()).or_insert(made);
+    }
+
+    /// Adds what there is to add.
+    pub fn extend(&mut self, all: impl IntoIterator<Item = AtBoot>) {
+        all.into_iter().for_each(|made| self.add(made));
     }
 
     /// What is made at a path.

@@ -118,6 +118,9 @@ pub struct HostFacts {
     /// The `main` of package.json files, by their path, of directories that Node is given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mains: BTreeMap<Arc<str>, Observed<String>>,
+    /// The texts of Python's path files (`*.pth`), by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub path_files: BTreeMap<Arc<str>, Observed<String>>,
     /// Venvs by path.
     pub venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
     /// Dependencies by name.

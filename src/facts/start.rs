@@ -283,13 +283,19 @@ pub fn from_directory(directory: &str, path: &str) -> String {
 pub fn module_files(root: &str, name: &str, runs: bool) -> Vec<String> {
     let path = format!("{root}/{}", name.replace('.', "/"));
     let package = if runs { "__main__.py" } else { "__init__.py" };
-    vec![format!("{path}.py"), format!("{path}/{package}")]
+    // Code that was compiled and whose text was not delivered lies beside where that would be.
+    vec![
+        format!("{path}.py"),
+        format!("{path}/{package}"),
+        format!("{path}.pyc"),
+        format!("{path}/{package}c"),
+    ]
 }
 
 /// The first component of a module below `root`: where it exists, Python looks nowhere else.
-pub fn top_of_module(root: &str, name: &str) -> [String; 2] {
+pub fn top_of_module(root: &str, name: &str) -> [String; 3] {
     let top = name.split('.').next().unwrap_or(name);
-    [format!("{root}/{top}"), format!("{root}/{top}.py")]
+    [format!("{root}/{top}"), format!("{root}/{top}.py"), format!("{root}/{top}.pyc")]
 }
 
 /// Where Python looks for modules.
@@ -299,15 +305,20 @@ pub struct Roots {
     pub stated: Vec<String>,
     /// Directories of installed packages.
     pub installed: Vec<String>,
+    /// Places that path files (`*.pth`) in those name.
+    pub added: Vec<String>,
+    /// A path file whose lines run code, so that it may add any place.
+    pub open: Option<String>,
 }
 
 impl Roots {
-    /// The working directory and what `PYTHONPATH` names, where it is set.
-    pub fn stated(python_path: Option<&str>, directory: &str) -> Roots {
+    /// The working directory and what `PYTHONPATH` names, where it is set, unless options of Python keep it from there.
+    pub fn stated(python_path: Option<&str>, directory: &str, kept: Kept) -> Roots {
+        let python_path = python_path.filter(|_| !kept.from_variables);
         let parts = python_path.unwrap_or_default().split(':').filter(|part| !part.is_empty());
-        let mut stated = vec![directory.to_owned()];
+        let mut stated = if kept.from_directory { Vec::new() } else { vec![directory.to_owned()] };
         stated.extend(parts.map(|part| from_directory(directory, part)));
-        Roots { stated, installed: Vec::new() }
+        Roots { stated, ..Roots::default() }
     }
 
     /// Adds the packages of a `lib` directory with these names in it; the base interpreter keeps its own
@@ -321,10 +332,52 @@ impl Roots {
         }
     }
 
+    /// Takes a path file over (<https://docs.python.org/3/library/site.html>): a line that begins with `import` is run, any
+    /// other is a place, relative to where the file lies.
+    pub fn add_path_file(&mut self, file: &str, lines: &str) {
+        let directory = file.rsplit_once('/').map_or("/", |(directory, _)| directory);
+        for line in lines.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            match line.starts_with("import ") || line.starts_with("import\t") {
+                true => drop(self.open.get_or_insert_with(|| file.to_owned())),
+                false => self.added.push(from_directory(directory, line)),
+            }
+        }
+    }
+
     /// All of them, in Python's order.
     pub fn all(&self) -> impl Iterator<Item = &String> {
-        self.stated.iter().chain(&self.installed)
+        self.stated.iter().chain(&self.installed).chain(&self.added)
     }
+}
+
+/// The path files among the names of a directory of installed packages, but for the one that setuptools leaves everywhere.
+pub fn path_files(installed: &str, names: &[String]) -> Vec<String> {
+    let is_it = |name: &&String| name.ends_with(".pth") && *name != "distutils-precedence.pth";
+    names.iter().filter(is_it).map(|name| format!("{installed}/{name}")).collect()
+}
+
+/// What the options of a Python keep it from (python(1)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// `-P`, `-I`: the working directory is no place for modules.
+    pub from_directory: bool,
+    /// `-E`, `-I`: `PYTHON…` variables do not count.
+    pub from_variables: bool,
+}
+
+/// What a command line keeps a Python from; `is_safe` where `PYTHONSAFEPATH` is set.
+pub fn kept(program: &str, words: &[String], is_safe: bool) -> Kept {
+    let is_python = is_python(base_name(program));
+    let letters =
+        words.iter().take_while(|word| is_python && word.starts_with('-') && *word != "-m" && *word != "-c");
+    let has = |letter: char| {
+        letters.clone().any(|word| {
+            !word.starts_with("--") && word.split('m').next().is_some_and(|own| own.contains(letter))
+        })
+    };
+    let from_variables = has('E') || has('I');
+    Kept { from_directory: has('P') || has('I') || is_safe && is_python && !from_variables, from_variables }
 }
 
 /// The `lib` directories beside a program and beside the file it really is.

@@ -120,6 +120,11 @@ impl<'a> View<'a> {
         self.facts.time
     }
 
+    /// The name of the host.
+    pub fn host_name(&self) -> &'a str {
+        &self.facts.host
+    }
+
     /// The systemd version whose reading counts.
     pub fn systemd(&self) -> &'a Observed<SystemdVersion> {
         &self.facts.systemd
@@ -290,7 +295,8 @@ impl<'a> View<'a> {
     /// The arguments of a unit's commands as their programs get them.
     pub fn arguments(&self, unit: &'a EffectiveUnit) -> Result<environment::Arguments<'a>, Undecided> {
         let version = self.systemd().known().ok().flatten().copied();
-        Ok(environment::Arguments::of(&self.facts(Need::EnvFiles)?.env_files, unit, version))
+        let env_files = &self.facts(Need::EnvFiles)?.env_files;
+        Ok(environment::Arguments::of(self.contract, env_files, unit, version))
     }
 
     /// Every variable of a unit's environment with all values it is given, the one that counts last.
@@ -345,6 +351,14 @@ impl<'a> View<'a> {
     pub fn missing_libraries(&self, program: &str) -> Result<Option<&'a Vec<MissingLibrary>>, Undecided> {
         let missing = self.facts(Need::Start)?.libraries.get(program);
         missing.map_or(Ok(None), Observed::known)
+    }
+
+    /// The text of a path file of Python, where it was looked at.
+    pub fn path_file(&self, path: &str) -> Result<Option<&'a String>, Undecided> {
+        match self.facts(Need::Start)?.path_files.get(path) {
+            Some(text) => text.known(),
+            None => Ok(None),
+        }
     }
 
     /// The `main` of a package.json; `None` where there is no such file, or no word of it.

@@ -164,7 +164,8 @@ impl<'a> AtStart<'_, 'a> {
         let found = self.view.path(Need::Start, path)?;
         let seen = as_absent(&self.view, found);
         if !matches!(seen.end, End::Absent(_)) {
-            return Ok(rewritten(&self.view, found).map_or(Cow::Borrowed(found), Cow::Owned));
+            let given = given(&self.view, found);
+            return Ok(rewritten(&self.view, found).or(given).map_or(Cow::Borrowed(found), Cow::Owned));
         }
         let own = if with_own { of_unit(&self.view, self.unit) } else { Making::default() };
         let lookup = match made(&self.view, &seen, &[&own, self.others()?])? {
@@ -304,6 +305,17 @@ fn rewritten(view: &View, lookup: &Lookup) -> Option<Lookup> {
     let node = Arc::new(Step { meta: Meta { size: made.size, ..node.meta }, ..Step::clone(node) });
     let steps = lookup.steps.iter().take(lookup.steps.len() - 1).cloned().chain([node]).collect();
     Some(Lookup { steps, ..lookup.clone() })
+}
+
+/// The walk as systemd-tmpfiles gives what is there to others; `None` where it leaves all of it as it is.
+fn given(view: &View, lookup: &Lookup) -> Option<Lookup> {
+    let given = &view.made()?.given;
+    let become_of = |step: &Arc<Step>| {
+        let meta = given.iter().fold(step.meta, |meta, given| given.of(&step.path, meta));
+        if meta == step.meta { step.clone() } else { Arc::new(Step { meta, ..Step::clone(step) }) }
+    };
+    let steps: Vec<Arc<Step>> = lookup.steps.iter().map(become_of).collect();
+    (steps != lookup.steps).then(|| Lookup { steps, ..lookup.clone() })
 }
 
 /// Whether what a walk does not find can be known from the disk at all.

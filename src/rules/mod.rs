@@ -13,6 +13,7 @@ mod declare;
 pub mod approval;
 pub mod at_start;
 pub mod compare;
+pub mod conditions;
 pub mod defaults;
 pub mod dependencies;
 pub mod env_files;

@@ -19,6 +19,13 @@ pub fn no_timer(view: &ServiceView) -> Outcome {
     }
 }
 
+/// The units of a service that a boot starts, where they load: its own, and the timer or other unit that starts it.
+pub fn with_trigger<'v>(view: &'v ServiceView<'_>) -> Result<Vec<&'v EffectiveUnit>, Undecided> {
+    let timer = timer(view)?.map(|(_, unit)| unit);
+    let trigger = timer.or(activator(view)?.map(|activator| activator.unit));
+    Ok(view.loaded()?.into_iter().chain(trigger).collect())
+}
+
 /// A unit that activates a service, and loads.
 pub struct Activator<'v> {
     /// How it does, as the contract says.

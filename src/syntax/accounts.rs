@@ -146,8 +146,8 @@ pub fn asks_systemd(nsswitch: &[u8]) -> bool {
     })
 }
 
-/// The sources of users and groups in the text of nsswitch.conf(5) beside the two files and systemd. Actions
-/// (`[NOTFOUND=return]`) are no sources.
+/// The sources of users and groups in the text of nsswitch.conf(5) beside the two files and systemd, as far as they are
+/// asked about a name that the sources before them do not have.
 pub fn elsewhere(nsswitch: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for (_, line) in numbered_lines(nsswitch) {
@@ -163,10 +163,19 @@ pub fn elsewhere(nsswitch: &[u8]) -> Vec<String> {
             if is_source && !found.iter().any(|known| known == word) {
                 found.push(word.to_owned());
             }
+            // `files [NOTFOUND=return] sss`: who is in none of the sources so far is in none of the next.
+            if in_action && word.trim_matches(['[', ']']).eq_ignore_ascii_case("notfound=return") {
+                break;
+            }
             in_action &= !word.ends_with(']');
         }
     }
     found
+}
+
+/// Whether a table of accounts sends who reads it as `compat` on to other sources: a line of it begins with `+` or `-`.
+pub fn sends_on(table: &[u8]) -> bool {
+    table.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"+") || line.starts_with(b"-"))
 }
 
 /// Lines that are neither blank nor comments; glibc skips leading blanks.

@@ -25,7 +25,7 @@ pub mod secret_shape;
 pub mod secret_text;
 pub mod shebang;
 pub mod shell_words;
-mod shell_wrappers;
+pub mod shell_wrappers;
 pub mod ssh_signature;
 pub mod stand_in;
 pub mod sudoers;

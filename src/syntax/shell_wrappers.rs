@@ -14,6 +14,35 @@ pub(super) enum Inner {
     Text(String),
 }
 
+/// Wrappers that start their program on this host, as this user and in this directory, and end with it.
+const TRANSPARENT: [&str; 12] = [
+    "catchsegv",
+    "chronic",
+    "chrt",
+    "dumb-init",
+    "env",
+    "flock",
+    "ionice",
+    "nice",
+    "numactl",
+    "stdbuf",
+    "timeout",
+    "tini",
+];
+
+/// The program and the arguments that such a wrapper starts; `None` for any other program, and where that is not certain.
+pub fn started(program: &str, args: &[String]) -> Option<Vec<String>> {
+    let moves = |arg: &String| arg.starts_with("-C") || arg.starts_with("--chdir");
+    let own = args.iter().take_while(|arg| arg.starts_with('-') || is_assignment(arg));
+    if !TRANSPARENT.contains(&program) || program == "env" && own.clone().any(moves) {
+        return None;
+    }
+    match inner_command(program, args) {
+        Inner::Words(words) if !words.is_empty() => Some(words),
+        _ => None,
+    }
+}
+
 /// How to find the program on another's command line.
 struct Wrapper {
     name: &'static str,
@@ -27,7 +56,7 @@ const fn wrapper(name: &'static str, valued: &'static [&'static str], positional
     Wrapper { name, valued, positional }
 }
 
-const WRAPPERS: [Wrapper; 29] = [
+const WRAPPERS: [Wrapper; 31] = [
     wrapper(
         "sudo",
         &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R", "--user", "--group"],
@@ -69,6 +98,23 @@ const WRAPPERS: [Wrapper; 29] = [
     wrapper("dumb-init", &[], 0),
     wrapper("tini", &[], 0),
     wrapper("chronic", &[], 0),
+    wrapper("catchsegv", &[], 0),
+    wrapper(
+        "numactl",
+        &[
+            "-i",
+            "-p",
+            "-m",
+            "-N",
+            "-C",
+            "--interleave",
+            "--preferred",
+            "--membind",
+            "--cpunodebind",
+            "--physcpubind",
+        ],
+        0,
+    ),
 ];
 
 /// What `program` with these arguments runs.

@@ -1,13 +1,14 @@
 //! As much of sudoers(5) as it takes to say that a user may become root by sudo.
 //!
-//! Reads user specifications and user aliases, follows `%group`, `#uid` and negation, and lists included files
-//! for the caller to read. Hosts are taken to match. What it cannot know (netgroups, LDAP) it does not grant.
+//! Reads user specifications and aliases of users and hosts, follows `%group`, `#uid` and negation, and lists included
+//! files for the caller to read. What no file says (members of a netgroup, the addresses of a host) makes a grant doubtful.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Accounts, User};
+use super::glob;
 
 /// Aliases in aliases are followed this deep; nobody nests them further.
 const DEEPEST_ALIAS: usize = 64;
@@ -17,7 +18,7 @@ const DEEPEST_ALIAS: usize = 64;
 pub struct Sudoers {
     /// Lines that grant or deny something.
     pub rules: Vec<Rule>,
-    /// `User_Alias` and `Runas_Alias` definitions: name and members.
+    /// `User_Alias`, `Runas_Alias` and `Host_Alias` definitions: name and members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<(String, Vec<String>)>,
     /// `@include`, `#include` and their `dir` forms, in order.
@@ -34,6 +35,9 @@ pub struct Rule {
     pub text: String,
     /// Who may.
     pub users: Vec<String>,
+    /// On which hosts; empty in facts that were recorded before it was read, which means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// As whom; empty where the rule does not say, which means root.
     pub run_as: Vec<String>,
     /// What, tags removed.
@@ -54,12 +58,14 @@ pub struct Include {
 }
 
 /// A rule that lets a user run something as root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant<'a> {
     /// The rule.
     pub rule: &'a Rule,
     /// Any command, not only listed ones.
     pub everything: bool,
+    /// What it depends on that no file says; `None` where it is certain.
+    pub depends_on: Option<String>,
 }
 
 impl Sudoers {
@@ -70,73 +76,144 @@ impl Sudoers {
         self.includes.extend(other.includes);
     }
 
-    /// Rules by which `user` may run a command as root.
-    pub fn grants_root(&self, user: &User, accounts: &Accounts) -> Vec<Grant<'_>> {
+    /// Rules by which `user` may run a command as root on the host of this name.
+    pub fn grants_root(&self, user: &User, accounts: &Accounts, host: &str) -> Vec<Grant<'_>> {
         let groups = accounts.group_ids_of(user);
         let aliases: HashMap<&str, &[String]> =
             self.aliases.iter().map(|(name, members)| (name.as_str(), members.as_slice())).collect();
         let is_user = |item: &str| match item.strip_prefix('%') {
-            Some(group) => match group.strip_prefix('#') {
+            _ if item.starts_with('+') => Match::Depends(format!("the netgroup {item}")),
+            Some(group) if group.starts_with(':') => Match::Depends(format!("the group {item}")),
+            Some(group) => Match::from(match group.strip_prefix('#') {
                 Some(gid) => gid.parse().is_ok_and(|gid| groups.contains(&gid)),
                 None => accounts.group(group).is_some_and(|group| groups.contains(&group.gid)),
-            },
-            None => item.strip_prefix('#').map_or(item == user.name, |uid| uid.parse() == Ok(user.uid)),
+            }),
+            None => Match::from(
+                item.strip_prefix('#').map_or(item == user.name, |uid| uid.parse() == Ok(user.uid)),
+            ),
         };
-        let is_root = |item: &str| item == "root" || item == "#0";
-        let mut users = Matcher { aliases: &aliases, matches: &is_user, judged: HashMap::new(), depth: 0 };
-        let mut run_as = Matcher { aliases: &aliases, matches: &is_root, judged: HashMap::new(), depth: 0 };
+        let is_root = |item: &str| Match::from(item == "root" || item == "#0");
+        let is_host = |item: &str| of_host(item, host);
+        let mut users = Matcher::new(&aliases, &is_user);
+        let mut run_as = Matcher::new(&aliases, &is_root);
+        let mut hosts = Matcher::new(&aliases, &is_host);
         let mut grants = Vec::new();
         for rule in &self.rules {
-            let as_root = rule.run_as.is_empty() || run_as.list(&rule.run_as) == Some(true);
-            let allowed = rule.commands.iter().any(|command| !command.starts_with('!'));
-            if as_root && allowed && users.list(&rule.users) == Some(true) {
-                let everything = rule.commands.iter().any(|command| command == "ALL");
-                grants.push(Grant { rule, everything });
-            }
+            let root = if rule.run_as.is_empty() { Match::Yes } else { run_as.list(&rule.run_as) };
+            let here = if rule.hosts.is_empty() { Match::Yes } else { hosts.list(&rule.hosts) };
+            let allowed = Match::from(rule.commands.iter().any(|command| !command.starts_with('!')));
+            let depends_on = match [root, allowed, users.list(&rule.users), here].into_iter().max() {
+                Some(Match::Yes) => None,
+                Some(Match::Depends(on)) => Some(on),
+                _ => continue,
+            };
+            let everything = rule.commands.iter().any(|command| command == "ALL");
+            grants.push(Grant { rule, everything, depends_on });
         }
         grants
+    }
+}
+
+/// Whether an item of a list is met. Of several that must all be met the greatest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Match {
+    Yes,
+    /// No file says; on what it depends.
+    Depends(String),
+    No,
+}
+
+impl From<bool> for Match {
+    fn from(is_met: bool) -> Self {
+        if is_met { Match::Yes } else { Match::No }
+    }
+}
+
+/// Whether an item of a list of hosts is this one (sudoers(5), "Host_List"): its name, a pattern for it, or what the
+/// host's files do not say, its addresses and netgroups. A name with a dot is compared with the whole name of the host.
+fn of_host(item: &str, host: &str) -> Match {
+    let is_address =
+        item.contains(':') || item.bytes().all(|byte| byte.is_ascii_digit() || b"./".contains(&byte));
+    // A disk without a name is called by where it lies.
+    let is_nameless = host.contains('/') && item.trim_matches('*') != "";
+    if item.starts_with('+') || is_address || is_nameless {
+        return Match::Depends(format!("whether this host is {item}"));
+    }
+    let short = host.split('.').next().unwrap_or(host);
+    let is_it = |name: &str| glob::matches_word(&item.to_ascii_lowercase(), &name.to_ascii_lowercase());
+    match item.split_once('.') {
+        None => Match::from(is_it(short)),
+        Some(_) if host.contains('.') => Match::from(is_it(host)),
+        // A resolver may know the host by a longer name (`Defaults fqdn`).
+        Some((name, _)) if name.eq_ignore_ascii_case(short) => {
+            Match::Depends(format!("whether this host is {item}"))
+        }
+        Some(_) => Match::No,
     }
 }
 
 /// Judges lists whose items may be aliases; the last item that matches decides, `!` negates.
 struct Matcher<'a> {
     aliases: &'a HashMap<&'a str, &'a [String]>,
-    matches: &'a dyn Fn(&str) -> bool,
-    /// Aliases judged already; None while one is being judged, so that a circle ends.
-    judged: HashMap<&'a str, Option<bool>>,
+    matches: &'a dyn Fn(&str) -> Match,
+    /// Aliases judged already; a circle ends because one that is being judged matches nothing.
+    judged: HashMap<&'a str, Verdict>,
     /// How many aliases deep we are.
     depth: usize,
 }
 
-impl Matcher<'_> {
-    fn list(&mut self, items: &[String]) -> Option<bool> {
+/// What a list says: `None` where no item of it matches, so that what was said before stays.
+type Verdict = Option<Match>;
+
+impl<'a> Matcher<'a> {
+    fn new(aliases: &'a HashMap<&'a str, &'a [String]>, matches: &'a dyn Fn(&str) -> Match) -> Self {
+        Self { aliases, matches, judged: HashMap::new(), depth: 0 }
+    }
+
+    fn list(&mut self, items: &[String]) -> Match {
+        self.verdict(items).unwrap_or(Match::No)
+    }
+
+    fn verdict(&mut self, items: &[String]) -> Verdict {
         let mut verdict = None;
         for item in items {
             let name = item.trim_start_matches('!');
             let negated = (item.len() - name.len()) % 2 == 1;
-            if let Some(matched) = self.item(name) {
-                verdict = Some(matched != negated);
-            }
+            let said = match self.item(name) {
+                None => continue,
+                Some(Match::Yes) => Match::from(!negated),
+                Some(Match::No) => Match::from(negated),
+                // Whether or not it matches, what it would say was said already.
+                Some(Match::Depends(_)) if verdict.clone().unwrap_or(Match::No) == Match::from(!negated) => {
+                    continue;
+                }
+                Some(depends) => depends,
+            };
+            verdict = Some(said);
         }
         verdict
     }
 
-    fn item(&mut self, name: &str) -> Option<bool> {
-        if name == "ALL" || (self.matches)(name) {
-            return Some(true);
+    fn item(&mut self, name: &str) -> Verdict {
+        if name == "ALL" {
+            return Some(Match::Yes);
+        }
+        match (self.matches)(name) {
+            Match::No => {}
+            known => return Some(known),
         }
         let (&key, &members) = self.aliases.get_key_value(name)?;
         if let Some(known) = self.judged.get(key) {
-            return *known;
+            return known.clone();
         }
         self.judged.insert(key, None);
         if self.depth >= DEEPEST_ALIAS {
             return None;
         }
         self.depth += 1;
-        let verdict = self.list(members);
+        let verdict = self.verdict(members);
         self.depth -= 1;
-        self.judged.insert(key, verdict);
+        self.judged.insert(key, verdict.clone());
         verdict
     }
 }
@@ -153,10 +230,12 @@ pub fn parse(text: &str) -> Sudoers {
         let keyword = text.split([' ', '\t']).next().unwrap_or_default();
         match keyword {
             "" => {}
-            "User_Alias" | "Runas_Alias" => read_aliases(&text[keyword.len()..], &mut sudoers.aliases),
-            "Host_Alias" | "Cmnd_Alias" | "Cmd_Alias" => {}
+            "User_Alias" | "Runas_Alias" | "Host_Alias" => {
+                read_aliases(&text[keyword.len()..], &mut sudoers.aliases);
+            }
+            "Cmnd_Alias" | "Cmd_Alias" => {}
             _ if keyword.starts_with("Defaults") => {}
-            _ => sudoers.rules.extend(parse_rule(text, line)),
+            _ => sudoers.rules.extend(parse_rules(text, line)),
         }
     }
     sudoers
@@ -224,14 +303,34 @@ fn read_aliases(text: &str, aliases: &mut Vec<(String, Vec<String>)>) {
     }
 }
 
-/// `users hosts = (run as) TAG: commands`, several host parts separated by `:`.
-fn parse_rule(text: &str, line: u32) -> Option<Rule> {
-    let (left, right) = split_unescaped(text, '=')?;
+/// `users hosts = (run as) TAG: commands`, several such parts for the same users separated by ` : `.
+fn parse_rules(text: &str, line: u32) -> Vec<Rule> {
+    let Some((left, _)) = split_unescaped(text, '=') else { return Vec::new() };
     let users = users_of(left);
+    let Some(at) = text.find(users) else { return Vec::new() };
+    let mut parts: Vec<String> = Vec::new();
+    for part in text[at + users.len()..].split(" : ") {
+        match parts.last_mut() {
+            Some(last)
+                if split_unescaped(part, '=').is_none()
+                    || last.matches('(').count() > last.matches(')').count() =>
+            {
+                last.push_str(" : ");
+                last.push_str(part);
+            }
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    parts.iter().filter_map(|part| parse_part(part, text, users, line)).collect()
+}
+
+fn parse_part(part: &str, text: &str, users: &str, line: u32) -> Option<Rule> {
+    let (hosts, right) = split_unescaped(part, '=')?;
     let mut rule = Rule {
         line,
         text: text.to_owned(),
         users: list(users),
+        hosts: list(hosts),
         run_as: Vec::new(),
         commands: Vec::new(),
         no_password: false,
@@ -304,7 +403,9 @@ mod tests {
             b"root:x:0:\nqt:x:997:\nsudo:x:27:qt\nadmin:x:28:bob\n",
         );
         let user = accounts.user("qt").expect("qt is there");
-        parse(text).grants_root(user, &accounts).iter().map(|grant| grant.rule.line).collect()
+        let sudoers = parse(text);
+        let certain = |grant: &Grant| grant.depends_on.is_none().then_some(grant.rule.line);
+        sudoers.grants_root(user, &accounts, "web1").iter().filter_map(certain).collect()
     }
 
     #[test]
@@ -319,6 +420,28 @@ mod tests {
         let text = "User_Alias OPS = bob, \\\n  qt : WEB = www\nOPS ALL=(root) /bin/systemctl restart x\n\
                     WEB ALL=ALL\nUser_Alias X = Y : Y = X\nX ALL=ALL\nRunas_Alias DB = pg\nqt ALL=(DB) ALL\n";
         assert_eq!(granted(text), [3]);
+    }
+
+    #[test]
+    fn on_which_hosts() {
+        let text = "qt web1=ALL\nqt db1=ALL\nqt ALL, !db1=ALL\nqt ALL, !web1=ALL\nHost_Alias DB = db*\nqt DB=ALL\n\
+                    qt web?=ALL\nqt db1 = ALL : WEB1 = (root : root) ALL\nqt db1.example.org=ALL\n";
+        assert_eq!(granted(text), [1, 3, 7, 8]);
+    }
+
+    #[test]
+    fn what_no_file_says() {
+        let accounts = accounts::parse(
+            b"root:x:0:0::/root:/bin/sh\nqt:x:997:997::/:/bin/sh\n",
+            b"root:x:0:\nqt:x:997:\n",
+        );
+        let user = accounts.user("qt").expect("qt is there");
+        let text = "+ops ALL=ALL\nqt 192.0.2.0/24=ALL\nqt web1.example.org=ALL\nqt +web=ALL\n\
+                    +ops, qt ALL=ALL\nALL, !+ops ALL=ALL\n!+ops db1=ALL\n";
+        let sudoers = parse(text);
+        let all = sudoers.grants_root(user, &accounts, "web1");
+        let lines: Vec<_> = all.iter().map(|grant| (grant.rule.line, grant.depends_on.is_some())).collect();
+        assert_eq!(lines, [(1, true), (2, true), (3, true), (4, true), (5, false), (6, true)]);
     }
 
     #[test]

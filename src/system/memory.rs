@@ -294,7 +294,10 @@ impl System for MemorySystem {
     }
 
     fn host_name(&self) -> String {
-        "memory".into()
+        match self.read("/etc/hostname", 256) {
+            Observed::Found(name) => String::from_utf8_lossy(&name).trim().to_owned(),
+            _ => "memory".into(),
+        }
     }
 
     fn now(&self) -> i64 {

@@ -11,6 +11,7 @@
 //! seconds, and what is not read there decides nothing.
 
 pub mod act;
+pub mod booted;
 pub mod hand;
 pub mod journald;
 pub mod manifest;

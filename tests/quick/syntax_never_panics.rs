@@ -45,7 +45,7 @@ fn read_accounts(bytes: &[u8]) {
     let known =
         accounts::parse(b"root:x:0:0::/root:/bin/sh\nqt:x:9:9::/:/bin/sh\n", b"qt:x:9:\nsudo:x:27:qt\n");
     let user = known.user("qt").expect("qt is there");
-    sudoers::parse(&text(bytes)).grants_root(user, &known);
+    sudoers::parse(&text(bytes)).grants_root(user, &known, "web1");
     let read = accounts::parse(bytes, bytes);
     for user in read.users.iter().take(20) {
         read.group_names_of(user);

@@ -9,7 +9,7 @@ use crate::contract::{EnvPolicy, Identity, Place, RepositoryPolicy, RuntimePolic
 use crate::model::{Location, Stated};
 
 /// Names of variables that hold secrets, where a contract does not say.
-const SECRET_NAMES: [&str; 25] = [
+const SECRET_NAMES: [&str; 35] = [
     "*_SECRET",
     "*_TOKEN",
     "*_PASSWORD",
@@ -29,9 +29,19 @@ const SECRET_NAMES: [&str; 25] = [
     "PRIVATE_KEY",
     "CREDENTIALS",
     "*_PRIMARY_KEY",
+    "*ENCRYPTION_KEY",
+    "*SIGNING_KEY",
+    "*MASTER_KEY",
+    "*_AUTH_KEY",
+    "*_ACCOUNT_KEY",
+    "APP_KEY",
+    "JWT_KEY",
     "*SENTRY_DSN",
+    "SECRET",
+    "TOKEN",
     "PASSWORD",
     "API_KEY",
+    "*APIKEY",
     "PGPASSWORD",
     "MYSQL_PWD",
     "REDISCLI_AUTH",

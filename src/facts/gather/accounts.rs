@@ -17,7 +17,7 @@ pub(super) fn accounts<'a>(
     system: &'a (dyn System + 'a),
     walker: &Walker<'a, dyn System + 'a>,
 ) -> Observed<Accounts> {
-    let read = |path| {
+    let read = |path: &str| {
         let lookup = walker.lookup(path);
         match (&lookup.end, lookup.real()) {
             (End::Found, Some(real)) => system.read(real, READ_LIMIT),
@@ -25,11 +25,15 @@ pub(super) fn accounts<'a>(
             _ => Observed::Absent,
         }
     };
-    let (passwd, group, sources) = (read("/etc/passwd"), read("/etc/group"), read("/etc/nsswitch.conf"));
+    let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
+    // SUSE keeps its own below /usr.
+    let sources = match read("/etc/nsswitch.conf") {
+        Observed::Absent => read("/usr/etc/nsswitch.conf"),
+        sources => sources,
+    };
     match (passwd, group) {
-        (Observed::Found(passwd), Observed::Found(group)) => {
-            let mut accounts = accounts::parse(&passwd, &group);
-            accounts.elsewhere = match &sources {
+        (Observed::Found(mut passwd), Observed::Found(mut group)) => {
+            let elsewhere = match &sources {
                 Observed::Found(text) => accounts::elsewhere(text),
                 // Without the file glibc reads the two files.
                 Observed::Absent => Vec::new(),
@@ -37,6 +41,12 @@ pub(super) fn accounts<'a>(
                     return Observed::Unreadable(format!("/etc/nsswitch.conf: {why}"));
                 }
             };
+            let elsewhere = match read_here(elsewhere, &mut passwd, &mut group, read) {
+                Ok(elsewhere) => elsewhere,
+                Err(why) => return Observed::Unreadable(why),
+            };
+            let mut accounts = accounts::parse(&passwd, &group);
+            accounts.elsewhere = elsewhere;
             let asks_systemd = |text: &Vec<u8>| accounts::asks_systemd(text);
             if matches!(&sources, Observed::Found(text) if asks_systemd(text)) && has_records(system, walker)
             {
@@ -51,6 +61,33 @@ pub(super) fn accounts<'a>(
         (_, Observed::Unreadable(why)) => Observed::Unreadable(format!("/etc/group: {why}")),
         _ => Observed::Absent,
     }
+}
+
+/// Takes out of the sources those that files of the disk answer: `compat` where no line sends it on (nsswitch.conf(5)), and
+/// `altfiles`, whose tables of hosts with an ostree lie in /usr/lib and are added.
+fn read_here(
+    mut elsewhere: Vec<String>,
+    passwd: &mut Vec<u8>,
+    group: &mut Vec<u8>,
+    read: impl Fn(&str) -> Observed<Vec<u8>>,
+) -> Result<Vec<String>, String> {
+    if !accounts::sends_on(passwd) && !accounts::sends_on(group) {
+        elsewhere.retain(|source| source != "compat");
+    }
+    if elsewhere.iter().any(|source| source == "altfiles") {
+        for (path, table) in [("/usr/lib/passwd", passwd), ("/usr/lib/group", group)] {
+            match read(path) {
+                Observed::Found(more) => {
+                    table.push(b'\n');
+                    table.extend(more);
+                }
+                Observed::Absent => {}
+                Observed::Unreadable(why) => return Err(format!("{path}: {why}")),
+            }
+        }
+        elsewhere.retain(|source| source != "altfiles");
+    }
+    Ok(elsewhere)
 }
 
 /// Directories of records of users and groups (nss-systemd(8), "CONFIGURATION IN DROP-IN JSON FILES").
@@ -124,14 +161,19 @@ fn listed<'a>(
     }
 }
 
-/// `/etc/sudoers` and, in its order, the files it includes; sudo reads a directory's files by name and
+/// The file that sudo reads: the first that is there. SUSE keeps its own below /usr.
+const SUDOERS: [&str; 2] = ["/etc/sudoers", "/usr/etc/sudoers"];
+
+/// The file of [`SUDOERS`] and, in its order, the files it includes; sudo reads a directory's files by name and
 /// passes over names with a dot or a final tilde (sudoers(5)).
 pub(super) fn sudoers(worker: &Worker<'_>) -> Observed<Vec<(Arc<str>, Sudoers)>> {
     let mut files: Vec<(Arc<str>, Sudoers)> = Vec::new();
-    let mut waiting = vec!["/etc/sudoers".to_owned()];
+    let is_there = |path: &&str| !matches!(worker.walker.lookup(path).node(), Ok(None));
+    let first = SUDOERS.into_iter().find(is_there);
+    let mut waiting = vec![first.unwrap_or(SUDOERS[0]).to_owned()];
     let (mut seen, mut room) = (HashSet::new(), Room::of_the_host());
     // Without sudo nobody reads its directory; who installs it later finds there what was granted before.
-    if matches!(worker.walker.lookup("/etc/sudoers").node(), Ok(None)) {
+    if first.is_none() {
         let usual = Include { line: 0, path: "/etc/sudoers.d".to_owned(), is_directory: true };
         match included_files(worker, "/etc/sudoers", &usual) {
             Ok(paths) => waiting.extend(paths.into_iter().rev()),

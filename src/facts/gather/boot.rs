@@ -20,7 +20,8 @@ const MOST_INSTANCES: usize = 5000;
 
 /// The graph below the units that a boot has to come to.
 pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
-    let subjects: Vec<String> = worker.ground.contract.services.iter().filter_map(started).collect();
+    let mut subjects: Vec<String> = worker.ground.contract.services.iter().filter_map(started).collect();
+    subjects.extend(requisites(worker, pad));
     let mut graph = Graph {
         worker,
         pad,
@@ -40,6 +41,15 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
         subjects.iter().for_each(|name| graph.add(name));
     }
     graph.boot
+}
+
+/// Units that services require and do not start themselves, so that something else must have.
+fn requisites(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
+    let services = worker.ground.contract.services.iter();
+    let units = services.filter_map(|service| pad.units.get(service.unit.value.as_str()));
+    let units = units.filter_map(|facts| facts.effective.known().ok().flatten());
+    let words = units.flat_map(|unit| unit.words("Unit", "Requisite"));
+    words.map(|(name, _)| name).collect()
 }
 
 struct Graph<'w, 'a> {

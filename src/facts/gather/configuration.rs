@@ -18,11 +18,33 @@ pub(super) fn settings(
     name: &str,
     section: &str,
 ) -> Observed<ManagerSettings> {
+    assignments(worker, pad, name, section).map(|all| {
+        let mut settings = ManagerSettings::new();
+        for (key, value, at) in all {
+            match value.is_empty() {
+                true => drop(settings.remove(&key)),
+                false => drop(settings.insert(key, (value, at))),
+            }
+        }
+        settings
+    })
+}
+
+/// An assignment: setting, value and place.
+pub(super) type Assignment = (String, String, Location);
+
+/// Every assignment of a section, in the order in which systemd reads them.
+pub(super) fn assignments(
+    worker: &Worker<'_>,
+    pad: &mut Pad,
+    name: &str,
+    section: &str,
+) -> Observed<Vec<Assignment>> {
     let files = match files(worker, pad, name) {
         Ok(files) => files,
         Err(why) => return Observed::Unreadable(why),
     };
-    let mut settings = ManagerSettings::new();
+    let mut all = Vec::new();
     for path in files {
         match worker.read(pad.look(worker, &path)) {
             Observed::Found(bytes) => {
@@ -30,17 +52,14 @@ pub(super) fn settings(
                 let read = unit_file::parse(&path.as_str().into(), &bytes);
                 for entry in read.entries.into_iter().filter(|entry| *entry.section == *section) {
                     let at = Location::line(path.as_str(), entry.line);
-                    match entry.value.is_empty() {
-                        true => drop(settings.remove(&entry.key)),
-                        false => drop(settings.insert(entry.key, (entry.value, at))),
-                    }
+                    all.push((entry.key, entry.value, at));
                 }
             }
             Observed::Absent => {}
             Observed::Unreadable(why) => return Observed::Unreadable(format!("{path}: {why}")),
         }
     }
-    Observed::Found(settings)
+    Observed::Found(all)
 }
 
 /// The main file and the drop-ins that count, in the order in which they are read.

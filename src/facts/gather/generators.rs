@@ -31,8 +31,12 @@ pub(super) fn foreign(worker: &Worker<'_>) -> Generators {
             found.entry(name).or_insert(path);
         }
     }
-    // A link to /dev/null takes the one of its name away.
-    let stands = |path: &String| path.ends_with('/') || !units::points_to_null(worker, path);
+    // A link to /dev/null takes the one of its name away, and systemd passes over what may not be executed.
+    let runs = |path: &String| {
+        let lookup = worker.walker.lookup(path);
+        lookup.node().map_or(true, |node| node.is_none_or(|node| node.meta.mode & 0o111 != 0))
+    };
+    let stands = |path: &String| path.ends_with('/') || !units::points_to_null(worker, path) && runs(path);
     Generators(found.into_values().filter(stands).map(Into::into).collect())
 }
 

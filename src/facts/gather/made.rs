@@ -1,67 +1,117 @@
 //! What is made on a disk before its services start: tmpfiles.d and fstab.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::room::Room;
 use super::{Worker, content, generators};
-use crate::facts::made::{AtBoot, MadeFacts, MadeKind, MountFacts};
+use crate::facts::made::{AtBoot, Given, MadeFacts, MadeKind, MountFacts};
 use crate::facts::start::lies_under;
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
-use crate::syntax::fstab;
-use crate::syntax::tmpfiles::{self, Makes};
-use crate::system::mounts::{self, MountUnit};
+use crate::syntax::fstab::{self, Mount};
+use crate::syntax::tmpfiles::{self, Does};
+use crate::system::booted::Booted;
+use crate::system::mounts::{self, MountUnit, MountUnits};
 use crate::system::partial::Partial;
 use crate::system::{System, TEXT_LIMIT, Walker};
 
-/// Reads what makes something at boot.
-pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts) -> MadeFacts {
-    let mut made = MadeFacts { mounts, ..MadeFacts::default() };
-    let mut room = Room::of_the_host();
-    for path in files(worker, &mut made.unread) {
-        let lookup = worker.walker.lookup(&path);
-        match worker.read_within(&lookup, &mut room) {
-            Observed::Found(bytes) => {
-                for line in tmpfiles::parse(&String::from_utf8_lossy(&bytes)) {
-                    take(&mut made, &path, &line, worker.ground.accounts);
-                }
-            }
-            Observed::Absent => {}
-            Observed::Unreadable(why) => made.unread = Some(format!("{path}: {why}")),
+/// The lines of tmpfiles.d that count, with their files, and why not all of them are known.
+#[derive(Default)]
+pub(super) struct Lines {
+    lines: Vec<(Arc<str>, tmpfiles::Line)>,
+    unread: Option<String>,
+}
+
+/// The unit that runs systemd-tmpfiles at boot.
+const TMPFILES: &str = "/etc/systemd/system/systemd-tmpfiles-setup.service";
+
+impl Lines {
+    /// Reads them from a disk. There are none where the unit is masked that obeys them.
+    pub(super) fn read<'a>(system: &'a (dyn System + 'a)) -> Lines {
+        let walker = Walker::new(system);
+        let mut read = Lines::default();
+        let last = walker.lookup_no_follow(TMPFILES).steps.last().cloned();
+        if last.is_some_and(|step| step.target.as_deref() == Some("/dev/null")) {
+            return read;
         }
+        let mut room = Room::of_the_host();
+        for path in read.files(system, &walker) {
+            let lookup = walker.lookup(&path);
+            let bytes = content(&lookup).and_then(|real| system.read(real, TEXT_LIMIT));
+            let bytes = bytes.and_then(|bytes| match room.file().and_then(|()| room.text(&bytes)) {
+                Ok(()) => Observed::Found(bytes),
+                Err(why) => Observed::Unreadable(why),
+            });
+            match bytes {
+                Observed::Found(bytes) => {
+                    let path: Arc<str> = path.into();
+                    let lines = tmpfiles::parse(&String::from_utf8_lossy(&bytes)).into_iter();
+                    read.lines.extend(lines.map(|line| (path.clone(), line)));
+                }
+                Observed::Absent => {}
+                Observed::Unreadable(why) => read.unread = Some(format!("{path}: {why}")),
+            }
+        }
+        read
+    }
+
+    /// The files that count: of two with one name that of the stronger directory; a link to /dev/null takes one away.
+    fn files<'a>(
+        &mut self,
+        system: &'a (dyn System + 'a),
+        walker: &Walker<'a, dyn System + 'a>,
+    ) -> Vec<String> {
+        let mut files = BTreeMap::new();
+        for directory in tmpfiles::DIRECTORIES {
+            let lookup = walker.lookup(directory);
+            match content(&lookup).and_then(|real| system.list(real)) {
+                Observed::Found(names) => {
+                    for name in names.into_iter().filter(|name| name.ends_with(".conf")) {
+                        let path = format!("{directory}/{name}");
+                        files.entry(name).or_insert(path);
+                    }
+                }
+                Observed::Absent => {}
+                Observed::Unreadable(why) => self.unread = Some(format!("{directory}: {why}")),
+            }
+        }
+        files.into_values().collect()
+    }
+
+    /// The disk as those lines leave it, as far as what lies where is concerned.
+    pub(super) fn obeyed<'a>(&self, system: &'a (dyn System + 'a)) -> Booted<'a> {
+        Booted::new(system, self.lines.iter().map(|(_, line)| line))
+    }
+}
+
+/// What makes something at boot.
+pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts, lines: Lines) -> MadeFacts {
+    let mut made = MadeFacts { mounts, unread: lines.unread, ..MadeFacts::default() };
+    for (path, line) in &lines.lines {
+        take(&mut made, path, line, worker.ground.accounts);
     }
     made.generators = generators::foreign(worker);
     generators::scripts(worker, &mut made);
     made
 }
 
-/// The files that count: of two with one name that of the stronger directory; a link to /dev/null takes one away.
-fn files(worker: &Worker<'_>, unread: &mut Option<String>) -> Vec<String> {
-    let mut files = BTreeMap::new();
-    for directory in tmpfiles::DIRECTORIES {
-        match worker.list(&worker.walker.lookup(directory)) {
-            Observed::Found(names) => {
-                for name in names.into_iter().filter(|name| name.ends_with(".conf")) {
-                    let path = format!("{directory}/{name}");
-                    files.entry(name).or_insert(path);
-                }
-            }
-            Observed::Absent => {}
-            Observed::Unreadable(why) => *unread = Some(format!("{directory}: {why}")),
-        }
-    }
-    files.into_values().collect()
-}
-
 /// Takes a line over. An owner that nobody knows refuses it.
-fn take(made: &mut MadeFacts, path: &str, line: &tmpfiles::Line, accounts: &Observed<Accounts>) {
-    let at = Location::line(path, line.line);
+fn take(made: &mut MadeFacts, path: &Arc<str>, line: &tmpfiles::Line, accounts: &Observed<Accounts>) {
+    let at = Location::line(path.clone(), line.line);
+    // What is removed is not there any more: the disk is looked at as it will be then.
+    if matches!(line.does, Does::Remove { .. }) {
+        return;
+    }
     if line.is_prefix {
         let why = "its path depends on the host".to_owned();
         return made.unsure.push((line.path.as_str().into(), at, why));
     }
     match owners(line, accounts) {
-        Ok(Some((uid, gid))) => made.at_boot.add(at_boot(line, uid, gid, at)),
+        Ok(Some((uid, gid))) => {
+            made.given.extend(given(line, uid, gid));
+            made.at_boot.extend(at_boot(line, uid, gid, at));
+        }
         Ok(None) => {}
         Err(why) => made.unsure.push((line.path.as_str().into(), at, why)),
     }
@@ -88,15 +138,33 @@ fn owners(line: &tmpfiles::Line, accounts: &Observed<Accounts>) -> Result<Option
     Ok(uid.zip(gid))
 }
 
-fn at_boot(line: &tmpfiles::Line, uid: u32, gid: u32, at: Location) -> AtBoot {
-    let (kind, usual) = match line.makes {
-        Makes::Directory => (MadeKind::Directory, 0o755),
-        Makes::File => (MadeKind::File, 0o644),
-        Makes::Other => (MadeKind::Other, 0o777),
+fn at_boot(line: &tmpfiles::Line, uid: u32, gid: u32, at: Location) -> Option<AtBoot> {
+    let (kind, usual) = match line.does {
+        Does::Directory | Does::EmptyDirectory => (MadeKind::Directory, 0o755),
+        Does::File => (MadeKind::File, 0o644),
+        Does::Link { .. } | Does::Copy | Does::Other => (MadeKind::Other, 0o777),
+        Does::Give { .. } | Does::Remove { .. } => return None,
     };
     let mode = line.mode.unwrap_or(usual);
-    let (path, size) = (line.path.as_str().into(), if kind == MadeKind::File { line.size } else { 0 });
-    AtBoot { path, kind, uid, gid, mode, size, replaces: line.replaces, at }
+    let (path, size) = (line.path.as_str().into(), if kind == MadeKind::File { line.size() } else { 0 });
+    Some(AtBoot { path, kind, uid, gid, mode, size, replaces: line.replaces, at })
+}
+
+/// What a line makes of the owner and the mode of what is there already.
+fn given(line: &tmpfiles::Line, uid: u32, gid: u32) -> Option<Given> {
+    let [mode, user, group] = line.holds;
+    let tree = match line.does {
+        Does::Give { tree } => tree,
+        Does::Directory | Does::EmptyDirectory | Does::File => false,
+        _ => return None,
+    };
+    (mode || user || group).then(|| Given {
+        path: line.path.as_str().into(),
+        tree,
+        uid: user.then_some(uid),
+        gid: group.then_some(gid),
+        mode: line.mode.filter(|_| mode),
+    })
 }
 
 /// The table of file systems.
@@ -109,53 +177,66 @@ fn is_of_the_host(unit: &MountUnit) -> bool {
     unit.place.starts_with('/') && unit.place != "/" && !is_packaged && !is_kernels
 }
 
-/// Where fstab(5) mounts something beside the root, and the disk as what is not mounted now leaves it.
+/// Where fstab(5) and the host's own mount units mount something beside the root, and the disk as what is not mounted
+/// now leaves it.
 pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<Partial<'a>>) {
     let walker = Walker::new(system);
     let lookup = walker.lookup(FSTAB);
-    let mut facts = MountFacts::default();
-    let mut hidden = Vec::new();
+    let mut taken = Taken { system, walker: &walker, facts: MountFacts::default(), hidden: Vec::new() };
+    let MountUnits { units, masked, unread } = mounts::units(system);
+    // systemd-fstab-generator(8) makes a unit of each line; a unit of the host's has precedence.
+    let own = units.iter().filter(|unit| is_of_the_host(unit)).map(|unit| &unit.place);
+    let own: Vec<&String> = masked.iter().chain(own).collect();
+    let is_units = |place: &str| own.iter().any(|of| *of == place);
     match content(&lookup).and_then(|real| system.read(real, TEXT_LIMIT)) {
         Observed::Absent => {}
-        Observed::Unreadable(why) => facts.mounts_unread = Some(format!("{FSTAB}: {why}")),
+        Observed::Unreadable(why) => taken.facts.mounts_unread = Some(format!("{FSTAB}: {why}")),
         Observed::Found(bytes) => {
-            for mount in fstab::parse(&String::from_utf8_lossy(&bytes)) {
+            let lines = fstab::parse(&String::from_utf8_lossy(&bytes)).into_iter();
+            for mount in lines.filter(|mount| !is_units(&mount.place)) {
                 let at = Location::line(FSTAB, mount.line);
-                let lookup = walker.lookup(&mount.place);
-                let place = lookup.real().unwrap_or(&mount.place).to_owned();
-                let is_present = matches!(
-                    lookup.real().map(|real| system.is_mount_point(real)),
-                    Some(Observed::Found(true))
-                );
-                if is_present {
-                    facts.present.push(at.clone());
-                }
-                if mount.is_at_boot() && !is_present && !mount.is_of_memory() {
-                    let why = format!("{at} mounts a file system there, which is not mounted now");
-                    hidden.push((place.clone(), why));
-                }
-                if mount.is_noexec() {
-                    facts.noexec.push(at.clone());
-                }
-                let all = if mount.is_at_boot() { &mut facts.mounts } else { &mut facts.on_demand };
-                all.push((place.into(), at));
+                taken.add(&mount, mount.is_at_boot(), at);
             }
         }
     }
-    let (units, unread) = mounts::units(system);
-    facts.mounts_unread = facts.mounts_unread.take().or(unread);
+    taken.facts.mounts_unread = taken.facts.mounts_unread.take().or(unread);
     for unit in units.into_iter().filter(is_of_the_host) {
-        let lookup = walker.lookup(&unit.place);
-        let place = lookup.real().unwrap_or(&unit.place).to_owned();
-        let is_present =
-            lookup.real().is_some_and(|real| matches!(system.is_mount_point(real), Observed::Found(true)));
-        if !is_present && !hidden.iter().any(|(other, _)| *other == place) {
-            hidden
-                .push((place, format!("{} mounts a file system there, which is not mounted now", unit.path)));
-        }
+        let MountUnit { place, path, kind, options, is_started } = unit;
+        taken.add(&Mount { place, kind, options, line: 0 }, is_started, Location::file(path));
     }
+    let Taken { facts, hidden, .. } = taken;
     let is_whole = hidden.is_empty() && facts.mounts_unread.is_none();
     let unread = facts.mounts_unread.as_ref().map(|why| format!("it is not known what a boot mounts: {why}"));
     let partial = (!is_whole).then(|| Partial::new(system, hidden, unread));
     (facts, partial)
+}
+
+/// What was taken over of the table and of units.
+struct Taken<'w, 'a> {
+    system: &'a (dyn System + 'a),
+    walker: &'w Walker<'a, dyn System + 'a>,
+    facts: MountFacts,
+    /// Places that are not mounted now, and why what lies there is not known.
+    hidden: Vec<(String, String)>,
+}
+
+impl Taken<'_, '_> {
+    fn add(&mut self, mount: &Mount, is_at_boot: bool, at: Location) {
+        let lookup = self.walker.lookup(&mount.place);
+        let place = lookup.real().unwrap_or(&mount.place).to_owned();
+        let is_mounted = |real| matches!(self.system.is_mount_point(real), Observed::Found(true));
+        let is_present = lookup.real().is_some_and(is_mounted);
+        if is_present {
+            self.facts.present.push(at.clone());
+        }
+        if is_at_boot && !is_present && !mount.is_of_memory() {
+            let why = format!("{at} mounts a file system there, which is not mounted now");
+            self.hidden.push((place.clone(), why));
+        }
+        if mount.is_noexec() {
+            self.facts.noexec.push(at.clone());
+        }
+        let all = if is_at_boot { &mut self.facts.mounts } else { &mut self.facts.on_demand };
+        all.push((place.into(), at));
+    }
 }

@@ -58,11 +58,18 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     }
     let (mounts, partial) = made::mounts(system);
     let disk = partial.as_ref().map_or(system, |partial| partial as &dyn System);
-    gathered(disk, contract, needs, Some(mounts))
+    let lines = made::Lines::read(disk);
+    let booted = lines.obeyed(disk);
+    gathered(&booted, contract, needs, Some((mounts, lines)))
 }
 
 /// The facts of a host that runs, or of a disk with what a boot mounts there.
-fn gathered(system: &dyn System, contract: &Contract, needs: Needs, mounts: Option<MountFacts>) -> HostFacts {
+fn gathered(
+    system: &dyn System,
+    contract: &Contract,
+    needs: Needs,
+    boot: Option<(MountFacts, made::Lines)>,
+) -> HostFacts {
     let walker = Walker::new(system);
     let mut facts = nothing_seen(system, needs);
     facts.systemd = version::version(system, &walker);
@@ -105,8 +112,8 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, mounts: Opti
     facts.approval = approval::gather(&worker, &mut pad);
     facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
-    let mounts = mounts.filter(|_| needs.has(Need::Start) || needs.has(Need::Places));
-    facts.made = mounts.map(|mounts| made::gather(&worker, mounts));
+    let boot = boot.filter(|_| needs.has(Need::Start) || needs.has(Need::Places));
+    facts.made = boot.map(|(mounts, lines)| made::gather(&worker, mounts, lines));
     facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;
@@ -117,6 +124,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, mounts: Opti
     facts.env_files = pad.env_files;
     facts.programs = pad.programs;
     facts.mains = pad.mains;
+    facts.path_files = pad.path_files;
     facts.libraries = pad.libraries;
     facts.venvs = pad.venvs;
     facts
@@ -148,6 +156,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         env_files: BTreeMap::new(),
         programs: BTreeMap::new(),
         mains: BTreeMap::new(),
+        path_files: BTreeMap::new(),
         libraries: BTreeMap::new(),
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
@@ -290,6 +299,7 @@ struct Pad {
     env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
     mains: BTreeMap<Arc<str>, Observed<String>>,
+    path_files: BTreeMap<Arc<str>, Observed<String>>,
     libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
     /// What was read to know the libraries.
     libraries_known: libraries::Known,
@@ -318,6 +328,7 @@ impl Pad {
         self.env_files.append(&mut other.env_files);
         self.programs.append(&mut other.programs);
         self.mains.append(&mut other.mains);
+        self.path_files.append(&mut other.path_files);
         self.libraries.append(&mut other.libraries);
         self.venvs.append(&mut other.venvs);
     }

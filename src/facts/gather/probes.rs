@@ -9,7 +9,9 @@
 use std::sync::Arc;
 
 use crate::contract::{Contract, Service};
-use crate::facts::start::{Code, Roots, behind_binds, commands, given_code, lies_under, working_directory};
+use crate::facts::start::{
+    Code, Kept, Roots, behind_binds, commands, given_code, lies_under, working_directory,
+};
 use crate::facts::{HostFacts, Need, Needs, environment};
 use crate::model::Observed;
 use crate::model::answers::PythonQuestion;
@@ -29,20 +31,21 @@ pub fn probe(
 ) {
     let Some(ask) = system.ask() else { return };
     let services = contract.services.iter().filter(|service| selected(&service.name));
-    let (names, questions): (Vec<Arc<str>>, Vec<PythonQuestion>) =
-        services.filter_map(|service| Some((service.name.clone(), question(facts, service)?))).unzip();
+    let (names, questions): (Vec<Arc<str>>, Vec<PythonQuestion>) = services
+        .filter_map(|service| Some((service.name.clone(), question(contract, facts, service)?)))
+        .unzip();
     facts.pythons = names.into_iter().zip(ask.pythons(&questions)).collect();
     facts.gathered = facts.gathered.and(Needs::of(&[Need::Probes]));
 }
 
 /// What is to be run; `None` for a venv that does not exist, a user whom the host does not have, and for root, as whom
 /// nothing of a venv is run.
-fn question(facts: &HostFacts, service: &Service) -> Option<PythonQuestion> {
+fn question(contract: &Contract, facts: &HostFacts, service: &Service) -> Option<PythonQuestion> {
     let venv = service.venv.as_ref()?.value.as_str();
     let Observed::Found(_) = facts.venvs.get(venv)? else { return None };
     let Observed::Found(accounts) = &facts.accounts else { return None };
     let user = accounts.user(&service.user.value).filter(|user| user.uid != 0)?;
-    let (modules, roots) = modules(facts, accounts, service, venv);
+    let (modules, roots) = modules((contract, facts), accounts, service, venv);
     Some(PythonQuestion {
         program: format!("{venv}/bin/python"),
         user: user.name.clone(),
@@ -57,7 +60,7 @@ fn question(facts: &HostFacts, service: &Service) -> Option<PythonQuestion> {
 
 /// The packages whose modules the start names, and the directories beside the venv's own where they may lie.
 fn modules(
-    facts: &HostFacts,
+    (contract, facts): (&Contract, &HostFacts),
     accounts: &Accounts,
     service: &Service,
     venv: &str,
@@ -75,7 +78,7 @@ fn modules(
     let bin = format!("{venv}/bin");
     let version = facts.systemd.known().ok().flatten().copied();
     let mut names: Vec<String> = Vec::new();
-    let arguments = environment::Arguments::of(&facts.env_files, unit, version);
+    let arguments = environment::Arguments::of(contract, &facts.env_files, unit, version);
     for started in commands(unit, &["ExecStart"]) {
         let program = &started.command.program;
         let words = &arguments.words(&started.command);
@@ -102,6 +105,6 @@ fn is_name(word: &str) -> bool {
 /// The working directory and `PYTHONPATH`, as the host has them; `None` where an env file could not be read.
 fn roots(facts: &HostFacts, unit: &EffectiveUnit, directory: &str) -> Option<Vec<String>> {
     let layers = environment::layers(&facts.env_files, unit, "PYTHONPATH").ok()?;
-    let roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
+    let roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory, Kept::default());
     Some(roots.stated.iter().map(|root| behind_binds(unit, root)).collect())
 }

@@ -7,7 +7,8 @@ use crate::facts::environment;
 use crate::facts::made::{REQUIREMENTS, own_directories};
 use crate::facts::start::{
     self, Code, EXEC_SETTINGS, HOMES, Loading, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS,
-    SYSTEM, TEMPORARY, behind_binds, commands, given_code, paths_of_child, program_paths, working_directory,
+    SYSTEM, TEMPORARY, behind_binds, commands, given_code, path_files, paths_of_child, program_paths,
+    working_directory,
 };
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{Need, ProgramFacts};
@@ -53,7 +54,8 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     }
     program(worker, OF_THIS_MACHINE, pad);
     let all = commands(&unit, EXEC_SETTINGS);
-    let arguments = environment::Arguments::of(&pad.env_files, &unit, Some(worker.ground.version));
+    let (contract, version) = (worker.ground.contract, Some(worker.ground.version));
+    let arguments = environment::Arguments::of(contract, &pad.env_files, &unit, version);
     let given: Vec<Vec<String>> = all.iter().map(|started| arguments.words(&started.command)).collect();
     for (started, words) in all.iter().zip(&given) {
         for path in program_paths(&unit, &started.command.program) {
@@ -90,7 +92,7 @@ fn demanded_program(worker: &Worker<'_>, service: &Service, unit: &EffectiveUnit
 }
 
 /// What the conditions of a unit ask about.
-fn conditions(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+pub(super) fn conditions(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
     for condition in condition::all(unit) {
         let Some(path) = condition.path() else { continue };
         match condition.test {
@@ -229,16 +231,17 @@ fn code(
     if all.is_empty() {
         return;
     }
-    let roots = roots(worker, unit, program, directory, pad);
+    let roots = roots(worker, unit, (program, words), directory, pad);
     for code in all {
         match code {
             Code::File(file) => {
                 let path = behind_binds(unit, &start::from_directory(directory, &file));
                 let is_file = matches!(pad.look(worker, &path).node(), Ok(Some(node)) if node.meta.kind == NodeKind::File);
                 if !is_file {
-                    entry(worker, start::interpreter(program, words), &path, pad);
+                    entry(worker, &start::interpreter(program, words), &path, pad);
                 }
             }
+            Code::Program(path) => drop(pad.look(worker, &behind_binds(unit, &path))),
             Code::Package(name) => {
                 for path in start::package_directories(directory, &name) {
                     pad.look(worker, &behind_binds(unit, &path));
@@ -278,11 +281,24 @@ fn entry(worker: &Worker<'_>, interpreter: &str, path: &str, pad: &mut Pad) {
     }
 }
 
-/// Where Python looks for modules, with the directories of installed packages listed.
-fn roots(worker: &Worker<'_>, unit: &EffectiveUnit, program: &str, directory: &str, pad: &mut Pad) -> Roots {
+/// A path file has a few lines.
+const PATH_FILE: u64 = 64 << 10;
+
+/// Where Python looks for modules, with the directories of installed packages listed and their path files read.
+fn roots(
+    worker: &Worker<'_>,
+    unit: &EffectiveUnit,
+    (program, words): (&str, &[String]),
+    directory: &str,
+    pad: &mut Pad,
+) -> Roots {
     // An env file that cannot be read is undecided for the rule that asks.
-    let layers = environment::layers(&pad.env_files, unit, "PYTHONPATH").unwrap_or_default();
-    let mut roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
+    let last = |pad: &Pad, name: &str| {
+        let layers = environment::layers(&pad.env_files, unit, name).unwrap_or_default();
+        layers.into_iter().next_back().map(|layer| layer.value).filter(|value| !value.is_empty())
+    };
+    let kept = start::kept(program, words, last(pad, "PYTHONSAFEPATH").is_some());
+    let mut roots = Roots::stated(last(pad, "PYTHONPATH").as_deref(), directory, kept);
     for library in start::libraries(program, pad.paths.get(program).and_then(|lookup| lookup.real())) {
         let names = match pad.list(worker, &library) {
             Observed::Found(names) => names,
@@ -290,8 +306,18 @@ fn roots(worker: &Worker<'_>, unit: &EffectiveUnit, program: &str, directory: &s
         };
         roots.add_library(&library, &names);
     }
-    for installed in &roots.installed {
-        pad.list(worker, installed);
+    for installed in roots.installed.clone() {
+        let Observed::Found(names) = pad.list(worker, &installed) else { continue };
+        for file in path_files(&installed, &names) {
+            if !pad.path_files.contains_key(file.as_str()) {
+                let text = worker.beginning(pad.look(worker, &file), PATH_FILE);
+                let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                pad.path_files.insert(file.as_str().into(), text);
+            }
+            if let Some(Observed::Found(text)) = pad.path_files.get(file.as_str()) {
+                roots.add_path_file(&file, text);
+            }
+        }
     }
     roots
 }

@@ -71,7 +71,10 @@ fn libraries(worker: &Worker<'_>, venv: &str, config: &Observed<PyvenvCfg>, pad:
         version = config.version.as_ref().and_then(|version| minor_version(&version.value));
     }
     if let Some((prefix, name)) = real.as_deref().and_then(|real| real.rsplit_once("/bin/")) {
-        prefixes.push(prefix.to_owned());
+        // A copied python finds its library by the home alone: below the venv lie packages.
+        let is_copy = matches!(config, Observed::Found(_))
+            && pad.paths.get(venv).and_then(|lookup| lookup.real()) == Some(prefix);
+        prefixes.extend((!is_copy).then(|| prefix.to_owned()));
         version = name.strip_prefix("python").and_then(minor_version).or(version);
     }
     let Some(version) = version else { return Vec::new() };

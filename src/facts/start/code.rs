@@ -3,6 +3,7 @@
 mod arguments;
 
 use super::{base_name, from_directory};
+use crate::syntax::shell_wrappers;
 
 /// The code that an interpreter is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Code {
     },
     /// A package that Node looks for in the `node_modules` of the working directory and of those above it.
     Package(String),
+    /// A program by its whole path, which another one starts (`nice`, a shell).
+    Program(String),
 }
 
 /// The code that a command gives to its interpreter, as written: `python x.py`, `python -m a.b`,
@@ -25,9 +28,11 @@ pub enum Code {
 /// a.b:app`.
 pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
     let name = base_name(program);
-    if name == "env" {
-        let at = words.iter().position(|word| !word.starts_with('-') && !word.contains('='));
-        return at.map_or(Vec::new(), |at| given_code(&words[at], &words[at + 1..]));
+    if let Some(started) = passed_on(name, words)
+        && let Some((program, words)) = started.split_first()
+    {
+        let whole = (name != "env" && program.starts_with('/')).then(|| Code::Program(program.clone()));
+        return whole.into_iter().chain(given_code(program, words)).collect();
     }
     if is_python(name) {
         return python_code(words);
@@ -37,8 +42,10 @@ pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
             application(words).into_iter().collect()
         }
         // Options of a shell that take a word (`-o`), and those that bring the code themselves.
-        "sh" | "bash" | "dash" | "zsh" | "ksh" => script(words, "cso").into_iter().collect(),
-        "perl" | "ruby" => script(words, "eErpIMC").into_iter().collect(),
+        _ if SHELLS.contains(&name) => script(words, "cso").into_iter().collect(),
+        "perl" => options_of_one_letter(words, "eE", "IMmCix0Dl").into_iter().collect(),
+        "ruby" => options_of_one_letter(words, "eC", "IrEKTWxi0F").into_iter().collect(),
+        "deno" => arguments::deno(words),
         "node" | "nodejs" => arguments::node(words),
         "java" => arguments::java(words),
         _ if is_php(name) => arguments::php(words),
@@ -46,13 +53,37 @@ pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
     }
 }
 
-/// The name of the interpreter that a command starts, behind `env`.
-pub fn interpreter<'a>(program: &'a str, words: &'a [String]) -> &'a str {
+/// The program and the words that a command starts in its own place or as its child: behind `env`, `nice` and their like,
+/// and where a shell is given nothing but one plain command.
+fn passed_on(name: &str, words: &[String]) -> Option<Vec<String>> {
+    if !SHELLS.contains(&name) {
+        return shell_wrappers::started(name, words);
+    }
+    let [option, text] = words else { return None };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " _./:@+-,".contains(c);
+    if option != "-c" || !text.chars().all(is_plain) {
+        return None;
+    }
+    let words = text.split_ascii_whitespace().map(str::to_owned);
+    let words: Vec<String> = words.skip_while(|word| word == "exec").collect();
+    words.first().is_some_and(|program| !is_of_shell(program)).then_some(words)
+}
+
+const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh"];
+
+/// Whether a shell may take a word for something else than a program.
+fn is_of_shell(word: &str) -> bool {
+    word.starts_with('-')
+        || [".", ":", "cd", "eval", "exit", "source", "test", "trap", "set", "ulimit", "umask"]
+            .contains(&word)
+}
+
+/// The name of the interpreter that a command starts, behind `env` and its like.
+pub fn interpreter(program: &str, words: &[String]) -> String {
     let name = base_name(program);
-    let started = || words.iter().find(|word| !word.starts_with('-') && !word.contains('='));
-    match name {
-        "env" => started().map_or(name, |word| base_name(word)),
-        _ => name,
+    match passed_on(name, words).as_deref().and_then(<[String]>::split_first) {
+        Some((program, words)) => interpreter(program, words),
+        None => name.to_owned(),
     }
 }
 
@@ -176,6 +207,29 @@ fn script(words: &[String], ends: &str) -> Option<Code> {
     None
 }
 
+/// The first word that is no option, of a program whose options are letters that may be run together: one of `ends` brings
+/// the code itself, one of `takes` takes the rest of its word or, alone, the next one.
+fn options_of_one_letter(words: &[String], ends: &str, takes: &str) -> Option<Code> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let Some(options) = word.strip_prefix('-') else { return Some(Code::File(word.clone())) };
+        if options.is_empty() || options.starts_with('-') {
+            return if options == "-" { words.next().map(|file| Code::File(file.clone())) } else { None };
+        }
+        let Some(at) = options.find(|option| ends.contains(option) || takes.contains(option)) else {
+            continue;
+        };
+        if options[at..].starts_with(|option| ends.contains(option)) {
+            return None;
+        }
+        // Perl's -I and Ruby's -I, -r and -E alone take the next word; the others stand alone as well.
+        if at + 1 == options.len() && options.ends_with(['I', 'r', 'E']) {
+            words.next();
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +252,33 @@ mod tests {
         assert_eq!(code("/v/bin/gunicorn -b localhost:80 a:app"), [module("a", false)]);
         assert_eq!(code("/usr/bin/env A=1 bash -e x.sh"), [Code::File("x.sh".into())]);
         assert_eq!(code("/usr/bin/node --trace x.js"), [Code::File("x.js".into())]);
+    }
+
+    #[test]
+    fn what_a_wrapper_or_a_shell_starts_is_given_its_code() {
+        let file = |path: &str| Code::File(path.into());
+        let program = |path: &str| Code::Program(path.into());
+        assert_eq!(code("/usr/bin/nice -n 5 node x.js"), [file("x.js")]);
+        assert_eq!(code("/usr/bin/timeout -k 1 10 /opt/run --x"), [program("/opt/run")]);
+        assert_eq!(code("/usr/bin/env -u A -S node x.js"), [file("x.js")]);
+        assert_eq!(code("/usr/bin/env -i A=1 -u B node x.js"), [file("x.js")]);
+        assert_eq!(code("/usr/bin/env -C /srv node x.js"), []);
+        let shell = |text: &str| given_code("/bin/sh", &["-c".into(), text.into()]);
+        assert_eq!(shell("exec /opt/run --port 1"), [program("/opt/run")]);
+        assert_eq!(shell("node x.js"), [file("x.js")]);
+        for text in
+            ["cd /srv && node x.js", "A=1 node x.js", "node $X", "test -e /x", "node x.js; true", ". /x"]
+        {
+            assert_eq!(shell(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn perl_and_ruby() {
+        assert_eq!(code("perl -w -I /lib -MFoo=bar x.pl"), [Code::File("x.pl".into())]);
+        assert_eq!(code("perl -we x"), []);
+        assert_eq!(code("ruby -rbundler/setup -I lib x.rb"), [Code::File("x.rb".into())]);
+        assert_eq!(code("ruby -C /srv x.rb"), []);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! What sudo grants the users of services.
 
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::syntax::sudoers::{Rule, Sudoers};
 
 rule! {
     /// The user of a service may run commands as root with sudo.
     ///
-    /// Read from `/etc/sudoers` and the files that it includes (sudoers(5)): rules for the user, for a group it
-    /// is in, for an alias that holds it, for ALL. Every command counts: golden cannot tell which ones are
-    /// harmless.
+    /// Read from `/etc/sudoers` (on SUSE also `/usr/etc/sudoers`) and the files that it includes (sudoers(5)): rules
+    /// for the user, for a group it is in, for an alias that holds it, for ALL, if they apply to this host. A rule
+    /// for a netgroup or an address is undecided. Every command counts: golden cannot tell which ones are harmless.
     ///
     /// ```bad
     /// file /etc/sudoers root:root 0440
@@ -53,25 +54,32 @@ fn check(view: &ServiceView) -> Ruling {
     for (_, file) in files {
         aliases.aliases.extend(file.aliases.iter().cloned());
     }
-    let mut findings = Vec::new();
+    let mut looks = Looks::default();
     for (path, file) in files {
         let with_aliases = Sudoers { rules: file.rules.clone(), ..aliases.clone() };
-        for grant in with_aliases.grants_root(found, accounts) {
-            let line = grant.rule.line;
-            findings.push(
-                Finding::new(
-                    format!("{} may run commands as root", user.value),
-                    Location::line(path.clone(), line),
-                    view.contract.identity.forbidden_groups.at.clone(),
-                )
-                .key(format!("{path}:{}", grant.rule.text))
-                .expected(format!("no rule of sudo for {}", user.value))
-                .observed(&*grant.rule.text)
-                .mend(take_away(&user.value, path, grant.rule)),
-            );
+        for grant in with_aliases.grants_root(found, accounts, view.host_name()) {
+            let at = Location::line(path.clone(), grant.rule.line);
+            looks.add(match grant.depends_on {
+                Some(on) => Err(Undecided::new(format!("whether {at} holds for {} depends on {on}", user.value))),
+                None => Ok([finding(view, at, grant.rule)]),
+            });
         }
     }
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
+}
+
+fn finding(view: &ServiceView, at: Location, rule: &Rule) -> Finding {
+    let user = &view.service.user.value;
+    let mend = take_away(user, at.path(), rule);
+    Finding::new(
+        format!("{user} may run commands as root"),
+        at.clone(),
+        view.contract.identity.forbidden_groups.at.clone(),
+    )
+    .key(format!("{}:{}", at.path(), rule.text))
+    .expected(format!("no rule of sudo for {user}"))
+    .observed(&*rule.text)
+    .mend(mend)
 }
 
 /// The remedy is a person's: a line may serve others, and a broken sudoers file locks everybody out.

@@ -58,8 +58,8 @@ fn check(view: &ServiceView) -> Ruling {
             // the configuration directory" (systemd's exec-invoke.c).
             Some(_) if own.is_roots => continue,
             Some(node) => Some(own_link(unit, &own, lookup, node).unwrap_or(node)),
-            // A file on the way, where a directory must be.
-            None => lookup.steps.last().map(AsRef::as_ref),
+            // A link in its place that leads nowhere, or a file on the way, where a directory must be.
+            None => dangling(unit, &own, lookup).or(lookup.steps.last().map(AsRef::as_ref)),
         };
         let Some(node) = node.filter(|node| node.meta.kind != NodeKind::Directory) else { continue };
         let status = match own.setting.key.as_str() {
@@ -96,11 +96,20 @@ fn own_link<'l>(
     lookup: &'l Lookup,
     node: &Step,
 ) -> Option<&'l Step> {
-    let is_given = ["User", "Group"].iter().any(|key| unit.scalar("Service", key).is_some());
     let (_, name) = own.path.rsplit_once('/')?;
     let is_private = node.path.ends_with(&format!("/private/{name}"));
-    if !is_given || unit.is_dynamic() || is_private || node.meta.kind != NodeKind::Directory {
+    if !is_given(unit) || is_private || node.meta.kind != NodeKind::Directory {
         return None;
     }
     lookup.links().find(|link| *link.path == *own.path)
+}
+
+/// The link in the place of the directory, where it leads nowhere: measured with 252 and 257, the start fails.
+fn dangling<'l>(unit: &EffectiveUnit, own: &OwnDirectory<'_>, lookup: &'l Lookup) -> Option<&'l Step> {
+    lookup.links().find(|link| *link.path == *own.path && is_given(unit))
+}
+
+/// Whether systemd gives the directories of a unit to a user or a group that it states.
+fn is_given(unit: &EffectiveUnit) -> bool {
+    !unit.is_dynamic() && ["User", "Group"].iter().any(|key| unit.scalar("Service", key).is_some())
 }

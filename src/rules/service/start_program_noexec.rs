@@ -9,15 +9,17 @@ use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
+use crate::syntax::elf::Loader;
 use crate::systemd::command_line::Privileges;
 
 rule! {
     /// A program of the start lies where execution is forbidden.
     ///
     /// On a file system that is mounted with `noexec` (mount(8)), and below `NoExecPaths=` without a nearer
-    /// `ExecPaths=` (systemd.exec(5)), no program runs, whatever its permission bits are: 203/EXEC.
-    /// `ExecPaths=` opens a file system with `noexec` too (measured on 252 and 257). On a disk that is not
-    /// running, the options are those of fstab(5).
+    /// `ExecPaths=` (systemd.exec(5)), no program runs, whatever its permission bits are: 203/EXEC. The
+    /// interpreter of a script and the loader of a binary must be executable too. `ExecPaths=` opens a file
+    /// system with `noexec` too (measured on 252 and 257). On a disk that is not running, the options are those
+    /// of fstab(5) and of the host's own mount units.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -54,11 +56,31 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let is_free = command.prefixes.privileges == Privileges::Full;
         // A unit may start one program thousands of times.
-        if seen.insert((command.program.clone(), is_free)) {
-            looks.add(forbidden(view, unit, &command.program, is_free));
+        let mut next = Some(command.program.clone());
+        while let Some(program) = next.filter(|program| seen.insert((program.clone(), is_free))) {
+            looks.add(forbidden(view, unit, &program, is_free));
+            next = started_first(view, unit, &program)?;
         }
     }
     looks.ruling()
+}
+
+/// What the kernel executes to start a program: the interpreter of a script, the loader of a binary.
+fn started_first(view: &ServiceView, unit: &EffectiveUnit, program: &str) -> Result<Option<String>, Undecided> {
+    for path in program_paths(unit, program) {
+        // What was not looked at, or cannot be read, is reported by start-interpreter-broken.
+        match view.program(&behind_binds(unit, &path)) {
+            Ok(Some(ProgramFacts::Script(shebang))) => return Ok(Some(shebang.interpreter.clone())),
+            Ok(Some(ProgramFacts::Elf(elf))) => {
+                return Ok(match &elf.loader {
+                    Loader::Path(loader) => Some(loader.clone()),
+                    Loader::None | Loader::Beyond => None,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What forbids to execute a program, where it is there; `is_free` of the unit's own sandbox.

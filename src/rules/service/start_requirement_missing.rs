@@ -1,18 +1,25 @@
 //! Units without which a service does not start.
 
-use crate::facts::boot::OF_SYSTEMD;
-use crate::facts::condition;
+use std::collections::BTreeSet;
+
+use crate::facts::boot::{OF_SYSTEMD, Reached};
+use crate::facts::condition::{self, Condition};
 use crate::facts::made::REQUIREMENTS;
+use crate::rules::conditions::{self, Unmet};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
+use crate::rules::triggers;
 use crate::systemd::unit_name::{self, UnitName};
 
 rule! {
     /// A unit requires another unit that does not exist or is masked.
     ///
     /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start. If systemd cannot load the other unit,
-    /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 252 and 257). `Wants=`
+    /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 252 and 257). The same
+    /// holds for what the other unit requires in turn, and for the timer or the socket that starts the service.
+    /// A required unit does not run if its assertion is not met, and with `BindsTo=` also if its condition is
+    /// not met. A unit of `Requisite=` is not started with this one, so the boot must have started it. `Wants=`
     /// never prevents a start. Slices are made when they are named, mounts by fstab(5) and other generators. On
     /// a disk that is not running, a device is undecided; so is the name of a script in /etc/init.d, or one
     /// that it provides (`Provides:`), and a missing unit that the generator of a package may make
@@ -41,7 +48,7 @@ rule! {
     id: "start-requirement-missing",
     section: D,
     severity: Must,
-    needs: [Units, Start],
+    needs: [Units, Accounts, Start],
     cause: Unit,
     why: "systemd refuses to start the service",
     see: ["systemctl show -p Requires,BindsTo,Requisite {unit}"],
@@ -52,18 +59,30 @@ rule! {
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    if view.loaded()?.is_none() {
+        return Ok(unit_not_loaded());
+    }
     let mut looks = Looks::default();
-    for key in REQUIREMENTS {
-        for (name, setting) in unit.words("Unit", key) {
-            let lack = lack(view, &name).and_then(|lack| match lack {
-                None if ends_before(view, unit, key, &name)? => Ok(Some("has ended when it starts (Type=oneshot)")),
-                lack => Ok(lack),
-            });
-            looks.add(lack.map(|what| what.map(|what| finding(view, (key, &name, setting), what))));
-        }
+    for unit in triggers::with_trigger(view)? {
+        look_at(view, unit, &mut looks);
     }
     looks.ruling()
+}
+
+fn look_at(view: &ServiceView, unit: &EffectiveUnit, looks: &mut Looks) {
+    for key in REQUIREMENTS {
+        for (name, setting) in unit.words("Unit", key) {
+            let lack = lack_of_all(view, &name).and_then(|lack| match lack {
+                None if ends_before(view, unit, key, &name)? => {
+                    Ok(Some("has ended when it starts (Type=oneshot)".to_owned()))
+                }
+                None if *key == "Requisite" => not_started(view, &name),
+                None => refuses(view, unit, key, &name),
+                lack => Ok(lack),
+            });
+            looks.add(lack.map(|what| what.map(|what| finding(view, (key, &name, setting), &what))));
+        }
+    }
 }
 
 fn finding(view: &ServiceView, (key, name, setting): (&str, &str, &Setting), what: &str) -> Finding {
@@ -90,9 +109,61 @@ fn ends_before(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) 
     }
     let other = view.effective(name)?;
     let is = |key: &str, value: &str| other.scalar("Service", key).is_some_and(|setting| setting.value() == value);
-    // Where it has conditions, they say whether it runs at all.
-    let runs = matches!(other.load, LoadState::Loaded) && condition::all(other).is_empty();
-    Ok(runs && is("Type", "oneshot") && !is("RemainAfterExit", "yes"))
+    // Whether its conditions are met or not, it is not active.
+    let loads = matches!(other.load, LoadState::Loaded);
+    Ok(loads && is("Type", "oneshot") && !is("RemainAfterExit", "yes"))
+}
+
+/// Why a unit of this name cannot be started with another, or none of those that it requires in turn: systemd adds all of
+/// them to the start or refuses it.
+fn lack_of_all(view: &ServiceView, name: &str) -> Result<Option<String>, Undecided> {
+    if let Some(lack) = lack(view, name)? {
+        return Ok(Some(lack.to_owned()));
+    }
+    let (mut seen, mut waiting) = (BTreeSet::from([name.to_owned()]), vec![name.to_owned()]);
+    let mut unknown = None;
+    while let Some(by) = waiting.pop() {
+        // What is no unit of a file requires nothing that a file says.
+        let Ok(unit) = view.effective(&by) else { continue };
+        for (other, _) in REQUIREMENTS.iter().flat_map(|key| unit.words("Unit", key)) {
+            if !seen.insert(other.clone()) {
+                continue;
+            }
+            match lack(view, &other) {
+                Ok(None) => waiting.push(other),
+                Ok(Some(lack)) => return Ok(Some(format!("cannot start: {by} requires {other}, which {lack}"))),
+                Err(undecided) => drop(unknown.get_or_insert(undecided)),
+            }
+        }
+    }
+    unknown.map_or(Ok(None), Err)
+}
+
+/// A condition or assertion because of which a required unit does not run: measured on 252 and 257, a failed assertion
+/// takes the unit that requires it along, and a failed condition the one that is bound to it and ordered after it.
+fn refuses(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> Result<Option<String>, Undecided> {
+    let Ok(other) = view.effective(name) else { return Ok(None) };
+    let is_bound = key == "BindsTo" && unit.words("Unit", "After").iter().any(|(after, _)| after == name);
+    let counts = |condition: &Condition<'_>| condition.is_assert || is_bound;
+    if !condition::all(other).iter().any(counts) {
+        return Ok(None);
+    }
+    let Unmet { certain, unknown } = conditions::unmet(view, other);
+    match (certain.iter().find(|condition| counts(condition)), unknown) {
+        (Some(condition), _) => Ok(Some(format!("does not run: {} is not met", written(condition.setting)))),
+        (None, Some(unknown)) => Err(unknown),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whether nothing has started a unit that is required to run already (systemd.unit(5), `Requisite=`).
+fn not_started(view: &ServiceView, name: &str) -> Result<Option<String>, Undecided> {
+    match view.at_boot(name)? {
+        Reached::Yes => Ok(None),
+        Reached::Unpulled => Ok(Some("nothing starts at boot (Requisite= does not start it)".to_owned())),
+        Reached::No(_, why, _) => Ok(Some(format!("does not come up at boot: {why}"))),
+        Reached::Unknown(why) => Err(Undecided::new(why)),
+    }
 }
 
 /// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.

@@ -115,10 +115,12 @@ fn needed(
             }
         }
         for code in given_code(&command.program, &arguments.words(command)) {
-            if let Code::File(file) = code
-                && !file.contains('$')
-            {
-                all.push(("the script", from_directory(&directory.path, &file)));
+            match code {
+                Code::File(file) if !file.contains('$') => {
+                    all.push(("the script", from_directory(&directory.path, &file)));
+                }
+                Code::Program(program) if !program.contains('$') => all.push(("the program", program)),
+                _ => {}
             }
         }
     }

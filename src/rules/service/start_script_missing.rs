@@ -2,8 +2,8 @@
 
 use crate::facts::start::{
     Code, Roots, START_SETTINGS, Started, behind_binds, commands, entry_files, from_directory, given_code,
-    interpreter, libraries,
-    module_files, package_directories, program_paths, top_of_module, working_directory,
+    interpreter, kept, libraries, module_files, package_directories, path_files, program_paths, top_of_module,
+    working_directory,
 };
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
@@ -17,7 +17,9 @@ rule! {
     /// `node x.js`, `php x.php` and `java -jar x.jar` name, from the working directory, `PYTHONPATH` and the
     /// packages of the interpreter, as the user of the service. In a directory Python runs `__main__.py`, and
     /// Node the `main` of its package.json or its index. Node finds a package of `--import` and `--require` in
-    /// a `node_modules` of the working directory or above it.
+    /// a `node_modules` of the working directory or above it. Path files (`*.pth`) name further places for
+    /// modules. golden also looks behind `env`, `nice`, `timeout` and similar programs, and into a shell with a
+    /// single command. It does not replace a variable that holds a secret.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/exec.conf root:root 0644
@@ -79,16 +81,19 @@ fn check(view: &ServiceView) -> Ruling {
                 Code::File(file) if is_certain(file) => {
                     let path = behind_binds(unit, &from_directory(&directory.path, file));
                     let interpreter = interpreter(&started.command.program, &words);
-                    file_obstacle(view, &runner, interpreter, &path)?
+                    file_obstacle(view, &runner, &interpreter, &path)?
+                }
+                Code::Program(program) if is_certain(program) => {
+                    let lookup = view.path(Need::Start, &behind_binds(unit, program))?;
+                    obstacle(view, &runner, lookup, NodeKind::File, &[Access::Execute])?
                 }
                 Code::Module { name, runs } if is_certain(name) => {
-                    let Some(roots) = roots(view, unit, &started.command.program, &directory.path)? else {
-                        continue;
-                    };
+                    let command = (&*started.command.program, words.as_slice());
+                    let Some(roots) = roots(view, unit, command, &directory.path)? else { continue };
                     module_obstacle(view, unit, &runner, &roots, name, *runs)?
                 }
                 Code::Package(name) if is_certain(name) => package_obstacle(view, unit, &directory.path, name)?,
-                Code::File(name) | Code::Module { name, .. } | Code::Package(name) => {
+                Code::File(name) | Code::Module { name, .. } | Code::Package(name) | Code::Program(name) => {
                     return Err(Undecided::new(format!(
                         "{name} depends on a variable ({})",
                         started.setting.at
@@ -164,7 +169,7 @@ fn finding(
     obstacle: Obstacle,
 ) -> Finding {
     let name = match code {
-        Code::File(file) => file.clone(),
+        Code::File(file) | Code::Program(file) => file.clone(),
         Code::Module { name, .. } => format!("module {name}"),
         Code::Package(name) => format!("package {name}"),
     };
@@ -189,11 +194,15 @@ fn finding(
 fn roots(
     view: &ServiceView,
     unit: &EffectiveUnit,
-    program: &str,
+    (program, words): (&str, &[String]),
     directory: &str,
 ) -> Result<Option<Roots>, Undecided> {
-    let layers = view.layers(unit, "PYTHONPATH")?;
-    let mut roots = Roots::stated(layers.last().map(|layer| layer.value.as_str()), directory);
+    let last = |name: &str| -> Result<Option<String>, Undecided> {
+        let last = view.layers(unit, name)?.pop().map(|layer| layer.value);
+        Ok(last.filter(|value| !value.is_empty()))
+    };
+    let kept = kept(program, words, last("PYTHONSAFEPATH")?.is_some());
+    let mut roots = Roots::stated(last("PYTHONPATH")?.as_deref(), directory, kept);
     for path in program_paths(unit, program) {
         let lookup = view.path(Need::Start, &behind_binds(unit, &path))?;
         if lookup.node()?.is_none() {
@@ -202,6 +211,16 @@ fn roots(
         for library in libraries(&path, lookup.real()) {
             if let Some(names) = view.listing(Need::Start, &library)? {
                 roots.add_library(&library, names);
+            }
+        }
+        for installed in roots.installed.clone() {
+            let names = view.listing(Need::Start, &installed)?.map_or(&[][..], Vec::as_slice);
+            for file in path_files(&installed, names) {
+                match view.path_file(&file)? {
+                    Some(text) => roots.add_path_file(&file, text),
+                    // Facts of an older golden do not hold it.
+                    None => drop(roots.open.get_or_insert(file)),
+                }
             }
         }
         return Ok(Some(roots));
@@ -241,15 +260,11 @@ fn module_obstacle(
         }
         return Ok(missing);
     }
-    // A path file (`*.pth`) in a directory of packages names further places, which nobody has looked at.
-    for installed in &roots.installed {
-        let names = view.listing(Need::Start, installed)?.map_or(&[][..], Vec::as_slice);
-        let path_file = |name: &&String| name.ends_with(".pth") && *name != "distutils-precedence.pth";
-        if let Some(file) = names.iter().find(path_file) {
-            return Err(Undecided::new(format!("where module {name} lies depends on {installed}/{file}")));
-        }
+    // Such a path file brings a finder of its own.
+    if let Some(file) = &roots.open {
+        return Err(Undecided::new(format!("where module {name} lies depends on {file}, which runs code")));
     }
-    let first = roots.stated.first().map_or("/", String::as_str);
+    let first = roots.all().next().map_or("/", |root| root.trim_end_matches('/'));
     Ok(Some(Obstacle {
         what: "does not exist".to_owned(),
         at: Location::file(format!("{first}/{}", name.replace('.', "/"))),

@@ -13,10 +13,11 @@ rule! {
     /// A command line uses a variable that is not set.
     ///
     /// systemd replaces an unset `${VAR}` with nothing and still starts the program: `--config=${CONF_FILE}`
-    /// becomes `--config=` (systemd.service(5), "COMMAND LINES"). golden looks at `Environment=`, the env files
-    /// and `PassEnvironment=`. The variables that systemd itself sets (systemd.exec(5), "ENVIRONMENT VARIABLES
-    /// IN SPAWNED PROCESSES") count as set. A `$OPTIONS` that is a word of its own may stay empty if an env
-    /// file could set it: distributions write their units in this way.
+    /// becomes `--config=` (systemd.service(5), "COMMAND LINES"). golden looks at `Environment=`, the env
+    /// files, `PassEnvironment=` and `DefaultEnvironment=` of system.conf (systemd-system.conf(5)). The
+    /// variables that systemd itself sets (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES")
+    /// count as set. A `$OPTIONS` that is a word of its own may stay empty if an env file could set it:
+    /// distributions write their units in this way.
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/pre.conf root:root 0644

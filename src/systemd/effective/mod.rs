@@ -53,6 +53,10 @@ pub struct EffectiveUnit {
     /// the line that put them there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resets: Vec<Setting>,
+    /// `DefaultEnvironment=` of systemd-system.conf(5): what the manager hands to every service, in the form of
+    /// `Environment=`. The unit's own files come after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handed_down: Vec<Setting>,
     /// What was written and does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
@@ -176,6 +180,7 @@ impl EffectiveUnit {
             drop_ins: Vec::new(),
             settings: Vec::new(),
             resets: Vec::new(),
+            handed_down: Vec::new(),
             ignored: Vec::new(),
             vain_resets: Vec::new(),
             unmeasured: Vec::new(),
@@ -195,7 +200,7 @@ impl EffectiveUnit {
 
     /// Hands out every text of its files that it holds: a value with its setting, or a line that does not count.
     pub fn texts(&self, each: &mut dyn FnMut(Option<&str>, &str)) {
-        for setting in self.settings.iter().chain(&self.resets) {
+        for setting in self.settings.iter().chain(&self.resets).chain(&self.handed_down) {
             let before = setting.overrode.iter().map(|(_, text)| text.as_str());
             let texts = std::iter::once(&*setting.raw).chain(setting.read.as_deref()).chain(before);
             texts.for_each(|text| each(Some(&setting.key), text));
@@ -206,7 +211,7 @@ impl EffectiveUnit {
 
     /// Gives these texts another wording where there is one.
     pub fn rewrite(&mut self, wording: &dyn Fn(Option<&str>, &str) -> Option<String>) {
-        for setting in self.settings.iter_mut().chain(&mut self.resets) {
+        for setting in self.settings.iter_mut().chain(&mut self.resets).chain(&mut self.handed_down) {
             let wording = |text: &str| wording(Some(&setting.key), text);
             if let Some(other) = wording(&setting.raw) {
                 setting.raw = other.into();
@@ -246,6 +251,25 @@ impl EffectiveUnit {
                 overrode: Vec::new(),
             });
         }
+    }
+
+    /// The unit with what the manager hands to it: the texts of `DefaultEnvironment=`, with their places.
+    #[must_use]
+    pub fn with_environment(mut self, lines: &[(String, Location)]) -> Self {
+        let Some((section, key)) = known::name("Service").zip(known::name("Environment")) else {
+            return self;
+        };
+        let handed_down = lines.iter().map(|(text, at)| Setting {
+            section: section.clone(),
+            key: key.clone(),
+            raw: text.as_str().into(),
+            read: None,
+            unread: None,
+            at: at.clone(),
+            overrode: Vec::new(),
+        });
+        self.handed_down = handed_down.collect();
+        self
     }
 
     /// Its own name and its aliases.

@@ -1,4 +1,4 @@
-//! Command lines of interpreters whose options take words of their own: Node, PHP and Java.
+//! Command lines of interpreters whose options take words of their own: Node, Deno, PHP and Java.
 
 use super::Code;
 
@@ -17,7 +17,6 @@ const NODE_VALUES: &[&str] = &[
     "--disable-proto",
     "--disable-warning",
     "--dns-result-order",
-    "--env-file",
     "--env-file-if-exists",
     "--experimental-config-file",
     "--experimental-default-type",
@@ -79,7 +78,11 @@ pub(super) fn node(words: &[String]) -> Vec<Code> {
             Some((name, value)) => (name, Some(value)),
             None => (word.as_str(), None),
         };
-        if NODE_PRELOADS.contains(&name) {
+        if name == "--env-file" {
+            // Node ends where it is not there; it is read like any other file.
+            let file = value.map(str::to_owned).or_else(|| words.next().cloned());
+            all.extend(file.map(Code::File));
+        } else if NODE_PRELOADS.contains(&name) {
             let Some(value) = value.or_else(|| words.next().map(String::as_str)) else { return all };
             // Yarn's resolver finds packages in archives, from here on.
             if value.contains(".pnp.") {
@@ -163,17 +166,45 @@ const JAVA_VALUES: &[&str] = &[
 
 /// What `java` is given: the archive after `-jar`, or a source file; a class lies anywhere on the class path.
 pub(super) fn java(words: &[String]) -> Vec<Code> {
-    let mut is_archive = false;
+    let (mut is_archive, mut all) = (false, Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "-jar" => is_archive = true,
-            "-m" | "--module" => return Vec::new(),
+            "-m" | "--module" => return all,
+            agent if agent.starts_with("-javaagent:") => {
+                let path = agent["-javaagent:".len()..].split('=').next().unwrap_or_default();
+                all.push(Code::File(path.to_owned()));
+            }
             option if JAVA_VALUES.contains(&option) => drop(words.next()),
             // A variable of options, and a file of them.
             option if option.starts_with(['-', '$', '@']) => {}
-            file if is_archive || file.ends_with(".java") => return vec![Code::File(file.to_owned())],
-            _ => return Vec::new(),
+            file if is_archive || file.ends_with(".java") => {
+                all.push(Code::File(file.to_owned()));
+                return all;
+            }
+            _ => return all,
+        }
+    }
+    all
+}
+
+/// Options of `deno run` that take the next word (<https://docs.deno.com/runtime/reference/cli/run/>).
+const DENO_VALUES: &[&str] =
+    &["-c", "--config", "--import-map", "--cert", "--location", "--seed", "--preload"];
+
+/// What `deno` is given: the file after `run` or `serve`, where it is no address and no package.
+pub(super) fn deno(words: &[String]) -> Vec<Code> {
+    let Some(("run" | "serve", rest)) = words.split_first().map(|(verb, rest)| (verb.as_str(), rest)) else {
+        return Vec::new();
+    };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            option if DENO_VALUES.contains(&option) => drop(words.next()),
+            option if option.starts_with('-') => {}
+            file if file.contains(':') => return Vec::new(),
+            file => return vec![Code::File(file.to_owned())],
         }
     }
     Vec::new()
@@ -233,5 +264,9 @@ mod tests {
         }
         assert_eq!(code("java -Xmx2G $JAVA_OPTS -jar -ea x.jar nogui"), [file("x.jar")]);
         assert_eq!(code("java --add-opens a/b=c -jar x.jar"), [file("x.jar")]);
+        assert_eq!(code("java -javaagent:/y.jar=port=1 -jar x.jar"), [file("/y.jar"), file("x.jar")]);
+        assert_eq!(code("node --env-file=.env x.js"), [file(".env"), file("x.js")]);
+        assert_eq!(code("deno run -A --config d.json main.ts"), [file("main.ts")]);
+        assert_eq!(code("deno run https://x.org/main.ts"), []);
     }
 }
