@@ -74,7 +74,9 @@ pub(super) fn directory(
                 file(from, &to, &name, &stat)?;
             }
             _ => {
-                return Err(io::Error::other(format!("{name:?} is not a file, link or directory of its own")));
+                return Err(io::Error::other(format!(
+                    "{name:?} is not a file, link or directory of its own"
+                )));
             }
         }
     }
