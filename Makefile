@@ -2,11 +2,12 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build test demo bench fuzz fmt lint install clean
+.PHONY: help build test test-all demo bench fuzz fmt lint install clean
 
 help:
 	@echo "make demo    rehearse the example on a throwaway machine, break it, see what the audit says"
 	@echo "make test    everything: format, lints, unit tests, tests on booted machines"
+	@echo "make test-all the same with every case of every catalogue; takes hours"
 	@echo "make bench   how fast the audit is, beside the usual ways and the least that any way must do"
 	@echo "make fuzz    each fuzzer for SECONDS (60)"
 	@echo "make build   target/release/golden"
@@ -17,6 +18,9 @@ build:
 
 test:
 	tools/ci/test
+
+test-all:
+	tools/ci/test-all
 
 demo:
 	demo/run

@@ -24,3 +24,9 @@ pub mod statistics;
 pub mod syntax;
 pub mod system;
 pub mod systemd;
+
+/// How the tests of this library say that they are skipped; the programs in tests/ have the same file.
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "the programs in tests/ reach it")]
+#[path = "../tests/support/skip.rs"]
+mod skip;

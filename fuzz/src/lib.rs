@@ -1,6 +1,6 @@
 //! What each fuzzer does with its bytes: reads them as golden would, and demands what must hold of any input.
 //!
-//! Beside the fuzzers a test of golden runs these over the kept corpus (`tests/fuzz_corpus.rs`).
+//! Beside the fuzzers a test of golden runs these over the kept corpus (`tests/quick/fuzz_corpus.rs`).
 
 #![allow(
     clippy::expect_used,

@@ -69,14 +69,14 @@ pub(super) struct Host {
 
 impl Host {
     /// The host this process runs on.
-    pub fn live() -> Result<Self, Failure> {
+    pub(crate) fn live() -> Result<Self, Failure> {
         let system = DiskSystem::live()
             .map_err(|error| Failure::new(format!("this host cannot be looked at: {error}")))?;
         Ok(Self { act: Act::live(), hand: DiskHand::live(), system })
     }
 
     /// What a plan is carried out with.
-    pub fn tools(&self) -> Tools<'_> {
+    pub(crate) fn tools(&self) -> Tools<'_> {
         Tools { act: &self.act, hand: &self.hand, system: &self.system }
     }
 }
@@ -93,7 +93,7 @@ const MOST_UNDONE: usize = 6;
 
 impl Said {
     /// As the options ask for it.
-    pub fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
         Self { quiet: global.quiet, verbose: global.verbose, undone: 0 }
     }
 }

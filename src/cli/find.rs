@@ -30,6 +30,12 @@ pub(super) fn contract(global: &Global) -> Result<FoundContract, Failure> {
     if let Some(path) = &found.contract.anchor {
         crate::ledger::anchor::anchor_in(&path.value);
     }
+    // What somebody only looks with must not become a program of root's: the commands of the installed contract alone are run.
+    if let Some(outside) = &found.contract.outside
+        && *found.contract.source.path == *INSTALLED
+    {
+        crate::ledger::outside::obey(&outside.send.value, &outside.recall.value);
+    }
     Ok(found)
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// The contract that a deployment brings; none where the contract in force is not an installed one, or where the
     /// commit leaves it as it is.
-    pub fn of(
+    pub(crate) fn of(
         hand: &dyn Hand,
         in_force: &Contract,
         deployment: &Deployment,
@@ -52,7 +52,7 @@ impl Incoming {
 
     /// Takes somebody's word for it, after what changes was shown: signatures where the contract in force demands them,
     /// otherwise an answer on the terminal. The reason where nobody gave it.
-    pub fn accepted(&self, system: &dyn System, in_force: &Contract) -> Result<(), Failure> {
+    pub(crate) fn accepted(&self, system: &dyn System, in_force: &Contract) -> Result<(), Failure> {
         match &in_force.approval {
             Some(demand) => {
                 let signatures = self.signatures.as_deref().unwrap_or("");
@@ -64,7 +64,7 @@ impl Incoming {
     }
 
     /// The steps that install it.
-    pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         let signatures = self.signatures.as_ref().map(|text| (format!("{INSTALLED}.sig"), text));
         std::iter::once((INSTALLED.to_owned(), &self.text)).chain(signatures).map(|(path, text)| {
             let root = || "root".to_owned();

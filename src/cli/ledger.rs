@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{CANNOT, Failure, Global, change, find, output};
+use crate::contract::Contract;
 use crate::ledger::anchor::{self, Anchor};
+use crate::ledger::outside;
 use crate::ledger::{self, By, Chain, LEDGER, Line};
 use crate::model::visible;
 use crate::plan::apply::Alone;
@@ -37,9 +39,10 @@ pub(super) struct LedgerArgs {
 enum LedgerVerb {
     /// List what was done to this host (the default).
     Show,
-    /// Only check that the ledger is whole; names the first broken line. Compares it with the heads in the journal and in the file of the contract, and says which of them it could read.
+    /// Only check that the ledger is whole; names the first broken line. Compares it with the heads in the journal, in the file of
+    /// the contract, and outside (`[ledger] recall`), and says which of them it could read.
     Verify,
-    /// Write the head again into the journal and the file of the contract (`[ledger] anchor`).
+    /// Write the head again into the journal, the file of the contract (`[ledger] anchor`), and outside (`send`).
     Anchor,
     /// Accept the whole part of a broken ledger; the broken part is moved into a file beside it.
     Repair {
@@ -127,9 +130,18 @@ enum Compared {
 fn compared(global: &Global, chain: &Chain) -> Result<Compared, Failure> {
     let mut all = Compared::Same;
     let last = chain.lines.last().map_or(0, |line| line.number);
-    for (place, seen, must) in [("the journal", in_journal(), false), ("the anchor", in_file(global), true)] {
+    let contract = find::contract(global).map(|found| found.contract);
+    let contract = contract.map_err(|failure| format!("the contract cannot be read: {failure}"));
+    let (file, outside) = (contract.as_ref().map_err(Clone::clone), contract.as_ref().map_err(Clone::clone));
+    let places = [
+        ("the journal", in_journal(), false),
+        ("the anchor", file.and_then(in_file), true),
+        ("outside", outside.and_then(in_outside), true),
+    ];
+    for (place, seen, must) in places {
         let seen = seen.map(|seen| seen.map(|text| anchor::weigh(chain, &anchor::anchors(&text))));
         let (words, one) = match seen {
+            Ok(None) if place == "outside" => continue,
             Ok(None) => ("the contract names none ([ledger] anchor)".to_owned(), Compared::Same),
             Ok(Some(Err(why))) => (why, Compared::Other),
             Ok(Some(Ok(newest))) => {
@@ -165,14 +177,20 @@ fn in_journal() -> Result<Option<String>, String> {
 }
 
 /// What stands in the file of the contract, where it names one.
-fn in_file(global: &Global) -> Result<Option<String>, String> {
-    let contract =
-        find::contract(global).map_err(|failure| format!("the contract cannot be read: {failure}"))?.contract;
-    let Some(path) = contract.anchor else { return Ok(None) };
+fn in_file(contract: &Contract) -> Result<Option<String>, String> {
+    let Some(path) = &contract.anchor else { return Ok(None) };
     let bytes = state::read_regular(Path::new(&path.value), anchor::LARGEST);
     match bytes {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) => Err(format!("{}: {error}", path.value)),
+    }
+}
+
+/// What the command of the contract says lies outside, where it names one.
+fn in_outside(contract: &Contract) -> Result<Option<String>, String> {
+    match contract.outside {
+        Some(_) => outside::recall().map(Some).map_err(|error| error.to_string()),
+        None => Ok(None),
     }
 }
 

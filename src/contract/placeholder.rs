@@ -120,7 +120,7 @@ pub(super) fn fill<'t>(text: &'t str, words: &ServiceWords<'_>) -> Cow<'t, str> 
 
 impl Cx<'_> {
     /// Expands the words of the contract; unknown ones are errors.
-    pub fn expand(&mut self, text: &str, at: Span, scope: Scope) -> String {
+    pub(crate) fn expand(&mut self, text: &str, at: Span, scope: Scope) -> String {
         if !text.contains('{') {
             return text.to_owned();
         }

@@ -38,7 +38,7 @@ pub(super) struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     /// The location of a span.
-    pub fn at(&self, span: Span) -> Location {
+    pub(crate) fn at(&self, span: Span) -> Location {
         match self.sources.get(span.file as usize) {
             Some(source) => source.locate(span.start),
             None => Location::file(""),
@@ -46,13 +46,13 @@ impl<'a> Cx<'a> {
     }
 
     /// The text of a span.
-    pub fn source_of(&self, span: Span) -> &'a str {
+    pub(crate) fn source_of(&self, span: Span) -> &'a str {
         let source = self.sources.get(span.file as usize);
         source.and_then(|source| source.text.get(span.start as usize..span.end as usize)).unwrap_or("")
     }
 
     /// Files an error.
-    pub fn error(&mut self, span: Span, message: impl Into<String>, way_out: impl Into<String>) {
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>, way_out: impl Into<String>) {
         if self.unreadable.contains(&(span.file, span.start)) {
             return;
         }
@@ -62,14 +62,14 @@ impl<'a> Cx<'a> {
     }
 
     /// Files an error about something that is not there; not when it may only be unread.
-    pub fn missing(&mut self, span: Span, message: impl Into<String>, way_out: impl Into<String>) {
+    pub(crate) fn missing(&mut self, span: Span, message: impl Into<String>, way_out: impl Into<String>) {
         if !self.partial {
             self.error(span, message, way_out);
         }
     }
 
     /// Files an error about a place that is known by its location only.
-    pub fn error_at(&mut self, at: &Location, message: impl Into<String>, way_out: impl Into<String>) {
+    pub(crate) fn error_at(&mut self, at: &Location, message: impl Into<String>, way_out: impl Into<String>) {
         if !self.partial {
             let (message, way_out) = (message.into(), way_out.into());
             self.errors.push(ContractError { at: at.clone(), message, way_out, width: 1 });
@@ -77,12 +77,12 @@ impl<'a> Cx<'a> {
     }
 
     /// Looks for what was meant, unless there are errors without end.
-    pub fn suggest<'c>(&self, look: impl FnOnce() -> Option<&'c str>) -> Option<&'c str> {
+    pub(crate) fn suggest<'c>(&self, look: impl FnOnce() -> Option<&'c str>) -> Option<&'c str> {
         if self.errors.len() < SUGGESTIONS { look() } else { None }
     }
 
     /// An error for a word that is none of those known.
-    pub fn unknown<'c>(
+    pub(crate) fn unknown<'c>(
         &mut self,
         span: Span,
         message: String,
@@ -108,18 +108,18 @@ impl<'a> Cx<'a> {
     }
 
     /// A value of another type than wanted.
-    pub fn mismatch(&mut self, node: &Node<'_>, key: &str, wanted: &str, example: &str) {
+    pub(crate) fn mismatch(&mut self, node: &Node<'_>, key: &str, wanted: &str, example: &str) {
         let message = format!("`{key}` must be {wanted}, not {}", node.value.sort());
         self.error(node.span, message, format!("write such as `{key} = {example}`"));
     }
 
     /// Keeps a checked word or files what is wrong with it.
-    pub fn checked<T>(&mut self, span: Span, result: Result<T, Wrong>) -> Option<T> {
+    pub(crate) fn checked<T>(&mut self, span: Span, result: Result<T, Wrong>) -> Option<T> {
         result.map_err(|(message, way_out)| self.error(span, message, way_out)).ok()
     }
 
     /// Opens a table and refuses keys that the format does not know.
-    pub fn fields<'t>(
+    pub(crate) fn fields<'t>(
         &mut self,
         node: &'t Node<'a>,
         at: Span,
@@ -143,7 +143,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The entries of a table of names that the contract gives, in order.
-    pub fn named<'t>(&mut self, entry: &'t Entry<'a>) -> Vec<&'t Entry<'a>> {
+    pub(crate) fn named<'t>(&mut self, entry: &'t Entry<'a>) -> Vec<&'t Entry<'a>> {
         let Value::Table(table) = &entry.node.value else {
             let message = format!("`{}` must be a table, not {}", entry.key, entry.node.value.sort());
             self.error(entry.node.span, message, format!("write a header such as `[{}.name]`", entry.key));
@@ -153,7 +153,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The items of a list.
-    pub fn items<'t>(&mut self, node: &'t Node<'a>, key: &str) -> &'t [Node<'a>] {
+    pub(crate) fn items<'t>(&mut self, node: &'t Node<'a>, key: &str) -> &'t [Node<'a>] {
         match &node.value {
             Value::List(items) => items,
             _ => {
@@ -164,7 +164,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The bare text of a node: not empty, one line.
-    pub fn raw<'t>(&mut self, node: &'t Node<'a>, key: &str) -> Option<&'t str> {
+    pub(crate) fn raw<'t>(&mut self, node: &'t Node<'a>, key: &str) -> Option<&'t str> {
         let Value::Text(text) = &node.value else {
             self.mismatch(node, key, "text", "\"…\"");
             return None;
@@ -182,14 +182,14 @@ impl<'a> Cx<'a> {
     }
 
     /// Text with placeholders of the contract.
-    pub fn text(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
+    pub(crate) fn text(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
         let raw = self.raw(node, key)?;
         let value = self.expand(raw, node.span, Scope::Contract);
         Some(Stated::new(value, self.at(node.span)))
     }
 
     /// Text for people, of any number of lines, as it stands.
-    pub fn prose(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
+    pub(crate) fn prose(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
         match &node.value {
             Value::Text(text) if !text.trim().is_empty() => {
                 Some(Stated::new(text.trim().to_owned(), self.at(node.span)))
@@ -199,7 +199,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Text that one of the functions in `words` accepts.
-    pub fn word<T>(
+    pub(crate) fn word<T>(
         &mut self,
         node: &Node<'a>,
         key: &str,
@@ -211,7 +211,7 @@ impl<'a> Cx<'a> {
     }
 
     /// `true` or `false`.
-    pub fn boolean(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<bool>> {
+    pub(crate) fn boolean(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<bool>> {
         match node.value {
             Value::Boolean(value) => Some(Stated::new(value, self.at(node.span))),
             _ => {
@@ -222,7 +222,7 @@ impl<'a> Cx<'a> {
     }
 
     /// A whole number that is not negative.
-    pub fn count(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<u64>> {
+    pub(crate) fn count(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<u64>> {
         let Value::Integer(number) = node.value else {
             self.mismatch(node, key, "a whole number", "10");
             return None;
@@ -237,7 +237,7 @@ impl<'a> Cx<'a> {
     }
 
     /// A fraction from 0 to 1.
-    pub fn share(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<f64>> {
+    pub(crate) fn share(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<f64>> {
         let number = match node.value {
             Value::Float(number) => number,
             Value::Integer(Some(number)) => number as f64,
@@ -255,7 +255,7 @@ impl<'a> Cx<'a> {
     }
 
     /// A day.
-    pub fn date(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<Date>> {
+    pub(crate) fn date(&mut self, node: &Node<'a>, key: &str) -> Option<Stated<Date>> {
         let Value::Date(written) = &node.value else {
             self.mismatch(node, key, "a date without quotes", "2026-12-31");
             return None;
@@ -295,13 +295,13 @@ pub(super) struct Fields<'t, 'a> {
 
 impl<'t, 'a> Fields<'t, 'a> {
     /// The entry of a key.
-    pub fn get(&self, key: &str) -> Option<&'t Entry<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'t Entry<'a>> {
         debug_assert!(self.keys.keys.contains(&key), "{key} is missing in the schema of {}", self.keys.table);
         self.table.get(key)
     }
 
     /// Reads a key that may be left out.
-    pub fn opt<T>(
+    pub(crate) fn opt<T>(
         &self,
         cx: &mut Cx<'a>,
         key: &str,
@@ -311,7 +311,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 
     /// Reads a key that must be there; `example` is a value one could write.
-    pub fn need<T>(
+    pub(crate) fn need<T>(
         &self,
         cx: &mut Cx<'a>,
         key: &str,
@@ -326,7 +326,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 
     /// Reads a list; without the key it is empty.
-    pub fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         cx: &mut Cx<'a>,
         key: &str,
@@ -337,7 +337,7 @@ impl<'t, 'a> Fields<'t, 'a> {
     }
 
     /// Reads a list of texts as one value with one place; without the key it is empty and the table's.
-    pub fn texts(&self, cx: &mut Cx<'a>, key: &str) -> Stated<Vec<String>> {
+    pub(crate) fn texts(&self, cx: &mut Cx<'a>, key: &str) -> Stated<Vec<String>> {
         let at = self.get(key).map_or(self.at, |entry| entry.node.span);
         let at = cx.at(at);
         let texts = self.list(cx, key, |cx, item, key| cx.text(item, key).map(|text| text.value));

@@ -28,7 +28,7 @@ tables! {
         "unit" "kinds" "dependencies" "provision" "services" "jobs" "safety" "models" "checklist" "rules" "waivers"
         "approval" "ledger"
     ]
-    LEDGER "ledger" ["anchor"]
+    LEDGER "ledger" ["anchor" "send" "recall"]
     APPROVAL "approval" ["signers" "required"]
     CONTRACT "contract" ["name" "version" "effective" "next_review" "authority"]
     CHANGE "changes" ["version" "date" "text"]

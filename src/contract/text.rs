@@ -17,7 +17,7 @@ pub(super) struct Span {
 
 impl Span {
     /// The very beginning of a text.
-    pub fn top(file: u32) -> Self {
+    pub(crate) fn top(file: u32) -> Self {
         Self { file, start: 0, end: 0 }
     }
 }
@@ -44,7 +44,7 @@ fn begun(bytes: &[u8]) -> u32 {
 
 impl<'a> SourceText<'a> {
     /// Indexes a text.
-    pub fn new(path: Arc<str>, text: &'a str) -> Self {
+    pub(crate) fn new(path: Arc<str>, text: &'a str) -> Self {
         let bytes = text.as_bytes();
         let breaks = text.match_indices('\n').map(|(at, _)| at as u32 + 1);
         let starts = std::iter::once(0).chain(breaks).collect();
@@ -65,7 +65,7 @@ impl<'a> SourceText<'a> {
     }
 
     /// Line and column of an offset, both from 1.
-    pub fn locate(&self, offset: u32) -> Location {
+    pub(crate) fn locate(&self, offset: u32) -> Location {
         let offset = (offset as usize).min(self.text.len());
         let line = self.starts.partition_point(|start| *start as usize <= offset).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0) as usize;
@@ -77,7 +77,7 @@ impl<'a> SourceText<'a> {
     }
 
     /// How many characters of its first line a span covers, as far as anybody looks.
-    pub fn width(&self, span: Span) -> u32 {
+    pub(crate) fn width(&self, span: Span) -> u32 {
         let end = span.end.min(span.start.saturating_add(STRIDE as u32));
         let covered = self.text.as_bytes().get(span.start as usize..end as usize).unwrap_or(&[]);
         begun(covered.split(|byte| *byte == b'\n').next().unwrap_or(&[])).max(1)

@@ -38,7 +38,7 @@ pub(super) enum Value<'a> {
 
 impl Value<'_> {
     /// What it is, for an error.
-    pub fn sort(&self) -> &'static str {
+    pub(crate) fn sort(&self) -> &'static str {
         match self {
             Value::Text(_) => "text",
             Value::Integer(_) => "a whole number",
@@ -70,7 +70,7 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// Takes over what the parser made.
-    pub fn from_toml(table: DeTable<'a>, file: u32) -> Self {
+    pub(crate) fn from_toml(table: DeTable<'a>, file: u32) -> Self {
         let entry = |(key, value): (toml::Spanned<Cow<'a, str>>, toml::Spanned<DeValue<'a>>)| {
             let at = span(file, key.span());
             Entry { key: key.into_inner(), at, node: Node::from_toml(value, file) }
@@ -82,18 +82,18 @@ impl<'a> Table<'a> {
     }
 
     /// The entry of a key.
-    pub fn get(&self, key: &str) -> Option<&Entry<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry<'a>> {
         let found = self.entries.binary_search_by(|entry| entry.key.as_ref().cmp(key)).ok()?;
         self.entries.get(found)
     }
 
     /// Every entry, sorted by key.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry<'a>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.entries.iter()
     }
 
     /// Every entry in the order of the file; what is inherited comes first.
-    pub fn in_order(&self) -> Vec<&Entry<'a>> {
+    pub(crate) fn in_order(&self) -> Vec<&Entry<'a>> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|entry| (std::cmp::Reverse(entry.at.file), entry.at.start));
         entries
@@ -101,7 +101,7 @@ impl<'a> Table<'a> {
 
     /// This table with another laid over it: tables merge by key, everything else is replaced. A demand
     /// (see [`is_demand`]) is one thing that is said anew, never half of the old and half of the new.
-    pub fn overlaid(self, over: Table<'a>, path: &mut Vec<String>) -> Table<'a> {
+    pub(crate) fn overlaid(self, over: Table<'a>, path: &mut Vec<String>) -> Table<'a> {
         let mut entries = Vec::with_capacity(self.entries.len() + over.entries.len());
         let mut below = self.entries.into_iter().peekable();
         let mut above = over.entries.into_iter().peekable();

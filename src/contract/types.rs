@@ -28,6 +28,8 @@ pub struct Contract {
     pub approval: Option<Approval>,
     /// The file in which each head of golden's ledger is left; `None` where the journal alone has them.
     pub anchor: Option<Stated<String>>,
+    /// The commands that take each head to another host and ask for it there; `None` where nothing takes it away.
+    pub outside: Option<Outside>,
     /// Section M, oldest first.
     pub changes: Vec<Change>,
     /// Section A: the places of the system by name.
@@ -187,6 +189,15 @@ pub struct Approval {
     pub required: Stated<u32>,
     /// Where it begins in the contract.
     pub at: Location,
+}
+
+/// How heads of golden's ledger get outside of this host. Both are a program of root's with its words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outside {
+    /// Takes a head there; the head is one more word.
+    pub send: Stated<Vec<String>>,
+    /// Prints the heads that lie there, the newest last.
+    pub recall: Stated<Vec<String>>,
 }
 
 /// An entry of section M.

@@ -18,6 +18,7 @@ use crate::syntax::stand_in::is_stand_in;
 use crate::systemd::command_line::{Command, expand_arguments};
 use crate::systemd::effective::EffectiveUnit;
 use crate::systemd::environment::{parse_environment, parse_unset_environment};
+use crate::systemd::version::SystemdVersion;
 
 /// An env file as systemd reads it, and how a shell would.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +87,7 @@ fn matched(env_files: &EnvFiles, file: ReadFile) -> Vec<ReadFile> {
 pub fn layers(env_files: &EnvFiles, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
     let mut all = BTreeMap::new();
     collect(env_files, unit, |found| found == name, &mut all)?;
+    unset(unit, &mut all);
     Ok(all.remove(name).unwrap_or_default())
 }
 
@@ -120,6 +122,12 @@ fn collect(
                 .push(Layer { value: variable.value.clone(), at });
         }
     }
+    Ok(())
+}
+
+/// Takes away what `UnsetEnvironment=` names.
+fn unset(unit: &EffectiveUnit, all: &mut BTreeMap<String, Vec<Layer>>) {
+    let as_is = |text: &str| Ok(text.to_owned());
     for setting in unit.assignments("Service", "UnsetEnvironment") {
         for removal in parse_unset_environment(setting.value(), &as_is).items {
             let Some(layers) = all.get_mut(&removal.name) else { continue };
@@ -129,7 +137,31 @@ fn collect(
             }
         }
     }
-    Ok(())
+}
+
+/// The variables that the words of a unit's commands may name, each as in [`all`]. systemd 262 (measured; not 257) fills
+/// them in before it takes away what `UnsetEnvironment=` names; of a version between, or an unknown one, such a variable is
+/// `None`.
+pub fn named_by_commands(
+    env_files: &EnvFiles,
+    unit: &EffectiveUnit,
+    version: Option<SystemdVersion>,
+) -> Result<BTreeMap<String, Option<Vec<Layer>>>, Undecided> {
+    let mut before = BTreeMap::new();
+    collect(env_files, unit, |_| true, &mut before)?;
+    let mut after = before.clone();
+    unset(unit, &mut after);
+    let layers = |(name, before): (String, Vec<Layer>)| {
+        let is_kept = after.get(&name).is_some_and(|after| after.len() == before.len());
+        let layers = match version.and_then(|version| version.has(262)) {
+            _ if is_kept => Some(before),
+            Some(true) => Some(before),
+            Some(false) => Some(Vec::new()),
+            None => None,
+        };
+        (name, layers)
+    };
+    Ok(before.into_iter().map(layers).collect())
 }
 
 /// A longer value is not filled in: a command may ask for it thousands of times.
@@ -139,14 +171,15 @@ const LONGEST_VALUE: usize = 4 << 10;
 pub struct Arguments<'a> {
     env_files: &'a EnvFiles,
     unit: &'a EffectiveUnit,
+    version: Option<SystemdVersion>,
     /// Made when the first word asks for one.
-    values: OnceCell<BTreeMap<String, Vec<Layer>>>,
+    values: OnceCell<BTreeMap<String, Option<Vec<Layer>>>>,
 }
 
 impl<'a> Arguments<'a> {
-    /// Of a unit.
-    pub fn of(env_files: &'a EnvFiles, unit: &'a EffectiveUnit) -> Self {
-        Self { env_files, unit, values: OnceCell::new() }
+    /// Of a unit that a version of systemd starts, where it is known.
+    pub fn of(env_files: &'a EnvFiles, unit: &'a EffectiveUnit, version: Option<SystemdVersion>) -> Self {
+        Self { env_files, unit, version, values: OnceCell::new() }
     }
 
     /// The arguments after `argv[0]`. A word stays as it is written where it asks for a variable that nothing sets, or whose
@@ -171,8 +204,8 @@ impl<'a> Arguments<'a> {
     }
 
     fn value(&self, name: &str) -> Option<String> {
-        let values = self.values.get_or_init(|| all(self.env_files, self.unit).unwrap_or_default());
-        let last = values.get(name)?.last()?;
+        let read = || named_by_commands(self.env_files, self.unit, self.version).unwrap_or_default();
+        let last = self.values.get_or_init(read).get(name)?.as_ref()?.last()?;
         let is_told = !is_stand_in(&last.value) && last.value.len() <= LONGEST_VALUE;
         is_told.then(|| last.value.clone())
     }
@@ -199,6 +232,7 @@ pub fn named_address(
 pub fn all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
     let mut all = BTreeMap::new();
     collect(env_files, unit, |_| true, &mut all)?;
+    unset(unit, &mut all);
     all.retain(|_, layers| !layers.is_empty());
     Ok(all)
 }

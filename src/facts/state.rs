@@ -15,6 +15,9 @@ pub const PLANS: &str = "/var/lib/golden/plans";
 /// The ledger.
 pub const LEDGER: &str = "/var/lib/golden/ledger.jsonl";
 
+/// Where golden notes the last head that a command took outside.
+pub const SENT: &str = "/var/lib/golden/sent-head";
+
 /// What was seen of both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateFacts {
@@ -25,6 +28,9 @@ pub struct StateFacts {
     /// What the anchor of the contract says of the ledger; absent where the contract names none.
     #[serde(default = "no_anchor")]
     pub anchor: Observed<AnchorFacts>,
+    /// What golden noted of the heads that the contract's command took outside; absent where it names none.
+    #[serde(default = "no_anchor")]
+    pub sent: Observed<AnchorFacts>,
     /// Unit files in /etc/systemd/system that golden has rendered from this contract, by name.
     #[serde(default = "nobody_looked")]
     pub units: Observed<Vec<Arc<str>>>,

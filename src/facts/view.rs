@@ -289,12 +289,22 @@ impl<'a> View<'a> {
 
     /// The arguments of a unit's commands as their programs get them.
     pub fn arguments(&self, unit: &'a EffectiveUnit) -> Result<environment::Arguments<'a>, Undecided> {
-        Ok(environment::Arguments::of(&self.facts(Need::EnvFiles)?.env_files, unit))
+        let version = self.systemd().known().ok().flatten().copied();
+        Ok(environment::Arguments::of(&self.facts(Need::EnvFiles)?.env_files, unit, version))
     }
 
     /// Every variable of a unit's environment with all values it is given, the one that counts last.
     pub fn environment(&self, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
         environment::all(&self.facts(Need::EnvFiles)?.env_files, unit)
+    }
+
+    /// The variables that the words of a unit's commands may name; `None` for one of which that is not known.
+    pub fn named_by_commands(
+        &self,
+        unit: &EffectiveUnit,
+    ) -> Result<BTreeMap<String, Option<Vec<Layer>>>, Undecided> {
+        let version = self.systemd().known().ok().flatten().copied();
+        environment::named_by_commands(&self.facts(Need::EnvFiles)?.env_files, unit, version)
     }
 
     /// The `host:port` that a unit's environment names in two variables, and where.

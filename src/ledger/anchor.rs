@@ -1,10 +1,11 @@
 //! Heads of the ledger that were left elsewhere. A chain cannot tell that entries were taken away from its end, or that all of
 //! it was rewritten; who kept a later head can. golden leaves each head in the host's journal, which is often sent to
-//! another host, and in the file that the contract names. Root of this host can forge both, and a line that has left it not.
+//! another host, in the file that the contract names, and where its command takes it ([`super::outside`]). Root of this host
+//! can forge what lies here, and a line that has left it not.
 //!
-//! `golden ledger verify` asks journald for the heads that root wrote; the audit, which runs nothing, reads the file.
-//! Heads are compared in the order in which they were written, so a repair excuses what it removed and nothing after
-//! it.
+//! `golden ledger verify` asks journald for the heads that root wrote; the audit, which runs nothing, reads the file and the
+//! note of what was sent. Heads are compared in the order in which they were written, so a repair excuses what it removed and
+//! nothing after it.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 
 use super::chain::Chain;
 use super::entry::Event;
+use super::outside;
 use crate::system::act::Act;
 use crate::system::hand::{DiskHand, Hand as _};
 use crate::system::journald;
@@ -93,7 +95,7 @@ pub fn anchor_in(path: &str) {
     let _ = FILE.set(path.to_owned());
 }
 
-/// Leaves a head of this host's ledger in the journal and in the file of the contract. The ledger is the record: where its
+/// Leaves a head of this host's ledger in the journal, in the file of the contract, and where its command takes it. The ledger is the record: where its
 /// head could not be left, the next audit says so.
 pub fn leave(act: &Act, anchor: &Anchor) -> io::Result<()> {
     if !act.is_live() {
@@ -110,7 +112,8 @@ pub fn leave(act: &Act, anchor: &Anchor) -> io::Result<()> {
     let to_file = FILE.get().map_or(Ok(()), |path| {
         append(act, path, &line).map_err(|error| io::Error::other(format!("{path}: {error}")))
     });
-    to_file.and(to_journal)
+    let outside = outside::send(act, anchor).map_err(|error| io::Error::other(format!("outside: {error}")));
+    to_file.and(to_journal).and(outside)
 }
 
 /// Adds a line to a file of heads that only root can replace. It may be one to which the kernel lets nobody but add

@@ -10,8 +10,8 @@ pub(super) use crate::model::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::canonical;
 use super::entry::{By, Entry, Event};
+use super::{canonical, known};
 
 /// The digest that the first entry follows.
 pub(super) const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -73,34 +73,92 @@ impl Chain {
     }
 }
 
+/// Where a walk over the lines has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The first line that is not as it was written.
+    pub broken: Option<Broken>,
+    /// The number of the last line, where it was never finished.
+    pub torn: Option<u64>,
+    /// How many bytes the good entries take.
+    pub(super) good: usize,
+    /// How many entries are good.
+    pub(super) entries: u64,
+    /// The number of lines, good or not.
+    pub(super) count: u64,
+    /// The digest that the next entry follows.
+    pub(super) head: String,
+    /// The greatest number of a plan in a good entry.
+    pub(super) plan: u64,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        let (broken, torn) = (None, None);
+        Self { broken, torn, good: 0, entries: 0, count: 0, head: FIRST.to_owned(), plan: 0 }
+    }
+}
+
+impl End {
+    /// The greatest number that a plan has.
+    pub(super) fn last_plan(&self) -> u64 {
+        // Golden 0.1 wrote no numbers of plans; there were never more plans than entries.
+        self.plan.max(self.entries)
+    }
+}
+
 /// Reads the whole ledger. A chain that was cut off at its end, or written anew from its beginning, is whole: only
 /// somebody who knows a later digest can tell.
 pub fn read(text: &[u8]) -> Chain {
-    let mut chain = Chain::default();
-    let mut at = 0;
+    let mut lines = Vec::new();
+    let End { broken, torn, good, count, .. } = each(text, |line| lines.push(line));
+    Chain { lines, broken, torn, good, count }
+}
+
+/// Hands on the good entries one by one; what this process has verified already is not verified again.
+pub fn each(text: &[u8], mut each: impl FnMut(Line)) -> End {
+    let verified = known::begins(text).map_or(0, |known| known.good);
+    let end = walk(text, verified, End::default(), &mut each);
+    known::keep(text, &end);
+    end
+}
+
+/// Where the ledger ends, and whether it is whole up to there: what an entry that is added must know.
+pub(super) fn end(text: &[u8]) -> End {
+    let known = known::begins(text).unwrap_or_default();
+    let end = walk(text, known.good, known, &mut |_| {});
+    known::keep(text, &end);
+    end
+}
+
+/// Goes over the lines from where `end` stands; those below `verified` need only be read.
+fn walk(text: &[u8], verified: usize, mut end: End, each: &mut dyn FnMut(Line)) -> End {
+    let mut at = end.good;
     while at < text.len() {
-        let end = text[at..].iter().position(|byte| *byte == b'\n').map(|length| at + length);
-        let next = end.map_or(text.len(), |end| end + 1);
-        chain.count += 1;
-        if chain.broken.is_none() {
+        let stop = text[at..].iter().position(|byte| *byte == b'\n').map(|length| at + length);
+        let next = stop.map_or(text.len(), |stop| stop + 1);
+        end.count += 1;
+        if end.broken.is_none() {
             let is_last = next == text.len();
-            match link(&text[at..end.unwrap_or(next)], chain.count, chain.head()) {
+            match link(&text[at..stop.unwrap_or(next)], end.count, &end.head, next <= verified) {
                 Ok(line) => {
-                    chain.lines.push(line);
-                    chain.good = next;
+                    end.head.clone_from(&line.digest);
+                    end.plan = end.plan.max(line.entry.plan_number);
+                    (end.good, end.entries) = (next, end.entries + 1);
+                    each(line);
                 }
                 // A first line that was finished and is no entry was never golden's.
-                Err(Wrong::NoEntry(_)) if is_last && (end.is_none() || chain.count > 1) => {
-                    chain.torn = Some(chain.count);
+                Err(Wrong::NoEntry(_)) if is_last && (stop.is_none() || end.count > 1) => {
+                    end.torn = Some(end.count);
                 }
                 Err(Wrong::NoEntry(why) | Wrong::Elsewhere(why)) => {
-                    chain.broken = Some(Broken { line: chain.count, why });
+                    end.broken = Some(Broken { line: end.count, why });
                 }
             }
         }
         at = next;
     }
-    chain
+    end
 }
 
 /// Why a line is no link of the chain.
@@ -147,12 +205,13 @@ struct Spelt<'a> {
     digest: &'a str,
 }
 
-/// Reads the line with this number, which must follow an entry with this digest.
-fn link(line: &[u8], number: u64, previous: &str) -> Result<Line, Wrong> {
+/// Reads the line with this number, which must follow an entry with this digest. Of one that was verified before, the
+/// spelling and the digest need no second look.
+fn link(line: &[u8], number: u64, previous: &str, is_verified: bool) -> Result<Line, Wrong> {
     match serde_json::from_slice::<Written>(line) {
         Ok(written) if written.schema == SCHEMA => {
             in_place(Some(&written.previous), Some(written.number), (previous, number))?;
-            new(line, written)
+            new(line, written, is_verified)
         }
         _ => other(line, number, previous),
     }
@@ -182,10 +241,13 @@ fn in_place(follows: Option<&str>, own: Option<u64>, (previous, number): (&str, 
     Ok(())
 }
 
-fn new(line: &[u8], written: Written) -> Result<Line, Wrong> {
+fn new(line: &[u8], written: Written, is_verified: bool) -> Result<Line, Wrong> {
     let Written { schema, number, previous, at, by, event, verb, plan, plan_number, contract, .. } = written;
     let Written { steps, result, left, facts, digest, .. } = written;
     let entry = Entry { at, by, event, verb, plan, plan_number, contract, steps, result, left, facts };
+    if is_verified {
+        return Ok(Line { number, entry, digest });
+    }
     // Only the spelling that golden writes counts: no key twice, none that the digest does not cover.
     let spelt = Spelt { schema, number, previous: &previous, entry: &entry, digest: &digest };
     let spelling = serde_json::to_vec(&spelt).map_err(|_| elsewhere("it was changed"))?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::anchor::{self, Anchor};
-use super::chain::{self, Chain};
+use super::chain::{self, Broken, Chain, End};
 use super::entry::{By, Entry, Event};
 use super::{LEDGER, MOST, read};
 use crate::system::act::Act;
@@ -84,7 +84,7 @@ struct Held {
     folder: Folder,
     file: File,
     text: Vec<u8>,
-    chain: Chain,
+    end: End,
 }
 
 impl Held {
@@ -107,8 +107,8 @@ impl Held {
             return Err(io::Error::other(why));
         }
         let text = state::read_whole(&file, MOST).map_err(|error| about(&error))?;
-        let chain = read(&text);
-        Ok(Some(Self { folder, file, text, chain }))
+        let end = chain::end(&text);
+        Ok(Some(Self { folder, file, text, end }))
     }
 
     /// Writes at this place what comes to be the end of the file.
@@ -122,7 +122,7 @@ impl Held {
             self.file.sync_all()?;
         }
         // The file's name is on the disk since the first entries; the second one makes up for a first that was killed here.
-        match self.chain.count < 2 {
+        match self.end.count < 2 {
             true => self.folder.sync(),
             false => Ok(()),
         }
@@ -146,7 +146,7 @@ impl Held {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             };
-            file.write_all(&self.text[self.chain.good..])?;
+            file.write_all(&self.text[self.end.good..])?;
             file.sync_all()?;
             self.folder.sync()?;
             return Ok(format!("{STATE}/{name}"));
@@ -156,14 +156,14 @@ impl Held {
 
     /// Keeps a torn last line aside and cuts it; the file in which it is kept.
     fn cut_torn(&mut self) -> io::Result<Option<String>> {
-        if self.chain.torn.take().is_none() {
+        if self.end.torn.take().is_none() {
             return Ok(None);
         }
         let kept = self.keep_aside("torn")?;
-        self.file.set_len(self.chain.good as u64)?;
+        self.file.set_len(self.end.good as u64)?;
         self.file.sync_all()?;
-        self.text.truncate(self.chain.good);
-        self.chain.count -= 1;
+        self.text.truncate(self.end.good);
+        self.end.count -= 1;
         Ok(Some(kept))
     }
 }
@@ -200,10 +200,10 @@ pub fn append(act: &Act, entry: &Entry, mode: Mode) -> io::Result<Appended> {
 pub fn append_all(act: &Act, entries: &[Entry], mode: Mode) -> io::Result<Vec<Appended>> {
     let mut held = Held::open(act, true)?.ok_or_else(|| io::Error::other(format!("{LEDGER} is gone")))?;
     let kept_aside = held.cut_torn()?;
-    let behind = held.chain.broken.as_ref().map(|broken| broken.line.to_string());
-    let mut previous = match &held.chain.broken {
-        None => held.chain.head().to_owned(),
-        Some(_) if mode == Mode::Strict => return Err(io::Error::other(in_words(&held.chain))),
+    let behind = held.end.broken.as_ref().map(|broken| broken.line.to_string());
+    let mut previous = match &held.end.broken {
+        None => held.end.head.clone(),
+        Some(_) if mode == Mode::Strict => return Err(io::Error::other(in_words(&held.end.broken))),
         Some(_) => chain::claimed_head(&held.text),
     };
     // A whole last line that lacks its newline alone.
@@ -212,7 +212,7 @@ pub fn append_all(act: &Act, entries: &[Entry], mode: Mode) -> io::Result<Vec<Ap
         _ => String::new(),
     };
     let mut added = Vec::with_capacity(entries.len());
-    for (number, entry) in (held.chain.count + 1..).zip(entries) {
+    for (number, entry) in (held.end.count + 1..).zip(entries) {
         let mut entry = entry.clone();
         if let Some(kept) = kept_aside.as_ref().filter(|_| added.is_empty()) {
             entry.facts.insert("torn-line-kept".to_owned(), kept.clone());
@@ -238,12 +238,12 @@ pub fn append_all(act: &Act, entries: &[Entry], mode: Mode) -> io::Result<Vec<Ap
 pub fn settle(act: &Act) -> io::Result<Settled> {
     let Some(mut held) = Held::open(act, false)? else { return Ok(Settled::default()) };
     let kept_aside = held.cut_torn()?;
-    let broken = held.chain.broken.is_some().then(|| in_words(&held.chain));
-    Ok(Settled { kept_aside, broken, last_plan: held.chain.last_plan() })
+    let broken = held.end.broken.is_some().then(|| in_words(&held.end.broken));
+    Ok(Settled { kept_aside, broken, last_plan: held.end.last_plan() })
 }
 
-fn in_words(chain: &Chain) -> String {
-    let (line, why) = chain.broken.as_ref().map_or((0, ""), |broken| (broken.line, broken.why.as_str()));
+fn in_words(broken: &Option<Broken>) -> String {
+    let (line, why) = broken.as_ref().map_or((0, ""), |broken| (broken.line, broken.why.as_str()));
     format!(
         "the ledger is broken at line {line} ({why}). See: golden ledger verify. Then: golden ledger repair"
     )
@@ -273,11 +273,11 @@ pub fn damage(text: &[u8], chain: &Chain) -> Option<Damage> {
 pub fn repair(act: &Act, by: By, at: &str, agreed: &Damage) -> io::Result<Repaired> {
     let changed = || io::Error::other(format!("{LEDGER} has changed meanwhile; look at it again"));
     let mut held = Held::open(act, false)?.ok_or_else(changed)?;
-    if damage(&held.text, &held.chain).as_ref() != Some(agreed) {
+    if damage(&held.text, &read(&held.text)).as_ref() != Some(agreed) {
         return Err(changed());
     }
-    let kept_aside = match held.text.len() > held.chain.good {
-        true => Some(held.keep_aside(if held.chain.torn.is_some() { "torn" } else { "broken" })?),
+    let kept_aside = match held.text.len() > held.end.good {
+        true => Some(held.keep_aside(if held.end.torn.is_some() { "torn" } else { "broken" })?),
         false => None,
     };
     let fact = |name: &str, value: String| (name.to_owned(), value);
@@ -302,7 +302,7 @@ pub fn repair(act: &Act, by: By, at: &str, agreed: &Damage) -> io::Result<Repair
         facts,
     };
     let (line, digest) = chain::line(agreed.good + 1, &agreed.head, &entry)?;
-    let place = held.chain.good;
+    let place = held.end.good;
     held.write_at(place, &line)?;
     let _ = anchor::leave(act, &Anchor { number: agreed.good + 1, digest: digest.clone() });
     Ok(Repaired { kept_aside, digest })

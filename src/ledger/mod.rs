@@ -9,9 +9,11 @@ mod canonical;
 mod chain;
 mod entry;
 mod file;
+mod known;
 pub mod models;
+pub mod outside;
 
-pub use chain::{Broken, Chain, Line, line, read};
+pub use chain::{Broken, Chain, End, Line, each, line, read};
 pub use entry::{By, Entry, Event, Who};
 pub use file::{Appended, Damage, Mode, Repaired, Settled, append, append_all, damage, load, repair, settle};
 

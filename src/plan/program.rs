@@ -51,7 +51,7 @@ pub(super) fn failed(why: impl Into<String>) -> Failed {
     Failed { why: why.into(), said: String::new() }
 }
 
-pub use artefact::ArtefactBefore;
+pub(crate) use artefact::ArtefactBefore;
 
 /// A venv that was put in the place of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

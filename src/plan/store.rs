@@ -104,7 +104,7 @@ impl Store {
 }
 
 /// A node as it is written down, without keeping its bytes.
-pub fn note(node: &Node) -> Kept {
+pub(crate) fn note(node: &Node) -> Kept {
     match node {
         Node::Absent => Kept::Absent,
         Node::File { bytes, rights, attributes, modified } => Kept::File {

@@ -6,35 +6,35 @@ pub(super) struct Page(String);
 
 impl Page {
     /// Begins with a comment that readers of the rendered page do not see.
-    pub fn new(comment: &str) -> Self {
+    pub(crate) fn new(comment: &str) -> Self {
         Page(format!("<!-- {} -->\n", comment.trim_end()))
     }
 
     /// A heading of this level.
-    pub fn heading(&mut self, level: usize, text: &str) {
+    pub(crate) fn heading(&mut self, level: usize, text: &str) {
         self.block(&format!("{} {text}", "#".repeat(level)));
     }
 
     /// A paragraph; an empty one is none.
-    pub fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         if !text.trim().is_empty() {
             self.block(text.trim());
         }
     }
 
     /// A list; without items it is none.
-    pub fn list(&mut self, items: impl IntoIterator<Item = String>) {
+    pub(crate) fn list(&mut self, items: impl IntoIterator<Item = String>) {
         let lines: Vec<String> = items.into_iter().map(|item| format!("- {item}")).collect();
         self.say(&lines.join("\n"));
     }
 
     /// Commands, or a piece of a file in this language.
-    pub fn code(&mut self, language: &str, text: &str) {
+    pub(crate) fn code(&mut self, language: &str, text: &str) {
         self.block(&format!("```{language}\n{}\n```", text.trim_end()));
     }
 
     /// A table; without rows it is none. Columns in which no row says anything are left out.
-    pub fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
+    pub(crate) fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
         let told: Vec<usize> = (0..N).filter(|at| rows.iter().any(|row| !row[*at].is_empty())).collect();
         if told.is_empty() {
             return;
@@ -55,7 +55,7 @@ impl Page {
     }
 
     /// The whole text.
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         self.0
     }
 }

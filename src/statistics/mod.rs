@@ -1,7 +1,7 @@
 //! The statistics of the gate: pure functions of samples, the same numbers as numpy and scipy.
 //!
 //! A sample is a slice of finite numbers; where a function wants it sorted, it says so. Nothing here knows what a model,
-//! a contract or a threshold is. `tests/statistics.rs` holds every figure against numpy and scipy, the coverage of every
+//! a contract or a threshold is. `tests/quick/statistics.rs` holds every figure against numpy and scipy, the coverage of every
 //! interval and the error of the sequential rule against simulations.
 //!
 //! They are about three hundred lines of our own, because the crates for it bring a linear algebra.

@@ -15,6 +15,7 @@ pub mod fstab;
 pub mod glob;
 pub mod hijack;
 pub mod logrotate;
+mod make_functions;
 mod make_variables;
 pub mod makefile;
 pub mod model_format;

@@ -55,6 +55,9 @@ pub struct Prefixes {
     /// `:`: variables are not expanded.
     #[serde(default)]
     pub no_expand: bool,
+    /// `|`: a shell runs the command, of a systemd that knows the prefix.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shell: bool,
     /// `+`, `!`, `!!`
     #[serde(default)]
     pub privileges: Privileges,
@@ -210,6 +213,7 @@ fn split_prefixes(word: &str) -> (Prefixes, &str) {
             ('-', _) if !prefixes.ignore_failure => prefixes.ignore_failure = true,
             ('@', _) if !prefixes.argv0_override => prefixes.argv0_override = true,
             (':', _) if !prefixes.no_expand => prefixes.no_expand = true,
+            ('|', _) if !prefixes.shell => prefixes.shell = true,
             ('+', Privileges::None) => prefixes.privileges = Privileges::Full,
             ('!', Privileges::None) => prefixes.privileges = Privileges::NoSetuid,
             ('!', Privileges::NoSetuid) => prefixes.privileges = Privileges::AmbientMagic,

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::version::SystemdVersion;
+use super::version::{Around, MEASURED, OfEach, SystemdVersion};
 
 struct Table {
     version: SystemdVersion,
@@ -17,20 +17,19 @@ struct Table {
     values: OnceLock<HashMap<(&'static str, &'static str), &'static str>>,
 }
 
-static TABLES: [Table; 2] = [
-    Table {
-        version: SystemdVersion(252),
-        text: include_str!("defaults/systemd-252.txt"),
-        values: OnceLock::new(),
-    },
-    Table {
-        version: SystemdVersion(257),
-        text: include_str!("defaults/systemd-257.txt"),
-        values: OnceLock::new(),
-    },
+static TABLES: OfEach<Table> = [
+    Table::new(0, include_str!("defaults/systemd-247.txt")),
+    Table::new(1, include_str!("defaults/systemd-252.txt")),
+    Table::new(2, include_str!("defaults/systemd-254.txt")),
+    Table::new(3, include_str!("defaults/systemd-257.txt")),
+    Table::new(4, include_str!("defaults/systemd-262.txt")),
 ];
 
 impl Table {
+    const fn new(place: usize, text: &'static str) -> Self {
+        Self { version: MEASURED[place], text, values: OnceLock::new() }
+    }
+
     fn get(&self, section: &str, key: &str) -> Option<&'static str> {
         let read = || {
             let mut section = "";
@@ -54,10 +53,12 @@ pub fn of(version: SystemdVersion, section: &str, key: &str) -> Result<&'static 
     if section == "Install" {
         return Ok("");
     }
-    let older = TABLES.iter().rev().find(|table| table.version <= version);
-    let newer = TABLES.iter().find(|table| version <= table.version);
-    let (Some(older), Some(newer)) = (older, newer) else {
-        return Err(format!("it was not measured what systemd {version} has for {key}= by default"));
+    let (older, newer) = match version.around(&TABLES) {
+        Around::Measured(here) => (here, here),
+        Around::Between(older, newer) => (older, newer),
+        Around::Before(_) | Around::After(_) => {
+            return Err(format!("it was not measured what systemd {version} has for {key}= by default"));
+        }
     };
     match (older.get(section, key), newer.get(section, key)) {
         (Some(one), Some(other)) if one == other => Ok(one),
@@ -108,9 +109,10 @@ mod tests {
         assert_eq!(of(v(255), "Service", "PrivateTmp"), Ok("no"));
         assert_eq!(of(v(257), "Service", "RestartMode"), Ok("normal"));
         assert_eq!(of(v(257), "Timer", "AccuracySec"), Ok("1min"));
-        assert!(of(v(255), "Service", "RestartMode").is_err(), "only one of the tables knows it");
+        assert_eq!(of(v(255), "Service", "RestartMode"), Ok("normal"));
+        assert!(of(v(253), "Service", "RestartMode").is_err(), "only one of the tables knows it");
         assert!(of(v(252), "Service", "RestartMode").is_err());
-        assert!(of(v(251), "Service", "PrivateTmp").is_err());
+        assert!(of(v(246), "Service", "PrivateTmp").is_err());
         assert!(of(v(300), "Service", "PrivateTmp").is_err());
         assert!(of(v(257), "Service", "TasksMax").is_err(), "as many as the host allows");
         assert!(of(v(257), "Unit", "After").is_err(), "systemd adds its own");

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::version::SystemdVersion;
+use super::version::{Around, MEASURED, OfEach, SystemdVersion};
 
 /// A section or setting that some version knows. Names are shared: they point into the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +72,11 @@ pub enum Known {
         /// The measured versions, the older one first.
         between: (SystemdVersion, SystemdVersion),
     },
-    /// No setting of the newest measured version, which is older than this one: it may have learned it since.
-    Newer,
+    /// No setting of the measured version that is nearest to this one, which lies beyond all of them: it may know it.
+    Beyond {
+        /// The oldest or the newest measured version.
+        nearest: SystemdVersion,
+    },
     /// The section is unknown to this unit type.
     UnknownSection,
     /// `X-…`: for others; passed over in silence.
@@ -126,23 +129,17 @@ impl Section {
     }
 }
 
-static TABLES: [Table; 2] = [
-    Table {
-        version: SystemdVersion(252),
-        text: include_str!("known/systemd-252.txt"),
-        sections: OnceLock::new(),
-    },
-    Table {
-        version: SystemdVersion(257),
-        text: include_str!("known/systemd-257.txt"),
-        sections: OnceLock::new(),
-    },
+static TABLES: OfEach<Table> = [
+    Table::new(0, include_str!("known/systemd-247.txt")),
+    Table::new(1, include_str!("known/systemd-252.txt")),
+    Table::new(2, include_str!("known/systemd-254.txt")),
+    Table::new(3, include_str!("known/systemd-257.txt")),
+    Table::new(4, include_str!("known/systemd-262.txt")),
 ];
 
 impl Table {
-    /// The table of the nearest known version that is not newer, or the oldest one.
-    fn of(version: SystemdVersion) -> &'static Table {
-        TABLES.iter().rev().find(|table| table.version <= version).unwrap_or(&TABLES[0])
+    const fn new(place: usize, text: &'static str) -> Self {
+        Self { version: MEASURED[place], text, sections: OnceLock::new() }
     }
 
     fn sections(&self) -> &[Section] {
@@ -195,31 +192,31 @@ pub fn look(version: SystemdVersion, unit_type: &str, section: &str, key: &str) 
     if !sections.clone().any(|known| known == section) {
         return Known::UnknownSection;
     }
-    let table = Table::of(version);
-    let place = |section: &str, key: &str| table.place(section, key);
+    let around = version.around(&TABLES);
     // Between two measured versions, what only one of them knows may have come or gone in either half.
-    if let Some(newer) = TABLES.iter().find(|newer| table.version < version && version < newer.version) {
-        let known = (table.place(section, key), newer.place(section, key));
-        if let (Some((section, key, _)), None) | (None, Some((section, key, _))) = known {
-            return Known::Unmeasured { section, key, between: (table.version, newer.version) };
-        }
+    if let Around::Between(older, newer) = around
+        && let (Some((section, key, _)), None) | (None, Some((section, key, _))) =
+            (older.place(section, key), newer.place(section, key))
+    {
+        return Known::Unmeasured { section, key, between: (older.version, newer.version) };
     }
-    if let Some((section, key, kind)) = place(section, key) {
+    let table = around.nearest();
+    if let Some((section, key, kind)) = table.place(section, key) {
         let moved = MOVED.iter().find(|(from, old, ..)| *from == section.0 && *old == key.0);
-        let target = moved.and_then(|(.., to, new)| place(to, new));
+        let target = moved.and_then(|(.., to, new)| table.place(to, new));
         let (section, key, kind) = target.unwrap_or((section, key, kind));
         return Known::Setting { section, key, kind };
     }
-    match sections.find_map(|other| place(other, key)) {
-        Some((other, ..)) => Known::WrongSection(other),
-        None if version > SystemdVersion::NEWEST => Known::Newer,
-        None => Known::Unknown,
+    match (sections.find_map(|other| table.place(other, key)), around) {
+        (Some((other, ..)), _) => Known::WrongSection(other),
+        (None, Around::Before(_) | Around::After(_)) => Known::Beyond { nearest: table.version },
+        (None, Around::Measured(_) | Around::Between(..)) => Known::Unknown,
     }
 }
 
 /// The versions whose settings are known here, oldest first.
 pub fn versions() -> impl Iterator<Item = SystemdVersion> + Clone {
-    TABLES.iter().map(|table| table.version)
+    MEASURED.into_iter()
 }
 
 /// The shared name of a setting, if any version knows it.
@@ -240,19 +237,24 @@ mod tests {
 
     #[test]
     fn between_two_measured_versions_what_only_one_knows_is_not_decided() {
-        let v255 = |key: &str| look(SystemdVersion(255), "service", "Service", key);
-        assert!(matches!(v255("RestartSteps"), Known::Unmeasured { .. }));
-        assert!(matches!(v255("Restart"), Known::Setting { .. }));
-        assert_eq!(v255("Usr"), Known::Unknown);
+        let look_at = |version, key: &str| look(SystemdVersion(version), "service", "Service", key);
+        assert!(matches!(look_at(253, "RestartSteps"), Known::Unmeasured { .. }));
+        assert!(matches!(look_at(255, "RestartSteps"), Known::Setting { .. }));
+        assert!(matches!(look_at(255, "CoredumpReceive"), Known::Unmeasured { .. }));
+        assert!(matches!(look_at(260, "BlockIOWeight"), Known::Unmeasured { .. }), "gone in 262");
+        assert!(matches!(look_at(255, "Restart"), Known::Setting { .. }));
+        assert_eq!(look_at(255, "Usr"), Known::Unknown);
         assert_eq!(look(V252, "service", "Service", "RestartSteps"), Known::Unknown);
     }
 
     #[test]
-    fn a_newer_systemd_than_any_measured_one_may_have_learned_a_setting() {
+    fn a_systemd_beyond_the_measured_ones_may_know_a_setting_that_they_do_not() {
         let newer = |key: &str| look(SystemdVersion(264), "service", "Service", key);
-        assert_eq!(newer("FancyNewThing"), Known::Newer);
+        assert_eq!(newer("FancyNewThing"), Known::Beyond { nearest: SystemdVersion::NEWEST });
         assert!(matches!(newer("Restart"), Known::Setting { .. }));
         assert!(matches!(newer("StartLimitIntervalSec"), Known::WrongSection(_)));
+        let older = |key: &str| look(SystemdVersion(245), "service", "Service", key);
+        assert_eq!(older("ExitType"), Known::Beyond { nearest: SystemdVersion::OLDEST });
         assert_eq!(look(SystemdVersion::NEWEST, "service", "Service", "FancyNewThing"), Known::Unknown);
     }
 

@@ -5,7 +5,7 @@
 //!
 //! What this room claims of systemd is measured: `tests/oracle/` holds what a booted systemd made of nasty units and
 //! env files (`tools/measure-oracle`, `tools/measure-calendar`, `tools/measure-defaults` ask one again), and
-//! `tests/zoo.rs` compares every unit of a Debian full of daemons.
+//! `tests/machines/zoo.rs` compares every unit of a Debian full of daemons.
 
 pub mod calendar;
 pub mod command_line;

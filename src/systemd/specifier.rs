@@ -120,6 +120,7 @@ impl<'a> Specifiers<'a> {
     }
 
     fn value(&self, letter: char) -> Result<Cow<'_, str>, SpecifierError> {
+        self.is_known(letter)?;
         let name = self.name;
         let instance = name.instance().unwrap_or("");
         let last_part = name.prefix().rsplit('-').next().unwrap_or("");
@@ -151,11 +152,27 @@ impl<'a> Specifiers<'a> {
             'h' => "/root".into(),
             'u' | 'g' => "root".into(),
             'U' | 'G' => "0".into(),
-            's' => "/bin/bash".into(),
+            's' if self.version.has(252) == Some(true) => "/bin/bash".into(),
+            's' if self.version.has(252) == Some(false) => "/bin/sh".into(),
+            's' => return Err(SpecifierError::NotRead('s')),
             'd' => format!("/run/credentials/{}", name.as_str()).into(),
             _ => return self.of_host(letter),
         };
         Ok(value)
+    }
+
+    /// The specifiers that systemd 252 knows and 247 does not, and the one that came with 255.
+    fn is_known(&self, letter: char) -> Result<(), SpecifierError> {
+        let learned = match letter {
+            'A' | 'M' | 'Y' | 'd' | 'q' | 'y' => 252,
+            'D' => 255,
+            _ => return Ok(()),
+        };
+        match self.version.has(learned) {
+            Some(true) => Ok(()),
+            Some(false) => Err(SpecifierError::Unknown(letter)),
+            None => Err(SpecifierError::NotRead(letter)),
+        }
     }
 
     fn of_host(&self, letter: char) -> Result<Cow<'_, str>, SpecifierError> {
@@ -181,7 +198,7 @@ impl<'a> Specifiers<'a> {
             'W' => optional("VARIANT_ID"),
             'A' => optional("IMAGE_VERSION"),
             'M' => optional("IMAGE_ID"),
-            'D' if self.version.0 >= 255 => Some("/usr/share".to_owned()),
+            'D' => Some("/usr/share".to_owned()),
             // The control groups of the unit, of its slice and of the manager: no longer documented.
             'c' | 'r' | 'R' => None,
             _ => return Err(SpecifierError::Unknown(letter)),

@@ -18,7 +18,7 @@ int clock_gettime(clockid_t id, struct timespec *at) {
 ";
 
 /// Builds it, and lays it onto a machine.
-pub fn lay(machine: &crate::machine::Machine) {
+pub fn lay(machine: &super::machine::Machine) {
     let directory = tempfile::tempdir().expect("a directory");
     let (source, library) = (directory.path().join("clock.c"), directory.path().join("clock.so"));
     std::fs::write(&source, SOURCE).expect("it can be written");

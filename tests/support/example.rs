@@ -1,17 +1,16 @@
 //! The example system on a booted machine, put there by the demo's own scripts.
 
 #![allow(
-    dead_code,
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test runs programs and fails by a panic; each test file uses its own part of this"
+    reason = "a test runs programs and fails by a panic"
 )]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::machine::{Bind, Machine};
+use super::machine::{Bind, Machine};
 
 /// A machine of this release with the example on it, booted; its services may still be starting.
 pub fn boot(suite: &str) -> Machine {

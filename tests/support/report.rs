@@ -1,10 +1,8 @@
 //! What `golden audit` said on a machine, as tests ask for it.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-#[path = "remedy.rs"]
-pub mod remedy;
+pub use super::remedy;
 
 use std::process::Output;
 

@@ -1,5 +1,8 @@
 //! A contract as a list of single duties. Every field is taken out by name, so that a new one cannot be forgotten.
 
+mod models;
+
+use self::models::{model, models};
 use super::shape::Shape;
 use super::{Kind, Side};
 use crate::contract::secrets::states_secret;
@@ -18,21 +21,21 @@ pub(super) struct Duty {
 }
 
 impl Duty {
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.shape == Shape::Whole
     }
 
-    pub fn side(&self) -> Side {
+    pub(crate) fn side(&self) -> Side {
         let level = if self.severity == Severity::Should { " (should)" } else { "" };
         Side { text: format!("{}{level}", self.text), at: self.at.clone() }
     }
 
-    pub fn is_same(&self, other: &Duty) -> bool {
+    pub(crate) fn is_same(&self, other: &Duty) -> bool {
         self.severity == other.severity && self.text == other.text && self.shape == other.shape
     }
 
     /// In which way this duty differs from the old one. A tighter demand on a lower level is neither.
-    pub fn against(&self, old: &Duty) -> Kind {
+    pub(crate) fn against(&self, old: &Duty) -> Kind {
         let is_must = |duty: &Duty| duty.severity == Severity::Must;
         let tighter = self.shape.within(&old.shape) && (is_must(self) || !is_must(old));
         let looser = old.shape.within(&self.shape) && (is_must(old) || !is_must(self));
@@ -82,6 +85,12 @@ impl Of<'_> {
         }
     }
 
+    /// The words of a command, whose order counts.
+    fn command(&mut self, what: &str, words: &Stated<Vec<String>>) {
+        let text = format!("{:?}", words.value);
+        self.add(what, format!("{what} = {text}"), Shape::Exactly(text), &words.at);
+    }
+
     fn all(&mut self, what: &str, values: &Stated<Vec<String>>) {
         self.add(what, format!("{what} = {:?}", values.value), Shape::All(values.value.clone()), &values.at);
     }
@@ -110,6 +119,7 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
         authority: _,
         approval,
         anchor,
+        outside,
         changes: _,
         layout,
         identity,
@@ -134,6 +144,11 @@ pub(super) fn duties(contract: &Contract) -> Vec<Duty> {
     common(&mut all, approval, identity, env, runtime);
     if let Some(path) = anchor {
         of(&mut all, "ledger".to_owned(), &path.at).exactly("anchor", path);
+    }
+    if let Some(Outside { send, recall }) = outside {
+        let mut duties = of(&mut all, "ledger".to_owned(), &send.at);
+        duties.command("send", send);
+        duties.command("recall", recall);
     }
     layout.values().for_each(|one| place(&mut all, one));
     repository.iter().for_each(|one| governed(&mut all, one));
@@ -463,103 +478,4 @@ fn waiver(all: &mut Vec<Duty>, waiver: &Waiver) {
     let key = key.as_ref().map_or(String::new(), |key| format!(" ({key})"));
     let mut of = within(all, "waiver");
     of.add(format!("{rule} {subject}{key}"), format!("waived until {expires}"), Shape::Until(*expires), at);
-}
-
-fn models(all: &mut Vec<Duty>, safety: &Safety) {
-    let Safety { telemetry, gate, scoreboard, rollback, reports, models, at } = safety;
-    let mut of = of(all, "safety".to_owned(), at);
-    of.exactly("models", models);
-    of.exactly("reports", reports);
-    let Telemetry { dependency, stream, field, inside, window, stale_after, actions, hold } = telemetry;
-    for (what, value) in [("dependency", dependency), ("stream", stream), ("field", field), ("hold", hold)] {
-        of.exactly(what, value);
-    }
-    of.each("inside", inside);
-    of.number("window", window, Shape::Exactly(window.value.to_string()));
-    of.number("stale_after", stale_after, Shape::AtMost(stale_after.value as f64));
-    of.all("actions", actions);
-    let Gate {
-        min_events,
-        max_action_share,
-        max_hold_share,
-        collapsed_below,
-        constant_below,
-        narrow_below,
-        interval,
-        repeated_error,
-        drift_psi_above,
-        drift_ks_above,
-    } = gate;
-    of.number("interval", interval, Shape::AtLeast(interval.value));
-    let drift = [("drift_psi_above", drift_psi_above), ("drift_ks_above", drift_ks_above)];
-    for (what, most) in drift.into_iter().chain([("repeated_error", repeated_error)]) {
-        of.number(what, most, Shape::AtMost(most.value));
-    }
-    of.number("min_events", min_events, Shape::AtLeast(min_events.value as f64));
-    for (what, most) in [("max_action_share", max_action_share), ("max_hold_share", max_hold_share)] {
-        of.number(what, most, Shape::AtMost(most.value));
-    }
-    let least = [
-        ("collapsed_below", collapsed_below),
-        ("constant_below", constant_below),
-        ("narrow_below", narrow_below),
-    ];
-    least.into_iter().for_each(|(what, least)| of.number(what, least, Shape::AtLeast(least.value)));
-    let Scoreboard { agreement_min, agreement_max, hard_disagreement_below } = scoreboard;
-    of.number("agreement_min", agreement_min, Shape::AtLeast(agreement_min.value));
-    let Rollback { max_loss_per_hour, max_error_share } = rollback;
-    let most = [
-        ("agreement_max", agreement_max),
-        ("hard_disagreement_below", hard_disagreement_below),
-        ("max_loss_per_hour", max_loss_per_hour),
-        ("max_error_share", max_error_share),
-    ];
-    most.into_iter().for_each(|(what, most)| of.number(what, most, Shape::AtMost(most.value)));
-}
-
-fn model(all: &mut Vec<Duty>, model: &Model) {
-    let Model {
-        name,
-        service,
-        artefact,
-        // It follows from the service.
-        env_file: _,
-        canary,
-        active,
-        share,
-        digest_field,
-        gate_within,
-        runs_code,
-        rolls_back,
-        watch: Watch { window, loss, errors },
-        at,
-    } = model;
-    let mut of = of(all, format!("model:{name}"), at);
-    of.exactly("service", service);
-    of.exactly("artefact", artefact);
-    for (state, set) in [("canary", canary), ("active", active)] {
-        for Assignment { name, value } in set {
-            of.exactly(&format!("set.{state}.{name}"), value);
-        }
-    }
-    of.maybe("share", share);
-    of.maybe("digest_field", digest_field);
-    of.number("gate_within", gate_within, Shape::AtMost(gate_within.value as f64));
-    of.number("watch.window", window, Shape::Exactly(window.value.to_string()));
-    for (what, source) in [("watch.loss", loss), ("watch.errors", errors)] {
-        let Some(NumberSource { dependency, query: Query::Sql(asked) | Query::Key(asked), at }) = source
-        else {
-            continue;
-        };
-        let text = format!("{what} = {} {asked:?}", dependency.value);
-        of.add(what, text.clone(), Shape::Exactly(text), at);
-    }
-    let allowed = |stated: &Option<Stated<bool>>| {
-        f64::from(u8::from(stated.as_ref().is_some_and(|stated| stated.value)))
-    };
-    for (what, stated) in [("runs_code", runs_code), ("rolls_back", rolls_back)] {
-        let at = stated.as_ref().map_or(at, |stated| &stated.at);
-        let is_allowed = allowed(stated);
-        of.add(what, format!("{what} = {}", is_allowed > 0.0), Shape::AtMost(is_allowed), at);
-    }
 }

@@ -34,7 +34,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// Whether everything that this permits is permitted by `other`.
-    pub fn within(&self, other: &Shape) -> bool {
+    pub(crate) fn within(&self, other: &Shape) -> bool {
         match (self, other) {
             (Shape::Whole, Shape::Whole) => true,
             (Shape::Exactly(a), Shape::Exactly(b)) => a == b,

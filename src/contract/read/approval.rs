@@ -2,7 +2,8 @@
 
 use super::places::path_value;
 use super::{Cx, Fields, unstated};
-use crate::contract::{Approval, schema};
+use crate::contract::tree::Node;
+use crate::contract::{Approval, Outside, schema};
 use crate::model::Stated;
 
 /// More people than ever sign one file; a larger number is a slip that would lock everybody out.
@@ -27,11 +28,22 @@ pub(super) fn approval<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<App
     Some(Approval { signers: signers?, required, at })
 }
 
-/// `[ledger]`
-pub(super) fn anchor<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<Stated<String>> {
-    let entry = root.get("ledger")?;
-    let fields = cx.fields(&entry.node, entry.at, "", &schema::LEDGER)?;
-    let path = fields.need(cx, "anchor", "\"/mnt/elsewhere/golden-heads\"", path_value)?;
+/// `[ledger]`: the file of heads, and the commands that take them outside.
+pub(super) fn ledger<'a>(
+    cx: &mut Cx<'a>,
+    root: &Fields<'_, 'a>,
+) -> (Option<Stated<String>>, Option<Outside>) {
+    let Some(entry) = root.get("ledger") else { return (None, None) };
+    let Some(fields) = cx.fields(&entry.node, entry.at, "", &schema::LEDGER) else { return (None, None) };
+    if ["anchor", "send", "recall"].iter().all(|key| fields.get(key).is_none()) {
+        let way_out = "add such as `anchor = \"/mnt/elsewhere/golden-heads\"`, or `send` and `recall`";
+        cx.missing(fields.at, "`[ledger]` says nowhere where the head is left", way_out);
+    }
+    (fields.opt(cx, "anchor", elsewhere), outside(cx, &fields))
+}
+
+fn elsewhere<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<String>> {
+    let path = path_value(cx, node, key)?;
     const OWN: [&str; 3] = ["/var/lib/golden", "/run/golden", "/etc/golden"];
     if let Some(own) = OWN.iter().find(|own| std::path::Path::new(&path.value).starts_with(own)) {
         let message =
@@ -39,4 +51,26 @@ pub(super) fn anchor<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> Option<State
         cx.error_at(&path.at, message, "name a file elsewhere, best on a file system of another host");
     }
     Some(path)
+}
+
+/// `send` and `recall`: one without the other would prove nothing.
+fn outside<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<Outside> {
+    fields.get("send").or_else(|| fields.get("recall"))?;
+    let mut command = |key: &str, example: &str| {
+        fields.need(cx, key, example, |_, _, _| Some(()))?;
+        let words = fields.texts(cx, key);
+        let is_path = words.value.first().is_some_and(|program| program.starts_with('/'));
+        if !is_path || words.value.iter().any(|word| word.contains('\0')) {
+            let message = format!("`{key}` does not begin with the path of a program");
+            cx.error_at(
+                &words.at,
+                message,
+                format!("write its words, such as `{key} = {example}`; there is no shell"),
+            );
+        }
+        Some(words)
+    };
+    let send = command("send", "[\"/usr/bin/logger\", \"--server\", \"loghost\"]");
+    let recall = command("recall", "[\"/usr/local/sbin/last-head\"]");
+    Some(Outside { send: send?, recall: recall? })
 }

@@ -39,7 +39,7 @@ pub(super) struct UnitLayer {
 
 impl UnitLayer {
     /// This layer with another over it.
-    pub fn overlaid(&self, over: &UnitLayer) -> UnitLayer {
+    pub(crate) fn overlaid(&self, over: &UnitLayer) -> UnitLayer {
         UnitLayer {
             name: over.name.clone().or_else(|| self.name.clone()),
             settings: overlay(&self.settings, &over.settings),

@@ -42,7 +42,7 @@ pub(super) fn contract<'a>(cx: &mut Cx<'a>, root: Table<'a>, source: Source) -> 
     contract.layout = places::layout(cx, root);
     contract.identity.must_not_write = policies::must_not_write(cx, root);
     contract.approval = approval::approval(cx, root);
-    contract.anchor = approval::anchor(cx, root);
+    (contract.anchor, contract.outside) = approval::ledger(cx, root);
     contract.changes = tables(cx, root, "changes", &schema::CHANGE, change);
     contract.runtime = policies::runtime(cx, root);
     contract.venvs = places::venvs(cx, root);
@@ -75,6 +75,7 @@ pub(super) fn empty(cx: &Cx<'_>, source: Source) -> Contract {
         authority: None,
         approval: None,
         anchor: None,
+        outside: None,
         changes: Vec::new(),
         layout: Default::default(),
         identity: policies::nobody(&at),

@@ -73,8 +73,9 @@ fn modules(
     let Some(directory) = working_directory(unit, Some(accounts)) else { return Default::default() };
     let Some(roots) = roots(facts, unit, &directory.path) else { return Default::default() };
     let bin = format!("{venv}/bin");
+    let version = facts.systemd.known().ok().flatten().copied();
     let mut names: Vec<String> = Vec::new();
-    let arguments = environment::Arguments::of(&facts.env_files, unit);
+    let arguments = environment::Arguments::of(&facts.env_files, unit, version);
     for started in commands(unit, &["ExecStart"]) {
         let program = &started.command.program;
         let words = &arguments.words(&started.command);

@@ -53,7 +53,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     }
     program(worker, OF_THIS_MACHINE, pad);
     let all = commands(&unit, EXEC_SETTINGS);
-    let arguments = environment::Arguments::of(&pad.env_files, &unit);
+    let arguments = environment::Arguments::of(&pad.env_files, &unit, Some(worker.ground.version));
     let given: Vec<Vec<String>> = all.iter().map(|started| arguments.words(&started.command)).collect();
     for (started, words) in all.iter().zip(&given) {
         for path in program_paths(&unit, &started.command.program) {

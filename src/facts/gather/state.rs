@@ -6,7 +6,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{Pad, Worker};
 use crate::facts::state::{
-    AnchorFacts, LEDGER, LedgerDefect, LedgerFacts, OpenPlan, PLANS, STATE, Stands, StateFacts,
+    AnchorFacts, LEDGER, LedgerDefect, LedgerFacts, OpenPlan, PLANS, SENT, STATE, Stands, StateFacts,
 };
 use crate::ledger::{self, Chain, anchor};
 use crate::model::change::RENDERED;
@@ -26,8 +26,8 @@ const MOST_PLANS: usize = 100_000;
 /// Looks at both.
 pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) -> StateFacts {
     pad.look(worker, STATE);
-    let (ledger, anchor) = ledger_facts(worker);
-    StateFacts { open_plans: open_plans(worker), ledger, anchor, units: units(worker) }
+    let (ledger, anchor, sent) = ledger_facts(worker);
+    StateFacts { open_plans: open_plans(worker), ledger, anchor, sent, units: units(worker) }
 }
 
 /// Unit files that golden has rendered from this contract. Their first lines say so.
@@ -144,7 +144,10 @@ impl<'de> Visitor<'de> for &mut Head {
     }
 }
 
-fn ledger_facts(worker: &Worker<'_>) -> (Observed<LedgerFacts>, Observed<AnchorFacts>) {
+/// The ledger, its heads in the file of the contract, and the last one that was taken outside.
+fn ledger_facts(
+    worker: &Worker<'_>,
+) -> (Observed<LedgerFacts>, Observed<AnchorFacts>, Observed<AnchorFacts>) {
     let bytes = worker.read_up_to(&worker.walker.lookup(LEDGER), ledger::MOST + 1);
     let bytes = bytes.and_then(|bytes| match bytes.len() as u64 > ledger::MOST {
         true => Observed::Unreadable(format!("{LEDGER} holds more than {} MiB", ledger::MOST >> 20)),
@@ -152,11 +155,11 @@ fn ledger_facts(worker: &Worker<'_>) -> (Observed<LedgerFacts>, Observed<AnchorF
     });
     let chain = bytes.as_ref().map(|bytes| ledger::read(bytes));
     let facts = bytes.as_ref().and_then(|bytes| chain.as_ref().map(|chain| weighed(bytes, chain)));
-    let anchor = match &worker.ground.contract.anchor {
-        Some(path) => anchor(worker, &path.value, &chain),
-        None => Observed::Absent,
-    };
-    (facts, anchor)
+    let contract = worker.ground.contract;
+    let file = contract.anchor.as_ref().map(|path| path.value.as_str());
+    let sent = contract.outside.as_ref().map(|_| SENT);
+    let of = |path: Option<&str>| path.map_or(Observed::Absent, |path| anchor(worker, path, &chain));
+    (facts, of(file), of(sent))
 }
 
 fn weighed(bytes: &[u8], chain: &Chain) -> LedgerFacts {

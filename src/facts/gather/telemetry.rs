@@ -23,6 +23,10 @@ const MOST_NAMED: usize = 20;
 /// So many different models are counted.
 const MOST_MODELS: usize = 64;
 
+/// The figures of the models are taken on so many threads. To ask how many processors there are would take longer than a
+/// thread too many.
+const THREADS: usize = 4;
+
 /// A clock may be so much ahead, in milliseconds.
 const AHEAD: u64 = 60_000;
 
@@ -203,11 +207,12 @@ impl<'a> Count<'a> {
         let telemetry = &self.safety.telemetry;
         let field = telemetry.field.value.as_str();
         let about = |why: String| format!("{field}: {why}");
-        if let Some(value) = values.first().copied().flatten() {
-            return breakdown::read(value, self.wanted(), into).map_err(about);
-        }
         let inside = telemetry.inside.iter().zip(values.iter().skip(1));
         let mut there = inside.filter_map(|(name, value)| Some((name.value.as_str(), (*value)?)));
+        if let Some(value) = values.first().copied().flatten() {
+            breakdown::read(value, self.wanted(), into).map_err(about)?;
+            return there.try_for_each(|(name, value)| self.says_the_same(name, value, into));
+        }
         match (there.next(), there.next()) {
             (Some(_), Some((name, _))) => Err(format!("{name} and another field may hold {field}")),
             (Some((name, value)), None) => {
@@ -218,6 +223,24 @@ impl<'a> Count<'a> {
                 }
             }
             (None, _) => Err(format!("it has no {field}")),
+        }
+    }
+
+    /// An event may hold its answers in both places only where they are the same: which of them its readers obey is not known.
+    fn says_the_same(&self, name: &str, value: &[u8], answers: &[Answer<'_>]) -> Result<(), String> {
+        // Only an object can hold answers; any other text is the producer's own business.
+        if value.trim_ascii_start().first() != Some(&b'{') {
+            return Ok(());
+        }
+        let field = self.safety.telemetry.field.value.as_str();
+        let (mut held, mut others) = (String::new(), Vec::new());
+        let holds = breakdown::read_inside(value, field, &mut held, self.wanted(), &mut others);
+        match holds.map_err(|why| format!("{name}: {why}"))? {
+            true if others.len() == answers.len() && others.iter().all(|other| answers.contains(other)) => {
+                Ok(())
+            }
+            true => Err(format!("{field} and {name} hold different answers")),
+            false => Ok(()),
         }
     }
 
@@ -284,13 +307,28 @@ impl<'a> Count<'a> {
     fn events(mut self) -> Events {
         let names: Vec<Arc<str>> =
             self.safety.telemetry.actions.value.iter().map(|name| name.as_str().into()).collect();
-        for model in self.models {
-            let actions = names.iter().cloned().zip(model.actions).collect();
-            let level = self.safety.gate.interval.value;
+        let level = self.safety.gate.interval.value;
+        let figures = |model: &mut Counted| {
+            let actions = names.iter().cloned().zip(std::mem::take(&mut model.actions)).collect();
             let range = (model.newest, model.oldest);
-            let events = ModelEvents::new(range, actions, model.confidences, level);
-            self.events.models.insert(model.name, events);
-        }
+            let events = ModelEvents::new(range, actions, std::mem::take(&mut model.confidences), level);
+            (model.name.clone(), events)
+        };
+        // Intervals and sorting take longer than most of what else is done with the events.
+        let count = self.models.len();
+        let size = count.div_ceil(THREADS).max(1);
+        let all = &|models: &mut [Counted]| models.iter_mut().map(figures).collect::<Vec<_>>();
+        let (here, elsewhere) = self.models.split_at_mut(size.min(count));
+        self.events.models = std::thread::scope(|scope| {
+            let beside: Vec<_> =
+                elsewhere.chunks_mut(size).map(|models| scope.spawn(move || all(models))).collect();
+            let mut found: BTreeMap<_, _> = all(here).into_iter().collect();
+            for part in beside {
+                // A panic goes on where it would have gone without the thread.
+                found.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            found
+        });
         self.events
     }
 }

@@ -23,7 +23,7 @@ use assignments::DropIn;
 
 /// What becomes of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edit {
+pub(crate) struct Edit {
     /// The path, root's links on the way resolved.
     pub path: String,
     /// What is there.
@@ -40,7 +40,7 @@ pub struct Edit {
 
 /// Why a change is not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum No {
+pub(crate) enum No {
     /// A person must: why.
     Person(String),
     /// Two changes contradict each other; nothing at all may be begun.
@@ -57,7 +57,7 @@ impl From<Refused> for No {
 const YET_TO_BE_MADE: u32 = u32::MAX - 1;
 
 /// The host as it will be.
-pub struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     hand: &'a dyn Hand,
     system: &'a dyn System,
     accounts: Accounts,
@@ -78,7 +78,7 @@ pub struct Draft<'a> {
 
 /// What a draft must know of env files.
 #[derive(Clone, Debug, Default)]
-pub struct EnvFiles {
+pub(crate) struct EnvFiles {
     /// Files that golden wrote.
     pub ours: std::collections::BTreeSet<String>,
     /// Units of the contract that read a file.
@@ -87,7 +87,12 @@ pub struct EnvFiles {
 
 impl<'a> Draft<'a> {
     /// A draft of the host as it is.
-    pub fn new(hand: &'a dyn Hand, system: &'a dyn System, accounts: Accounts, env_files: EnvFiles) -> Self {
+    pub(crate) fn new(
+        hand: &'a dyn Hand,
+        system: &'a dyn System,
+        accounts: Accounts,
+        env_files: EnvFiles,
+    ) -> Self {
         Self {
             hand,
             system,
@@ -103,19 +108,19 @@ impl<'a> Draft<'a> {
     }
 
     /// The same, with the mount points that the contract demands beside those of the host.
-    pub fn with_mount_points(mut self, demanded: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn with_mount_points(mut self, demanded: impl Iterator<Item = &'a str>) -> Self {
         self.unmounted = guard::unmounted(self.system, demanded);
         self
     }
 
     /// Every edit that differs from what is there, in the order of the changes.
-    pub fn edits(&self) -> Vec<Edit> {
+    pub(crate) fn edits(&self) -> Vec<Edit> {
         let all = self.order.iter().filter_map(|path| self.edits.get(path));
         all.filter(|edit| !edit.was.same(&edit.now) || edit.names.is_some()).cloned().collect()
     }
 
     /// Makes a change on the draft; false for a change that is not one of files.
-    pub fn make(&mut self, change: &Change) -> Result<bool, No> {
+    pub(crate) fn make(&mut self, change: &Change) -> Result<bool, No> {
         let before = (self.edits.clone(), self.order.clone());
         let made = self.change(change);
         if made.is_err() {

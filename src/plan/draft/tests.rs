@@ -199,7 +199,7 @@ const PLANTS: &[Plant] = &[
 
 #[test]
 fn no_name_that_somebody_else_can_exchange_leads_a_change_away() {
-    if !rustix::process::geteuid().is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let mut tried = 0;
@@ -235,7 +235,7 @@ fn no_name_that_somebody_else_can_exchange_leads_a_change_away() {
 /// The same names changed between the draft and the act.
 #[test]
 fn a_name_that_is_exchanged_after_the_draft_leads_no_change_away() {
-    if !rustix::process::geteuid().is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let path = "/home/qt/repo/sub/file";
@@ -268,7 +268,7 @@ fn a_name_that_is_exchanged_after_the_draft_leads_no_change_away() {
 /// Units, whose drop-ins lie in root's directory: a directory of a unit that a user made is not followed.
 #[test]
 fn a_drop_in_is_not_written_through_somebodys_directory() {
-    if !rustix::process::geteuid().is_root() {
+    if crate::skip::without_root() {
         return;
     }
     let setting = Change::Setting {

@@ -90,14 +90,14 @@ fn check(view: &ServiceView) -> Ruling {
     if commands.iter().all(|started| started.command.words.iter().all(|word| !word.contains('$'))) {
         return Ok(Outcome::Pass);
     }
-    let environment = view.environment(unit)?;
+    let environment = view.named_by_commands(unit)?;
     let passed: BTreeSet<String> =
         unit.words("Service", "PassEnvironment").into_iter().map(|(word, _)| word).collect();
     let is_set = |name: &str| {
         OF_SYSTEMD.contains(&name)
             || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || passed.contains(name)
-            || environment.get(name).is_some_and(|layers| !layers.is_empty())
+            || environment.get(name).and_then(Option::as_ref).is_some_and(|layers| !layers.is_empty())
     };
     let has_env_file = !files_of(unit).is_empty();
     for started in &commands {
@@ -109,6 +109,11 @@ fn check(view: &ServiceView) -> Ruling {
         for name in asked.into_inner() {
             let word = format!("${name}");
             let may_be_empty = has_env_file && started.command.words.contains(&word);
+            if environment.get(&name) == Some(&None) {
+                return Err(Undecided::new(format!(
+                    "whether this systemd fills in {name} before UnsetEnvironment= was not measured"
+                )));
+            }
             if !is_set(&name) && !may_be_empty && !unset.iter().any(|(other, _)| *other == name) {
                 unset.push((name, started.setting));
             }

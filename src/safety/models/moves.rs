@@ -62,6 +62,8 @@ struct Slot {
 struct Wanted<'a> {
     name: &'a str,
     value: String,
+    /// It is a switch: where the file does not have it, the service may know it by another name, and obey neither.
+    must_be_there: bool,
 }
 
 impl<'a> Ground<'a> {
@@ -140,11 +142,18 @@ impl<'a> Ground<'a> {
     fn assignments(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Text>, String> {
         let bytes = self.env_text()?;
         let mut changes = Vec::new();
-        for Wanted { name, value } in wanted {
+        let read = env_file::parse(&bytes, u32::MAX);
+        for Wanted { name, value, must_be_there } in wanted {
             self.refuse_overridden(name)?;
-            let read = env_file::parse(&bytes, u32::MAX);
-            if read.get(name).is_some_and(|variable| variable.value == *value) {
+            let is = read.get(name).map(|variable| variable.value.as_str());
+            if is == Some(value.as_str()) {
                 continue;
+            }
+            if *must_be_there && is.is_none() {
+                return Err(format!(
+                    "{} does not set {name}; write there what it is now, so that it is known which variable is switched",
+                    self.model.env_file
+                ));
             }
             changes.push(Text {
                 name: (*name).to_owned(),
@@ -234,7 +243,7 @@ impl<'a> Ground<'a> {
         }
         let mut wanted = wanted(&self.model.canary, &slot.path);
         match (&self.model.share, share) {
-            (Some(name), Some(share)) => wanted.push(Wanted { name: &name.value, value: share.to_owned() }),
+            (Some(name), Some(share)) => wanted.push(new(&name.value, share.to_owned())),
             (None, Some(_)) => {
                 return Err("the contract names no variable for a share of the traffic".to_owned());
             }
@@ -266,9 +275,9 @@ impl<'a> Ground<'a> {
             .iter()
             .filter(|one| one.value.value.contains(crate::contract::models::ARTEFACT));
         let moved = paths.filter(|one| !is_named(&one.name));
-        all.extend(moved.map(|one| Wanted { name: &one.name, value: one.value_for(&slot.path) }));
+        all.extend(moved.map(|one| new(&one.name, one.value_for(&slot.path))));
         let share = self.model.share.iter().filter(|name| !is_named(&name.value));
-        all.extend(share.map(|name| Wanted { name: &name.value, value: "1".to_owned() }));
+        all.extend(share.map(|name| new(&name.value, "1".to_owned())));
         let changes = self.assignments(&all)?;
         let was = self.going(&slot, life)?;
         let mut facts = self.facts(&artefact.digest, &artefact.version, &changes);
@@ -390,7 +399,16 @@ impl<'a> Ground<'a> {
 }
 
 fn wanted<'a>(set: &'a [Assignment], path: &str) -> Vec<Wanted<'a>> {
-    set.iter().map(|one| Wanted { name: &one.name, value: one.value_for(path) }).collect()
+    let wanted = |one: &'a Assignment| Wanted {
+        must_be_there: !one.value.value.contains(crate::contract::models::ARTEFACT),
+        ..new(&one.name, one.value_for(path))
+    };
+    set.iter().map(wanted).collect()
+}
+
+/// A variable that the file may lack so far.
+fn new(name: &str, value: String) -> Wanted<'_> {
+    Wanted { name, value, must_be_there: false }
 }
 
 /// The fact of an artefact that is kept in the archive.

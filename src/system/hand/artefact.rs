@@ -8,7 +8,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::disk::{DiskHand, Held, io_error, sync};
+use super::disk::DiskHand;
+use super::held::{Held, io_error, sync};
 use super::{Digested, Refused};
 
 /// How much is read at once, in bytes.
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_copy_out_of_a_users_directory_is_roots() {
-        if !rustix::process::geteuid().is_root() {
+        if crate::skip::without_root() {
             return;
         }
         let (home, hand) = ground();

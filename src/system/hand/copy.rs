@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
-use super::disk::hold;
+use super::held::hold;
 
 /// Deeper is no venv.
 const DEEPEST: usize = 64;

@@ -11,6 +11,7 @@ mod artefact;
 mod attributes;
 mod copy;
 mod disk;
+mod held;
 mod memory;
 mod program;
 mod user;

@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_link_that_comes_into_the_way_ends_the_look() {
-        if !rustix::process::geteuid().is_root() {
+        if crate::skip::without_root() {
             return;
         }
         let root = tempfile::tempdir().unwrap();

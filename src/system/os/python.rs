@@ -351,7 +351,9 @@ mod tests {
 
     #[test]
     fn a_python_says_what_and_as_whom_it_runs() {
-        if !std::path::Path::new("/usr/bin/python3").exists() {
+        if !std::path::Path::new("/usr/bin/python3").exists()
+            && crate::skip::skips("python", "there is no /usr/bin/python3")
+        {
             return;
         }
         let question = question("/usr/bin/python3");

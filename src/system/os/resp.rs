@@ -2,6 +2,7 @@
 //! value of any size can be passed over.
 
 use std::io::{Error, ErrorKind, Read, Result};
+use std::ops::Range;
 
 /// What a reply, or a part of one, begins with.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,12 +32,12 @@ pub(super) struct Replies<R> {
 
 impl<R: Read> Replies<R> {
     /// Reads from here on, through a buffer of so many bytes.
-    pub fn new(from: R, room: usize) -> Self {
+    pub(crate) fn new(from: R, room: usize) -> Self {
         Self { from, buffer: vec![0; room].into(), at: 0, end: 0 }
     }
 
     /// What is asked next goes out here.
-    pub fn line(&mut self) -> &mut R {
+    pub(crate) fn line(&mut self) -> &mut R {
         &mut self.from
     }
 
@@ -52,20 +53,21 @@ impl<R: Read> Replies<R> {
     }
 
     /// What comes next.
-    pub fn head(&mut self) -> Result<Head> {
+    pub(crate) fn head(&mut self) -> Result<Head> {
+        if let Some(line) = self.line_here() {
+            return head(&self.buffer[line]);
+        }
         let mut short = [0; LONGEST_LINE];
         let length = self.text_of_line(&mut short)?;
-        let Some((kind, text)) = short[..length].split_first() else { return Err(wrong("an empty line")) };
-        let words = || String::from_utf8_lossy(text).into_owned();
-        match kind {
-            b'*' | b'$' if text == b"-1" => Ok(Head::Nil),
-            b'*' => Ok(Head::Array(number(text)?)),
-            b'$' => Ok(Head::Bulk(number(text)?)),
-            b'+' => Ok(Head::Simple(words())),
-            b'-' => Ok(Head::Error(words())),
-            b':' => Ok(Head::Simple(words())),
-            _ => Err(wrong("an unknown kind of reply")),
-        }
+        head(&short[..length])
+    }
+
+    /// A line without its end, where all of it is in the buffer: nearly every line is.
+    fn line_here(&mut self) -> Option<Range<usize>> {
+        let (start, most) = (self.at, self.end.min(self.at + LONGEST_LINE));
+        let end = start + self.buffer[start..most].iter().position(|byte| *byte == b'\n')?;
+        self.at = end + 1;
+        Some(start..end - usize::from(end > start && self.buffer[end - 1] == b'\r'))
     }
 
     /// A line without its end; what an error has beyond the room is dropped.
@@ -90,12 +92,12 @@ impl<R: Read> Replies<R> {
     }
 
     /// Puts the bytes of a text behind those of `into`.
-    pub fn take(&mut self, bytes: u64, into: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn take(&mut self, bytes: u64, into: &mut Vec<u8>) -> Result<()> {
         self.each_piece(bytes, |piece| into.extend_from_slice(piece))
     }
 
     /// Passes over the bytes of a text.
-    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<()> {
         self.each_piece(bytes, |_| {})
     }
 
@@ -110,11 +112,26 @@ impl<R: Read> Replies<R> {
             self.at += here;
             left -= here as u64;
         }
-        let mut end = [0; LONGEST_LINE];
-        match self.text_of_line(&mut end)? {
-            0 => Ok(()),
-            _ => Err(wrong("a text that does not end where it says")),
-        }
+        let rest = match self.line_here() {
+            Some(line) => line.len(),
+            None => self.text_of_line(&mut [0; LONGEST_LINE])?,
+        };
+        if rest == 0 { Ok(()) } else { Err(wrong("a text that does not end where it says")) }
+    }
+}
+
+/// What a line says.
+fn head(line: &[u8]) -> Result<Head> {
+    let Some((kind, text)) = line.split_first() else { return Err(wrong("an empty line")) };
+    let words = || String::from_utf8_lossy(text).into_owned();
+    match kind {
+        b'*' | b'$' if text == b"-1" => Ok(Head::Nil),
+        b'*' => Ok(Head::Array(number(text)?)),
+        b'$' => Ok(Head::Bulk(number(text)?)),
+        b'+' => Ok(Head::Simple(words())),
+        b'-' => Ok(Head::Error(words())),
+        b':' => Ok(Head::Simple(words())),
+        _ => Err(wrong("an unknown kind of reply")),
     }
 }
 

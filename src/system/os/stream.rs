@@ -31,6 +31,9 @@ const BATCH: u64 = 256 << 10;
 const FIRST_BATCH: u64 = 16;
 const MOST_BATCH: u64 = 2_000;
 
+/// What a field takes on the way beside the bytes of its name and its value: a million empty ones are no small event.
+const FIELD: u64 = "$1\r\n\r\n$1\r\n\r\n".len() as u64;
+
 /// No name of a wanted field is longer, and no id.
 const LONGEST_NAME: u64 = 256;
 
@@ -213,7 +216,7 @@ impl Reader<'_, '_> {
         for _ in 0..parts / 2 {
             let (field, name) = self.name()?;
             let size = self.length()?;
-            bytes = bytes.saturating_add(name).saturating_add(size);
+            bytes = bytes.saturating_add(name).saturating_add(size).saturating_add(FIELD);
             let why = self.value(field, size)?;
             defect = defect.or(why);
         }

@@ -102,7 +102,6 @@ pub fn stays(key: &str, kind: &str) -> bool {
         "KeyringMode",
         "ProtectControlGroups",
         "ProtectHome",
-        "ProtectHostname",
         "ProtectProc",
         "ProtectSystem",
         "RequiresMountsFor",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::kinds::{Adding, REFUSES_UNKNOWN_SPECIFIERS, adding, expands, into_words, put_escaped, stays};
 use super::{EffectiveUnit, Ignored, LoadState, Setting, TRIGGERS};
 use crate::model::Location;
-use crate::syntax::unit_file::{Entry, Note, UnitFile};
-use crate::systemd::command_line;
+use crate::syntax::unit_file::{Entry, Note, NoteKind, UnitFile, has_unsafe_characters};
+use crate::systemd::command_line::{self, CommandLine};
 use crate::systemd::environment::{Assignment, DroppedItem, List, parse_environment};
 use crate::systemd::known::{self, Known, Name};
 use crate::systemd::specifier::{SpecifierError, Specifiers};
@@ -66,11 +66,13 @@ impl EffectiveUnit {
 
 /// The text of a line that ended a drop-in.
 fn line_of(file: &UnitFile, at: &Location) -> String {
-    let entry = file.entries.iter().find(|entry| at.line_number().is_some_and(|line| line == entry.line));
+    let is_there = |line: u32| at.line_number() == Some(line);
+    let entry = file.entries.iter().find(|entry| is_there(entry.line));
+    let header = || file.headers.iter().find(|(_, line)| is_there(*line));
     match (entry, &file.fatal) {
         (Some(entry), _) => format!("{}={}", entry.key, entry.value),
         (None, Some(note)) => note.text.clone(),
-        (None, None) => String::new(),
+        (None, None) => header().map_or_else(String::new, |(section, _)| format!("[{section}]")),
     }
 }
 
@@ -102,6 +104,19 @@ struct Merge<'a> {
 const EXEC: &str = "PATH [ARGUMENT [...]]";
 
 impl Merge<'_> {
+    /// `RestartForceExitStatus=` of a oneshot, which only newer versions allow.
+    fn refuse_forced(&mut self, at: Location) {
+        let text = "RestartForceExitStatus=";
+        match self.version.has(257) {
+            None => self.unit.unmeasured.push(Ignored {
+                text: text.to_owned(),
+                at,
+                why: format!("whether systemd {} allows it with Type=oneshot was not measured", self.version),
+            }),
+            Some(_) => self.refuse(format!("Type=oneshot must not have {text} before systemd 257"), at),
+        }
+    }
+
     fn refuse(&mut self, why: impl Into<String>, at: Location) {
         if self.unit.load == LoadState::Loaded {
             self.unit.load = LoadState::BadSetting(why.into(), at);
@@ -125,8 +140,14 @@ impl Merge<'_> {
                 self.unit.ignored.push(Ignored { text: format!("[{section}]"), at, why });
             }
         }
-        for entry in &file.entries {
+        let broken = self.broken_header(file);
+        let read = |entry: &&Entry| broken.is_none_or(|line| entry.line < line);
+        for entry in file.entries.iter().filter(read) {
             self.entry(entry, &file.path)?;
+        }
+        if let Some(line) = broken {
+            let why = NoteKind::BrokenHeader.words().to_owned();
+            return Err(Stop::Failed(why, Location::line(file.path.clone(), line)));
         }
         match &file.fatal {
             Some(Note { line, kind, .. }) => {
@@ -134,6 +155,28 @@ impl Merge<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// The line of the first header at whose name this systemd gives the file up: all but the oldest do at unsafe
+    /// characters, the newest at an empty name as well. The others take either for a section that they do not know.
+    fn broken_header(&mut self, file: &UnitFile) -> Option<u32> {
+        for (section, line) in &file.headers {
+            let gives_up = match section.is_empty() {
+                true => self.version.has(262),
+                false if has_unsafe_characters(section) => self.version.has(252),
+                false => continue,
+            };
+            match gives_up {
+                Some(true) => return Some(*line),
+                Some(false) => {}
+                None => self.unit.unmeasured.push(Ignored {
+                    text: format!("[{section}]"),
+                    at: Location::line(file.path.clone(), *line),
+                    why: format!("whether systemd {} reads the file on was not measured", self.version),
+                }),
+            }
+        }
+        None
     }
 
     fn entry(&mut self, entry: &Entry, path: &Arc<str>) -> Result<(), Stop> {
@@ -158,10 +201,9 @@ impl Merge<'_> {
                 }
                 return Ok(());
             }
-            Known::Newer => {
-                let newest = SystemdVersion::NEWEST;
+            Known::Beyond { nearest } => {
                 let why = format!(
-                    "it was not measured whether systemd {} knows it; {newest} does not",
+                    "it was not measured whether systemd {} knows it; {nearest} does not",
                     self.version
                 );
                 self.unit.unmeasured.push(Ignored {
@@ -264,6 +306,10 @@ impl Merge<'_> {
                 read.value = read.value.or_else(|| (expanded != raw).then(|| expanded.into_owned()));
                 Ok(read)
             }
+            // What systemd 252 ignores of it, 247 takes for an error.
+            Err(Mangled { why, .. }) if &*key == "CPUAffinity" && self.version.has(252) == Some(false) => {
+                Err(Unusable::Failed(why))
+            }
             Err(Mangled { why, .. }) if &*key == "PIDFile" || key.ends_with("ImagePolicy") => {
                 Err(Unusable::Failed(why))
             }
@@ -317,6 +363,7 @@ impl Merge<'_> {
             }
             _ => {}
         }
+        self.shell_prefix(&line)?;
         if let Some(command) = line.commands.iter().find(|command| command.argv0.ends_with('/')) {
             return Err(Unusable::Refused(format!("{} names a directory", command.argv0)));
         }
@@ -327,6 +374,20 @@ impl Merge<'_> {
             Ok(expanded) => Ok((expanded != raw).then(|| expanded.into_owned())),
             // In a command that is left out for its dash.
             Err(_) => Ok(None),
+        }
+    }
+
+    /// `|` before a program: older versions take it for a part of its name.
+    fn shell_prefix(&self, line: &CommandLine) -> Result<(), Unusable> {
+        let version = self.version;
+        match line.commands.iter().any(|command| command.prefixes.shell).then(|| version.has(262)) {
+            None | Some(Some(true)) => Ok(()),
+            Some(Some(false)) => {
+                Err(Unusable::Refused(format!("systemd {version} does not know | before a program")))
+            }
+            Some(None) => Err(Unusable::Unread(format!(
+                "whether systemd {version} knows | before a program was not measured"
+            ))),
         }
     }
 
@@ -486,10 +547,10 @@ impl Merge<'_> {
         {
             self.refuse(format!("Type=oneshot must not have Restart={}", restart.known_value()), restart.at);
         } else if oneshot
-            && self.version.0 < 254
+            && self.version.has(257) != Some(true)
             && let Some(at) = forced
         {
-            self.refuse("Type=oneshot must not have RestartForceExitStatus= before systemd 254", at);
+            self.refuse_forced(at);
         } else if kind == "dbus" && !has("BusName") {
             self.refuse("Type=dbus needs BusName=", here);
         } else if has("PAMName") && lets_processes_live {

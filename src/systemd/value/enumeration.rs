@@ -1,7 +1,6 @@
 //! Settings that take one of some words, which systemd tells apart by case.
 
 use super::{Mangled, boolean, dropped, yes_no};
-use crate::systemd::known;
 use crate::systemd::version::SystemdVersion;
 
 /// The words of one setting, or of all settings of one kind.
@@ -11,13 +10,13 @@ struct Words {
     /// Words that every version knows.
     always: &'static [&'static str],
     /// Words with the version that has learned them.
-    since: (u32, &'static [&'static str]),
+    since: &'static [(u32, &'static [&'static str])],
     /// Numbers that stand for words, from 0 up to here.
     or_number: Option<u32>,
 }
 
 const fn words(always: &'static [&'static str]) -> Words {
-    Words { or_boolean: false, always, since: (0, &[]), or_number: None }
+    Words { or_boolean: false, always, since: &[], or_number: None }
 }
 
 const fn or_boolean(always: &'static [&'static str]) -> Words {
@@ -25,8 +24,20 @@ const fn or_boolean(always: &'static [&'static str]) -> Words {
 }
 
 impl Words {
-    const fn since(self, version: u32, more: &'static [&'static str]) -> Self {
-        Words { since: (version, more), ..self }
+    const fn since(self, since: &'static [(u32, &'static [&'static str])]) -> Self {
+        Words { since, ..self }
+    }
+
+    /// The words that a version knows.
+    fn known(&self, version: SystemdVersion) -> impl Iterator<Item = &'static str> + Clone {
+        let learned = self.since.iter().filter(move |(since, _)| version.0 >= *since);
+        self.always.iter().chain(learned.flat_map(|(_, words)| *words)).copied()
+    }
+
+    /// Whether a version lies between a measured one that does not know a word and the one that has learned it.
+    fn may_know(&self, version: SystemdVersion, word: &str) -> bool {
+        let learned = self.since.iter().find(|(_, words)| words.contains(&word));
+        learned.is_some_and(|(since, _)| version.has(*since).is_none())
     }
 
     const fn or_number(self, most: u32) -> Self {
@@ -47,16 +58,16 @@ const JOB_MODES: Words = words(&[
     "ignore-requirements",
     "triggering",
 ])
-.since(257, &["restart-dependencies"]);
+.since(&[(254, &["restart-dependencies"]), (262, &["lenient"])]);
 
 fn of(key: &str, kind: &str) -> Option<Words> {
     Some(match (kind, key) {
         ("SERVICETYPE", _) => words(&["simple", "forking", "oneshot", "dbus", "notify", "idle", "exec"])
-            .since(253, &["notify-reload"]),
+            .since(&[(253, &["notify-reload"])]),
         ("SERVICERESTART", _) => {
             words(&["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"])
         }
-        ("SERVICERESTARTMODE", _) => words(&["normal", "direct"]).since(257, &["debug"]),
+        ("SERVICERESTARTMODE", _) => words(&["normal", "direct"]).since(&[(257, &["debug"])]),
         ("SERVICEEXITTYPE", _) => words(&["main", "cgroup"]),
         ("TIMEOUTMODE", _) => words(&["terminate", "abort", "kill"]),
         ("KILLMODE", _) => words(&["control-group", "process", "mixed", "none"]),
@@ -73,7 +84,7 @@ fn of(key: &str, kind: &str) -> Option<Words> {
             "exit",
             "exit-force",
         ])
-        .since(
+        .since(&[(
             254,
             &[
                 "soft-reboot",
@@ -84,7 +95,7 @@ fn of(key: &str, kind: &str) -> Option<Words> {
                 "halt-force",
                 "halt-immediate",
             ],
-        ),
+        )]),
         ("FACILITY", _) => words(&[
             "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
             "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
@@ -92,7 +103,9 @@ fn of(key: &str, kind: &str) -> Option<Words> {
         .or_number(23),
         ("LEVEL", _) => LEVELS,
         ("IOCLASS", _) => words(&["none", "realtime", "best-effort", "idle"]).or_number(7),
-        ("CPUSCHEDPOLICY", _) => words(&["other", "batch", "idle", "fifo", "rr"]).or_number(i32::MAX as u32),
+        ("CPUSCHEDPOLICY", _) => words(&["other", "batch", "idle", "fifo", "rr"])
+            .since(&[(262, &["ext"])])
+            .or_number(i32::MAX as u32),
         (_, "OnFailureJobMode" | "OnSuccessJobMode") => JOB_MODES,
         (_, "LogLevelMax") => LEVELS,
         (_, "CollectMode") => words(&["inactive", "inactive-or-failed"]),
@@ -106,10 +119,29 @@ fn of(key: &str, kind: &str) -> Option<Words> {
         (_, "ProtectSystem") => or_boolean(&["full", "strict"]),
         (_, "ProtectHome") => or_boolean(&["read-only", "tmpfs"]),
         (_, "RuntimeDirectoryPreserve") => or_boolean(&["restart"]),
+        (_, "NUMAPolicy") => words(&["default", "preferred", "bind", "interleave", "local"])
+            .since(&[(262, &["preferred-many", "weighted-interleave"])]),
+        (_, "UtmpMode") => words(&["init", "login", "user"]),
+        (_, "MemoryTHP") => words(&["inherit", "disable", "madvise", "system"]),
+        (_, "CPUSetPartition") => words(&["member", "root", "isolated"]),
+        (_, "FileDescriptorStorePreserve") => or_boolean(&["restart"]),
+        (_, "MemoryPressureWatch" | "CPUPressureWatch" | "IOPressureWatch") => or_boolean(&["auto", "skip"]),
+        (
+            _,
+            "MountAPIVFS"
+            | "PrivatePIDs"
+            | "PrivateBPF"
+            | "MemoryKSM"
+            | "SetLoginEnvironment"
+            | "BindLogSockets",
+        ) => or_boolean(&[]),
         // Booleans that have learned further words.
-        (_, "PrivateTmp") => or_boolean(&[]).since(257, &["disconnected", "connected"]),
-        (_, "PrivateUsers") => or_boolean(&[]).since(257, &["self", "identity"]),
-        (_, "ProtectControlGroups") => or_boolean(&[]).since(257, &["private", "strict"]),
+        (_, "ProtectHostname") => or_boolean(&[]).since(&[(262, &["private"])]),
+        (_, "PrivateTmp") => or_boolean(&[]).since(&[(257, &["disconnected", "connected"])]),
+        (_, "PrivateUsers") => {
+            or_boolean(&[]).since(&[(257, &["self", "identity"]), (262, &["full", "managed"])])
+        }
+        (_, "ProtectControlGroups") => or_boolean(&[]).since(&[(257, &["private", "strict"])]),
         _ => return None,
     })
 }
@@ -122,10 +154,8 @@ pub(super) fn read(
     text: &str,
 ) -> Option<Result<String, Mangled>> {
     let words = of(key, kind)?;
-    let (since, more) = words.since;
-    let more = if version.0 >= since { more } else { &[] };
-    let known = words.always.iter().chain(more);
-    if known.clone().any(|word| *word == text) {
+    let known = words.known(version);
+    if known.clone().any(|word| word == text) {
         return Some(Ok(text.to_owned()));
     }
     if let (true, Ok(value)) = (words.or_boolean, boolean(text)) {
@@ -136,7 +166,7 @@ pub(super) fn read(
     {
         return Some(Ok(text.to_owned()));
     }
-    let known = known.copied().collect::<Vec<_>>().join(", ");
+    let known = known.collect::<Vec<_>>().join(", ");
     Some(match (words.or_boolean, known.is_empty()) {
         (true, true) => dropped(format!("{text:?} is not a boolean")),
         (true, false) => dropped(format!("{text:?} is neither a boolean nor one of {known}")),
@@ -149,13 +179,9 @@ pub(super) fn read(
 pub(super) fn unmeasured(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Option<String> {
     let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
     let words = of(key, kind);
-    let oldest = known::versions().next()?;
-    let between = words.as_ref().is_some_and(|words| {
-        let (since, more) = words.since;
-        more.contains(&text) && (oldest.0 + 1..since).contains(&version.0)
-    });
-    let may_have_learned =
-        is_word && version > SystemdVersion::NEWEST && (words.is_some() || kind == "BOOLEAN");
+    let between = words.as_ref().is_some_and(|words| words.may_know(version, text));
+    let beyond = version < SystemdVersion::OLDEST || version > SystemdVersion::NEWEST;
+    let may_have_learned = is_word && beyond && (words.is_some() || kind == "BOOLEAN");
     let is_known = || match words.is_some() {
         true => read(version, key, kind, text).is_some_and(|read| read.is_ok()),
         false => boolean(text).is_ok(),

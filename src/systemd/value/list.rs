@@ -4,6 +4,7 @@ use super::{Mangled, Reading, dropped, path};
 use crate::syntax::env_file::is_valid_name;
 use crate::syntax::words::{Strictness, Words};
 use crate::systemd::unit_name::UnitName;
+use crate::systemd::version::SystemdVersion;
 
 /// Lists whose words are separated by blanks alone: a quote is part of the word.
 pub fn is_unquoted(key: &str, kind: &str) -> bool {
@@ -79,8 +80,21 @@ pub(super) fn paths(key: &str, kind: &str, text: &str) -> Result<Reading, Mangle
 }
 
 /// `RuntimeDirectory=` and kin: relative paths, each with a link after a colon.
-pub(super) fn directories(key: &str, kind: &str, text: &str) -> Result<Reading, Mangled> {
+///
+/// systemd 247 knows no such link: the colon is part of the name. Another word than `ro` behind it is dropped from 257 on.
+pub(super) fn directories(
+    version: SystemdVersion,
+    key: &str,
+    kind: &str,
+    text: &str,
+) -> Result<Reading, Mangled> {
+    let has_links = version.has(252) != Some(false);
     each(key, kind, text, &|word| {
+        let flags = word.split(':').nth(2).filter(|flags| *flags != "ro");
+        let is_bad = has_links && word.contains(':') && key == "ConfigurationDirectory";
+        if is_bad || flags.is_some() && version.has(257) == Some(true) {
+            return Err(format!("{word:?} has something behind a colon that {key}= does not take"));
+        }
         let directory = word.split(':').next().unwrap_or(word);
         match directory.is_empty() || directory.starts_with('/') || path::goes_up(directory) {
             true => Err(format!("{word:?} is not a relative path without ..")),
@@ -192,7 +206,7 @@ pub(super) fn capabilities(text: &str) -> Result<Reading, Mangled> {
 }
 
 /// `RestrictAddressFamilies=` (address_families(7)).
-pub(super) fn address_families(text: &str) -> Result<Reading, Mangled> {
+pub(super) fn address_families(version: SystemdVersion, text: &str) -> Result<Reading, Mangled> {
     const NAMES: &[&str] = &[
         "ALG",
         "APPLETALK",
@@ -247,5 +261,6 @@ pub(super) fn address_families(text: &str) -> Result<Reading, Mangled> {
     if text == "none" {
         return Ok(Reading::plain(text));
     }
-    set(text, &|word| word.strip_prefix("AF_").is_some_and(|name| NAMES.contains(&name)), "no address family")
+    let known = |name: &str| NAMES.contains(&name) && (name != "MCTP" || version.has(252) != Some(false));
+    set(text, &|word| word.strip_prefix("AF_").is_some_and(known), "no address family")
 }

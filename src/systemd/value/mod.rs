@@ -80,11 +80,11 @@ impl Reader<'_> {
             "PATH [...]" => list::paths(key, kind, text),
             "URL" => list::documentation(key, kind, text),
             "BOUNDINGSET" => list::capabilities(text),
-            "FAMILIES" => list::address_families(text),
-            "NAMESPACES" => namespaces(text),
+            "FAMILIES" => list::address_families(self.version, text),
+            "NAMESPACES" => namespaces(self.version, text),
             "STATUS" => number::exit_statuses(text),
             "SYSCALLS" => syscall::filter(self.version, text),
-            "ARCHS" => syscall::architectures(text),
+            "ARCHS" => syscall::architectures(self.version, text),
             "FILESYSTEMS" => syscall::file_systems(text),
             "ERRNO" => syscall::error_number(text),
             _ => match key {
@@ -93,7 +93,18 @@ impl Reader<'_> {
                 | "StateDirectory"
                 | "CacheDirectory"
                 | "LogsDirectory"
-                | "ConfigurationDirectory" => list::directories(key, kind, text),
+                | "ConfigurationDirectory" => list::directories(self.version, key, kind, text),
+                "ProtectHostname" if text.contains(':') => protect_hostname(self.version, text),
+                // A priority that its policy does not have, and a filter that adds to the default.
+                "CPUSchedulingPriority" | "CoredumpFilter" if self.version.has(252) != Some(true) => {
+                    Ok(Reading {
+                        unmeasured: vec![format!(
+                            "what systemd {} makes of it was not measured",
+                            self.version
+                        )],
+                        ..Reading::default()
+                    })
+                }
                 _ => {
                     if let Some(why) = enumeration::unmeasured(self.version, key, kind, text) {
                         return Ok(Reading { unmeasured: vec![why], ..Reading::default() });
@@ -143,7 +154,7 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
         "SOCKET [...]" if matches!(key, "ListenStream" | "ListenDatagram" | "ListenSequentialPacket") => {
             address::listen(text).map(|()| None)
         }
-        "OUTPUT" => output(text).map(Some),
+        "OUTPUT" => output(version, text).map(Some),
         "INPUT" => input(text).map(Some),
         "FILE" => path::environment_file(text).map(Some),
         "PATH" if key != "ExecSearchPath" => path::plain(text).map(Some),
@@ -152,21 +163,34 @@ fn single(version: SystemdVersion, key: &str, kind: &str, text: &str) -> Result<
             true => Ok(None),
             false => dropped(format!("{text:?} is not the name of a slice")),
         },
-        _ => by_name(key, text),
+        _ => by_name(version, key, text),
     }
 }
 
 /// Settings that systemd calls OTHER or by the name of many.
-fn by_name(key: &str, text: &str) -> Result<Option<String>, Mangled> {
+fn by_name(version: SystemdVersion, key: &str, text: &str) -> Result<Option<String>, Mangled> {
     match key {
-        "MemoryMax" | "MemoryHigh" | "MemoryLimit" => number::memory(text, false).map(Some),
-        "MemorySwapMax" | "MemoryZSwapMax" | "MemoryMin" | "MemoryLow" | "DefaultMemoryMin"
-        | "DefaultMemoryLow" => number::memory(text, true).map(Some),
-        "TasksMax" => number::tasks(text).map(Some),
-        "CPUQuota" => number::cpu_quota(text).map(Some),
-        "TimeoutStopSec" | "TimeoutAbortSec" | "JobTimeoutSec" | "JobRunningTimeoutSec" => {
-            span(key, text).map(Some)
+        "MemoryMax" | "MemoryHigh" | "MemoryLimit" | "StartupMemoryMax" | "StartupMemoryHigh" => {
+            number::memory(text, false, version).map(Some)
         }
+        "MemorySwapMax"
+        | "MemoryZSwapMax"
+        | "MemoryMin"
+        | "MemoryLow"
+        | "DefaultMemoryMin"
+        | "DefaultMemoryLow"
+        | "DefaultStartupMemoryLow"
+        | "StartupMemoryLow"
+        | "StartupMemorySwapMax"
+        | "StartupMemoryZSwapMax" => number::memory(text, true, version).map(Some),
+        "TasksMax" => number::tasks(text, version).map(Some),
+        "CPUQuota" => number::cpu_quota(text, version).map(Some),
+        "CPUQuotaPeriodSec"
+        | "ManagedOOMMemoryPressureDurationSec"
+        | "TimeoutStopSec"
+        | "TimeoutAbortSec"
+        | "JobTimeoutSec"
+        | "JobRunningTimeoutSec" => span(key, text).map(Some),
         "WorkingDirectory" => path::working_directory(text).map(Some),
         "RootImagePolicy" | "MountImagePolicy" | "ExtensionImagePolicy" => {
             let stands = |part: &str| matches!(part, "" | "*" | "-" | "~") || part.contains('=');
@@ -196,15 +220,30 @@ fn is_bus_name(text: &str) -> bool {
 }
 
 /// `RestrictNamespaces=`: a boolean, or kinds of namespaces after a `~` that inverts them.
-fn namespaces(text: &str) -> Result<Reading, Mangled> {
+fn namespaces(version: SystemdVersion, text: &str) -> Result<Reading, Mangled> {
     const KINDS: &[&str] = &["cgroup", "ipc", "net", "mnt", "pid", "user", "uts"];
+    let is_kind = |word: &&str| KINDS.contains(word) || *word == "time" && version.has(252) != Some(false);
     if let Ok(value) = boolean(text) {
         return Ok(Reading::from(yes_no(value)));
     }
     let list = text.strip_prefix('~').unwrap_or(text);
-    match list.split_ascii_whitespace().find(|word| !KINDS.contains(word)) {
+    match list.split_ascii_whitespace().find(|word| !is_kind(word)) {
         Some(word) => dropped(format!("{word:?} is not a kind of namespace")),
         None => Ok(Reading::default()),
+    }
+}
+
+/// `ProtectHostname=` with the name that the service gets, behind a colon.
+fn protect_hostname(version: SystemdVersion, text: &str) -> Result<Reading, Mangled> {
+    let (word, host) = text.split_once(':').unwrap_or((text, ""));
+    let is_good = !host.is_empty() && (word == "private" || matches!(boolean(word), Ok(true)));
+    match version.has(262) {
+        Some(true) if is_good => Ok(Reading::default()),
+        None => Ok(Reading {
+            unmeasured: vec![format!("whether systemd {version} takes {text:?} was not measured")],
+            ..Reading::default()
+        }),
+        _ => dropped(format!("{text:?} is not a boolean")),
     }
 }
 
@@ -288,7 +327,7 @@ fn input(text: &str) -> Result<String, Mangled> {
     }
 }
 
-fn output(text: &str) -> Result<String, Mangled> {
+fn output(version: SystemdVersion, text: &str) -> Result<String, Mangled> {
     const WORDS: &[&str] = &["null", "tty", "kmsg", "journal", "socket", "kmsg+console", "journal+console"];
     let file = |kind: &str| text.strip_prefix(kind).map(|path| path.starts_with('/'));
     match text {
@@ -298,6 +337,9 @@ fn output(text: &str) -> Result<String, Mangled> {
         "fd" => Ok("fd".into()),
         word if WORDS.contains(&word) => Ok(word.to_owned()),
         word if word.starts_with("fd:") => Ok(word.to_owned()),
+        word if word.starts_with("truncate:") && version.has(252) == Some(false) => {
+            dropped(format!("{word:?} is not an output before systemd 252"))
+        }
         word => match [file("file:"), file("append:"), file("truncate:")].into_iter().flatten().next() {
             Some(true) => Ok(word.to_owned()),
             Some(false) => dropped(format!("the path in {word:?} is not absolute")),

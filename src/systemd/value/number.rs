@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::time_span::{self, Span};
 use super::{Mangled, Reading, dropped};
+use crate::systemd::version::SystemdVersion;
 
 const INFINITY: &str = "infinity";
 
@@ -58,7 +59,9 @@ pub fn format_size(bytes: u64) -> String {
 }
 
 /// A percentage in hundredths of a percent: `5.25%`, `52‰`, `525‱`.
-fn permyriad(text: &str) -> Option<u64> {
+fn permyriad(text: &str, version: SystemdVersion) -> Option<u64> {
+    // systemd 247 counts in thousandths.
+    let finest = if version.has(252) == Some(false) { 10 } else { 1 };
     let (number, scale) = if let Some(number) = text.strip_suffix('%') {
         (number, 100)
     } else if let Some(number) = text.strip_suffix('‰') {
@@ -68,7 +71,14 @@ fn permyriad(text: &str) -> Option<u64> {
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let most = if scale == 100 { 2 } else { usize::from(scale == 10) };
+    let most = match scale / finest {
+        100 => 2,
+        10 => 1,
+        _ => 0,
+    };
+    if scale < finest {
+        return None;
+    }
     if !digits(whole) || (number.contains('.') && (!digits(fraction) || fraction.len() > most)) {
         return None;
     }
@@ -81,11 +91,11 @@ fn permyriad(text: &str) -> Option<u64> {
     Some(value)
 }
 
-pub(super) fn memory(text: &str, zero: bool) -> Result<String, Mangled> {
+pub(super) fn memory(text: &str, zero: bool, version: SystemdVersion) -> Result<String, Mangled> {
     if text == INFINITY {
         return Ok(INFINITY.into());
     }
-    if let Some(share) = permyriad(text) {
+    if let Some(share) = permyriad(text, version) {
         return match share {
             0 if !zero => dropped(format!("{text:?} is not a limit: systemd takes it as none")),
             0..=10_000 => Ok(format!("{}%", share as f64 / 100.0)),
@@ -100,23 +110,22 @@ pub(super) fn memory(text: &str, zero: bool) -> Result<String, Mangled> {
     }
 }
 
-pub(super) fn tasks(text: &str) -> Result<String, Mangled> {
+pub(super) fn tasks(text: &str, version: SystemdVersion) -> Result<String, Mangled> {
     if text == INFINITY {
         return Ok(INFINITY.into());
     }
-    match (permyriad(text), decimal(text)) {
+    match (permyriad(text, version), decimal(text)) {
         (Some(share @ 1..=10_000), _) => Ok(format!("{}%", share as f64 / 100.0)),
         (None, Some(count)) if count > 0 => Ok(count.to_string()),
         _ => dropped(format!("{text:?} is not a number of tasks")),
     }
 }
 
-pub(super) fn cpu_quota(text: &str) -> Result<String, Mangled> {
-    // systemd counts hundredths of a percent in an int.
-    match permyriad(text) {
-        Some(share) if share > 0 && share <= i32::MAX as u64 => {
-            Ok(time_span::format(Span(share.saturating_mul(100))))
-        }
+pub(super) fn cpu_quota(text: &str, version: SystemdVersion) -> Result<String, Mangled> {
+    // systemd counts hundredths of a percent in an int; 247 counts tenths.
+    let most = i32::MAX as u64 * if version.has(252) == Some(false) { 10 } else { 1 };
+    match permyriad(text, version) {
+        Some(share) if share > 0 && share <= most => Ok(time_span::format(Span(share.saturating_mul(100)))),
         _ => dropped(format!("{text:?} is not a percentage above zero: systemd takes it as no quota")),
     }
 }

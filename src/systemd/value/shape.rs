@@ -29,6 +29,9 @@ pub(super) fn check(key: &str, text: &str) -> Result<(), Mangled> {
             (fits, "a device and its rights")
         }
         "CPUAffinity" => (text == "numa" || all(&is_processor_range), "a list of processors"),
+        "AllowedCPUs" | "StartupAllowedCPUs" => (all(&is_processor_range), "a list of processors"),
+        "OpenFile" => (text.starts_with('/'), "an absolute path"),
+        "TemporaryFileSystem" => (all(&|word| word.starts_with('/')), "a list of absolute paths"),
         "ExecSearchPath" => (text.split(':').any(|path| path.starts_with('/')), "a list of absolute paths"),
         "IOReadBandwidthMax" | "IOWriteBandwidthMax" | "IOReadIOPSMax" | "IOWriteIOPSMax" => {
             let mut words = text.split_ascii_whitespace();

@@ -7,20 +7,26 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use super::{Mangled, Reading, dropped, list};
-use crate::systemd::version::SystemdVersion;
+use crate::systemd::version::{Around, OfEach, SystemdVersion};
 
 struct Table {
-    version: u32,
     text: &'static str,
     names: OnceLock<HashSet<&'static str>>,
 }
 
-static TABLES: [Table; 2] = [
-    Table { version: 252, text: include_str!("../known/syscalls-252.txt"), names: OnceLock::new() },
-    Table { version: 257, text: include_str!("../known/syscalls-257.txt"), names: OnceLock::new() },
+static TABLES: OfEach<Table> = [
+    Table::new(include_str!("../known/syscalls-247.txt")),
+    Table::new(include_str!("../known/syscalls-252.txt")),
+    Table::new(include_str!("../known/syscalls-254.txt")),
+    Table::new(include_str!("../known/syscalls-257.txt")),
+    Table::new(include_str!("../known/syscalls-262.txt")),
 ];
 
 impl Table {
+    const fn new(text: &'static str) -> Self {
+        Self { text, names: OnceLock::new() }
+    }
+
     fn has(&self, name: &str) -> bool {
         self.names.get_or_init(|| self.text.lines().collect()).contains(name)
     }
@@ -28,15 +34,13 @@ impl Table {
 
 /// Whether a systemd of a version knows a name; `None` where none like it was measured.
 fn knows(version: SystemdVersion, name: &str) -> Option<bool> {
-    let [oldest, newest] = &TABLES;
-    let (old, new) = (oldest.has(name), newest.has(name));
-    match version.0 {
-        v if v == oldest.version => Some(old),
-        v if v == newest.version => Some(new),
-        // A newer one may have learned it, an older one may not have had it yet.
-        v if v > newest.version => new.then_some(true),
-        v if v < oldest.version => (!old).then_some(false),
-        _ => (old == new).then_some(old),
+    match version.around(&TABLES).map(|table| table.has(name)) {
+        Around::Measured(known) => Some(known),
+        Around::Between(older, newer) => (older == newer).then_some(older),
+        // A newer one may have learned it.
+        Around::After(known) => known.then_some(true),
+        // An older one may not have had it yet.
+        Around::Before(known) => (!known).then_some(false),
     }
 }
 
@@ -71,7 +75,7 @@ pub(super) fn filter(version: SystemdVersion, text: &str) -> Result<Reading, Man
 }
 
 /// `SystemCallArchitectures=`
-pub(super) fn architectures(text: &str) -> Result<Reading, Mangled> {
+pub(super) fn architectures(version: SystemdVersion, text: &str) -> Result<Reading, Mangled> {
     const NAMES: &[&str] = &[
         "native",
         "x86",
@@ -95,10 +99,14 @@ pub(super) fn architectures(text: &str) -> Result<Reading, Mangled> {
         "riscv64",
         "s390",
         "s390x",
-        "sheb",
         "sh",
     ];
-    list::set(text, &|word| NAMES.contains(&word), "no architecture")
+    const LEARNED: &[(&str, u32)] = &[("loongarch64", 257), ("parisc", 252), ("parisc64", 252)];
+    let known = |word: &str| {
+        let learned = LEARNED.iter().find(|(name, _)| *name == word);
+        NAMES.contains(&word) && learned.is_none_or(|(_, since)| version.has(*since) != Some(false))
+    };
+    list::set(text, &known, "no architecture")
 }
 
 /// `RestrictFileSystems=`: systemd knows its groups by name; the names of file systems are the kernel's.
@@ -282,12 +290,9 @@ mod tests {
             assert_eq!(read(version, text).passed_over.len(), 1, "{version} {text}");
         }
         assert_eq!(read(252, "~@clok @mount").value.as_deref(), Some("~@mount"));
-        for (version, text) in [(254, "@sandbox"), (262, "brandnew"), (247, "read")] {
-            assert_eq!(
-                read(version, text).unmeasured.len(),
-                usize::from(text != "read" || version < 252),
-                "{text}"
-            );
+        for (version, text) in [(253, "@sandbox"), (263, "brandnew"), (246, "read")] {
+            assert_eq!(read(version, text).unmeasured.len(), 1, "{text}");
         }
+        assert!(read(247, "read").unmeasured.is_empty());
     }
 }

@@ -20,13 +20,12 @@ pub(super) fn past(system: &dyn System, asked: &Asked) -> Observed<BTreeMap<Arc<
         Observed::Absent => return Observed::Absent,
         Observed::Unreadable(why) => return Observed::Unreadable(format!("{LEDGER}: {why}")),
     };
-    let chain = ledger::read(&text);
-    if let Some(broken) = &chain.broken {
+    let mut reading = Reading::default();
+    let end = ledger::each(&text, |line| reading.take(&line.entry));
+    if let Some(broken) = &end.broken {
         let why = format!("{LEDGER}:{}: {}: earlier looks are not known", broken.line, broken.why);
         return Observed::Unreadable(why);
     }
-    let mut reading = Reading::default();
-    chain.lines.iter().for_each(|line| reading.take(&line.entry));
     if let (Some(model), Some(artefact)) = (&asked.model, &asked.artefact) {
         reading.is_about(model, artefact);
     }

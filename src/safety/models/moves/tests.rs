@@ -91,6 +91,19 @@ fn a_canary_changes_what_differs_and_remembers_what_was() {
 }
 
 #[test]
+fn a_switch_that_the_file_does_not_have_is_refused() {
+    let hand = host(&[("shadow/p", "B")]);
+    let env = "/etc/quantum/ai-engine.env";
+    for text in ["A=1\n", "# PATCHTST_SHADOW_ONLY=true\n", "XPATCHTST_SHADOW_ONLY=true\n", ""] {
+        hand.set(env, Node::file(text, ROOT));
+        with_ground(&hand, |ground| {
+            let said = ground.canary(&Lifecycle::default(), &registered("B"), None).unwrap_err();
+            assert!(said.contains("does not set PATCHTST_SHADOW_ONLY"), "{said}");
+        });
+    }
+}
+
+#[test]
 fn a_promotion_archives_what_it_replaces() {
     let hand = host(&[("active/canary-patchtst.json", "B"), ("active/patchtst.json", "old")]);
     let life = Lifecycle { steps: vec![past(State::Canary, "B", 2, None, &[])], ..Lifecycle::default() };

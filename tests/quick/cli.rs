@@ -1,0 +1,183 @@
+//! The command line: exit codes, what goes where, and what wrong input ends in.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::skip;
+
+fn golden(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_golden"))
+        .current_dir("/")
+        .env_remove("GOLDEN_CONTRACT")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn usage_and_unknown_names_are_exit_2_with_a_way_out() {
+    for (arguments, says) in [
+        (&["audit", "--section", "Z"][..], "A to N"),
+        (&["audit", "--service", "nobody"], "ai-engine"),
+        (&["audit", "--rule", "no-such-rule"], "golden explain"),
+        (&["audit", "--root", "/does/not/exist"], "/does/not/exist"),
+        (&["audit", "--section", "M", "--service", "backend"], "no rule is selected"),
+        (&["audit", "--nonsense"], "--nonsense"),
+        // Nothing below a directory is run, and facts are what was seen.
+        (&["audit", "--probe", "--root", "/"], "cannot be used with"),
+        (&["facts", "--probe", "--root", "/"], "cannot be used with"),
+        (&["audit", "--probe", "--facts", "/etc/passwd"], "cannot be used with"),
+        (&["audit", "--probe", "--section", "E"], "would run nothing"),
+        (&["audit", "--rule", "venv-does-not-run"], "golden audit --probe"),
+        (&["audit", "--rule", "venv-does-not-run", "--root", "/var/empty-or-not"], "/var/empty-or-not"),
+        (&["audit", "--contract", "/does/not/exist.toml"], "/does/not/exist.toml"),
+        (&["explain", "unit-root"], "unit-runs-as-root"),
+        (&["contract", "check", "/etc/passwd"], "/etc/passwd"),
+        (&[], "Usage"),
+    ] {
+        let output = golden(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn help_and_version_are_exit_0_on_stdout() {
+    for arguments in [
+        &["--version"][..],
+        &["--help"],
+        &["audit", "--help"],
+        &["explain"],
+        &["contract", "show"],
+        &["contract", "check"],
+    ] {
+        let output = golden(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_contract_with_errors_names_all_of_them_and_is_used_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.toml");
+    std::fs::write(&path, "schema = 1\n[contract]\nnaem = \"x\"\nversion = 3\n").unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in
+        [&["contract", "check", path][..], &["audit", "--contract", path], &["facts", "--contract", path]]
+    {
+        let output = golden(arguments);
+        let says = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {says}");
+        assert!(output.stdout.is_empty());
+        assert!(says.contains(":3:1") && says.contains(":4:11"), "{says}");
+    }
+}
+
+#[test]
+fn an_empty_root_is_violated_and_never_compliant() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = golden(&["audit", "--format", "json", "--root", folder.path().to_str().unwrap()]);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}", output.status);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["scope"], "root");
+    assert_ne!(report["verdict"], "compliant");
+}
+
+#[test]
+fn no_colour_goes_into_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    assert!(!golden(&["audit", "--root", root]).stdout.contains(&0x1b));
+    assert!(golden(&["audit", "--root", root, "--color", "always"]).stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_filtered_audit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        golden(&["audit", "--root", folder.path().to_str().unwrap(), "--section", "E", "--section", "G"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.lines().last().unwrap().contains("for section E, section G only"), "{text}");
+}
+
+#[test]
+fn facts_are_private_and_hold_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("etc/quantum")).unwrap();
+    std::fs::write(root.join("etc/quantum/backend.env"), "API_KEY=5d41402abc4b2a76b9719d911017c592\nA=1\n")
+        .unwrap();
+    std::fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
+    std::fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
+    let out = folder.path().join("facts.json");
+    let output = golden(&["facts", "--root", root.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.contains("API_KEY") && !text.contains("5d41402abc4b2a76"), "{text}");
+    assert!(Path::new(&out).exists());
+}
+
+#[test]
+fn root_does_not_obey_a_contract_that_others_can_write() {
+    use std::os::unix::fs::PermissionsExt;
+    if skip::without_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.toml");
+    std::fs::write(&path, golden(&["contract", "show", "--text"]).stdout).unwrap();
+    let shown = path.to_str().unwrap();
+    assert_eq!(golden(&["contract", "show", "--contract", shown]).status.code(), Some(0));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let output = golden(&["contract", "show", "--contract", shown]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("root does not use"), "{}", stderr(&output));
+    // The contract of the directory one stands in is ignored with a word, not obeyed.
+    let here = Command::new(env!("CARGO_BIN_EXE_golden"))
+        .current_dir(folder.path())
+        .args(["contract", "show"])
+        .output()
+        .unwrap();
+    assert!(stderr(&here).contains("is not used by root") && here.status.success(), "{}", stderr(&here));
+}
+
+#[test]
+fn a_place_that_another_user_can_replace_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("golden.toml");
+    let text = "schema = 1\n[contract]\nname = \"shop\"\nversion = \"1\"\n[identity]\nuser = \"app\"\ngroup = \"app\"\n\
+                [layout.live]\npath = \"/srv/live\"\nowner = \"app\"\n\
+                [layout.keys]\npath = \"/srv/live/keys\"\nowner = \"root\"\n";
+    std::fs::write(&path, text).unwrap();
+    let output = golden(&["contract", "check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("app can replace it"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("golden.toml:12:8"), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no errors"));
+    std::fs::write(&path, text.replace("owner = \"root\"", "owner = \"app\"")).unwrap();
+    let output = golden(&["contract", "check", path.to_str().unwrap()]);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    // The home that golden makes is that user's too, and a place without an owner is made as root's.
+    let home = "schema = 1\n[contract]\nname = \"shop\"\nversion = \"1\"\n[identity]\nuser = \"app\"\ngroup = \"app\"\n\
+                [layout.venvs]\npath = \"/srv/shop/venvs\"\n[provision]\nhome = \"/srv/shop\"\n";
+    for (text, warned) in
+        [(home.to_owned(), true), (home.replace("home = \"/srv/shop\"", "home = \"/srv/app\""), false)]
+    {
+        std::fs::write(&path, text).unwrap();
+        let output = golden(&["contract", "check", path.to_str().unwrap()]);
+        assert_eq!(
+            stderr(&output).contains("below /srv/shop, which app owns"),
+            warned,
+            "{}",
+            stderr(&output)
+        );
+    }
+}

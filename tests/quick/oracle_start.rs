@@ -1,0 +1,149 @@
+//! Whether a unit starts: the offline verdict against what a booted systemd did with it. `tests/oracle/*/start-cases.json` holds
+//! units as they were started by hand on a fresh Debian, the state that they came to, and the status of their process. A
+//! case with `beyond` ended for what no file shows: the program itself, or another unit.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use golden::audit::{Selection, audit};
+use golden::contract::Contract;
+use golden::facts::gather::gather;
+use golden::model::{Said, Severity};
+use golden::system::{MemorySystem, manifest};
+use serde::Deserialize;
+
+/// A unit and what became of it.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    systemd: String,
+    unit: String,
+    started: bool,
+    status: i32,
+    beyond: Option<String>,
+}
+
+/// What the machine had beside a plain Debian.
+const HOST: &str = "\
+file /etc/passwd root:root 0644
+| root:x:0:0:root:/root:/bin/sh
+| daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+file /etc/group root:root 0644
+| root:x:0:
+| daemon:x:1:
+link /etc/mtab -> ../proc/self/mounts
+dir /proc/self root:root 0555
+file /proc/self/mounts root:root 0444
+link /bin -> usr/bin
+elf /usr/bin/echo root:root 0755
+elf /usr/bin/touch root:root 0755
+dir /etc/sub root:root 0755
+dir /var/cache root:root 0755
+dir /var/log/isdir root:root 0755
+file /var/lib/asfile root:root 0644
+| x
+dir /srv/empty root:root 0755
+dir /run/systemd/journal root:root 0755
+file /run/systemd/journal/stdout root:root 0666
+link /etc/systemd/system/masked.service -> /dev/null
+file /etc/systemd/system/other.service root:root 0644
+| [Service]
+| Type=oneshot
+| RemainAfterExit=yes
+| RuntimeDirectory=other
+| ExecStart=/bin/true
+file /etc/systemd/system/othershort.service root:root 0644
+| [Service]
+| Type=oneshot
+| RuntimeDirectory=othershort
+| ExecStart=/bin/true
+file /etc/systemd/system/failing.service root:root 0644
+| [Service]
+| Type=oneshot
+| ExecStart=/bin/false
+file /etc/systemd/system/assertfail.service root:root 0644
+| [Unit]
+| AssertPathExists=/nope
+| [Service]
+| Type=oneshot
+| ExecStart=/bin/true
+file /etc/systemd/system/condfail.service root:root 0644
+| [Unit]
+| ConditionPathExists=/nope
+| [Service]
+| Type=oneshot
+| ExecStart=/bin/true
+";
+
+fn cases(version: &str) -> Vec<Case> {
+    let path = format!("tests/oracle/systemd-{version}/start-cases.json");
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The musts that say that a unit does not start, and what is undecided.
+fn said(case: &Case, version: &str) -> (Vec<String>, Vec<String>) {
+    let mut host = MemorySystem::from_manifest(include_str!("../field/base.host")).unwrap();
+    let mut change = HOST.to_owned();
+    let library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared";
+    if version != "257" {
+        let _ = writeln!(change, "move {library}-257.so -> {library}-{version}.so");
+    }
+    change.push_str("file /etc/systemd/system/a.service root:root 0644\n");
+    case.unit.lines().for_each(|line| change.extend(["| ", line, "\n"]));
+    manifest::apply(&mut host, &change).unwrap();
+    let none = |_: &str| Err("nothing is extended".to_owned());
+    let contract = include_str!("../field/base.toml");
+    let contract = Contract::parse(contract, "/etc/golden/golden.toml", false, &none).unwrap();
+    let selection = Selection::default();
+    let facts = gather(&host, &contract, selection.needs(&contract));
+    let (mut fails, mut undecided) = (Vec::new(), Vec::new());
+    for result in audit(&contract, &facts, &selection, false).results {
+        let id = result.rule.id;
+        if result.severity != Severity::Must || !(id.starts_with("start-") || id == "unit-refused") {
+            continue;
+        }
+        match result.said {
+            Said::Fail(failure) => fails.push(format!("{id}: {}", failure.finding.message)),
+            Said::Undecided(why) => undecided.push(format!("{id}: {}", why.why)),
+            Said::Pass | Said::NotApplicable(_) => {}
+        }
+    }
+    (fails, undecided)
+}
+
+#[test]
+fn a_unit_starts_where_nothing_says_that_it_does_not() {
+    // What no file of these hosts can say: a mount that a generator may make, a directory that goes with another unit.
+    const UNDECIDED: [&str; 2] = ["req-absent-mount", "run-othershort"];
+    let (mut judged, mut differences) = (0, String::new());
+    for version in ["252", "257"] {
+        for case in cases(version).iter().filter(|case| case.beyond.is_none()) {
+            assert!(case.systemd.starts_with(version), "{}", case.name);
+            let (fails, undecided) = said(case, version);
+            judged += 1;
+            let is_known = undecided.is_empty() != UNDECIDED.contains(&case.name.as_str());
+            if !is_known || undecided.is_empty() && fails.is_empty() != case.started {
+                let Case { name, started, status, .. } = case;
+                let _ = writeln!(
+                    differences,
+                    "{version} {name}: started {started}, status {status}; {fails:?} {undecided:?}"
+                );
+            }
+        }
+    }
+    println!("starts: {judged} compared, {} of each version undecided", UNDECIDED.len());
+    assert!(judged >= 200, "{judged}");
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// What files cannot show is said of nothing: the unit is there, and healthy.
+#[test]
+fn what_ends_a_start_beyond_the_files_is_not_called_a_fault_of_them() {
+    for version in ["252", "257"] {
+        for case in cases(version).iter().filter(|case| case.beyond.is_some()) {
+            let (fails, _) = said(case, version);
+            assert_eq!(fails, Vec::<String>::new(), "{version} {}: {:?}", case.name, case.beyond);
+        }
+    }
+}

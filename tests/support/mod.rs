@@ -1,0 +1,12 @@
+//! What several tests share.
+
+pub mod clock;
+pub mod example;
+pub mod machine;
+pub mod oracle;
+pub mod remedy;
+pub mod report;
+pub mod sample;
+pub mod shown;
+pub mod skip;
+pub mod units;
