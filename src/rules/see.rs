@@ -53,9 +53,9 @@ pub fn values(contract: &Contract, name: &str) -> Option<Values> {
     let is_model = contract.models.iter().any(|model| *model.name == *name);
     // One name may stand for a place and a service; what is said of the service is more.
     place.map(|place| values.insert("path", place.path.value.clone()));
-    dependency.map(|dependency| of_dependency(dependency, &mut values));
-    job.map(|job| of_job(contract, job, &mut values));
-    service.map(|service| of_service(service, &mut values));
+    dependency.iter().for_each(|dependency| of_dependency(dependency, &mut values));
+    job.iter().for_each(|job| of_job(contract, job, &mut values));
+    service.iter().for_each(|service| of_service(service, &mut values));
     let is_known = is_model || place.is_some() || dependency.is_some() || job.is_some() || service.is_some();
     is_known.then_some(values)
 }

@@ -319,8 +319,8 @@ fn literals(source: &str) -> Vec<String> {
         let next = &rest[c.len_utf8()..];
         rest = if rest.starts_with("//") {
             rest.split_once('\n').map_or("", |(_, rest)| rest)
-        } else if rest.starts_with("r#\"") {
-            let (literal, rest) = rest[3..].split_once("\"#").unwrap_or((&rest[3..], ""));
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            let (literal, rest) = raw.split_once("\"#").unwrap_or((raw, ""));
             found.push(literal.to_owned());
             rest
         } else if c == '"' {

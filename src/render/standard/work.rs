@@ -39,7 +39,7 @@ pub(super) fn safety(page: &mut Page, contract: &Contract) {
             [
                 "GO".to_owned(),
                 format!(
-                    "it passes the gate, the ensemble agrees to {} – {}, and opposite answers stand in less than {} of the events",
+                    "it passes the gate, the ensemble agrees to {} – {}, and opposite answers occur in less than {} of the events",
                     percent(board.agreement_min.value),
                     percent(board.agreement_max.value),
                     percent(board.hard_disagreement_below.value)
