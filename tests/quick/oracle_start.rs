@@ -2,8 +2,10 @@
 //! units as they were started by hand on a fresh Debian, the state that they came to, and the status of their process. A
 //! case with `beyond` ended for what no file shows: the program itself, or another unit.
 
+#[path = "support/oracle.rs"]
+mod oracle;
+
 use std::fmt::Write;
-use std::path::Path;
 
 use golden::audit::{Selection, audit};
 use golden::contract::Contract;
@@ -16,7 +18,6 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Case {
     name: String,
-    systemd: String,
     unit: String,
     started: bool,
     status: i32,
@@ -75,18 +76,12 @@ file /etc/systemd/system/condfail.service root:root 0644
 | ExecStart=/bin/true
 ";
 
-fn cases(version: &str) -> Vec<Case> {
-    let path = format!("tests/oracle/systemd-{version}/start-cases.json");
-    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    serde_json::from_slice(&text).unwrap()
-}
-
 /// The musts that say that a unit does not start, and what is undecided.
-fn said(case: &Case, version: &str) -> (Vec<String>, Vec<String>) {
+fn said(case: &Case, version: u32) -> (Vec<String>, Vec<String>) {
     let mut host = MemorySystem::from_manifest(include_str!("../field/base.host")).unwrap();
     let mut change = HOST.to_owned();
     let library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared";
-    if version != "257" {
+    if version != 257 {
         let _ = writeln!(change, "move {library}-257.so -> {library}-{version}.so");
     }
     change.push_str("file /etc/systemd/system/a.service root:root 0644\n");
@@ -112,18 +107,23 @@ fn said(case: &Case, version: &str) -> (Vec<String>, Vec<String>) {
     (fails, undecided)
 }
 
+/// What golden does not know of systemd 247 yet: a credential from a directory or from nothing ends the start, a condition on
+/// a path that is absent is met, and a state directory has no link behind a colon. A case that is read right leaves this list.
+const OPEN: [(u32, &str); 4] =
+    [(247, "cred-abs-empty-dir"), (247, "cred-rel-absent"), (247, "cond-rw-absent"), (247, "wd-link")];
+
 #[test]
 fn a_unit_starts_where_nothing_says_that_it_does_not() {
     // What no file of these hosts can say: a mount that a generator may make, a directory that goes with another unit.
     const UNDECIDED: [&str; 2] = ["req-absent-mount", "run-othershort"];
     let (mut judged, mut differences) = (0, String::new());
-    for version in ["252", "257"] {
-        for case in cases(version).iter().filter(|case| case.beyond.is_none()) {
-            assert!(case.systemd.starts_with(version), "{}", case.name);
+    for (version, cases) in oracle::measured::<Case>("start-cases.json") {
+        for case in cases.iter().filter(|case| case.beyond.is_none()) {
             let (fails, undecided) = said(case, version);
             judged += 1;
             let is_known = undecided.is_empty() != UNDECIDED.contains(&case.name.as_str());
-            if !is_known || undecided.is_empty() && fails.is_empty() != case.started {
+            let is_wrong = !is_known || undecided.is_empty() && fails.is_empty() != case.started;
+            if is_wrong != OPEN.contains(&(version, case.name.as_str())) {
                 let Case { name, started, status, .. } = case;
                 let _ = writeln!(
                     differences,
@@ -133,15 +133,15 @@ fn a_unit_starts_where_nothing_says_that_it_does_not() {
         }
     }
     println!("starts: {judged} compared, {} of each version undecided", UNDECIDED.len());
-    assert!(judged >= 200, "{judged}");
+    assert!(judged >= 500, "{judged}");
     assert!(differences.is_empty(), "{differences}");
 }
 
 /// What files cannot show is said of nothing: the unit is there, and healthy.
 #[test]
 fn what_ends_a_start_beyond_the_files_is_not_called_a_fault_of_them() {
-    for version in ["252", "257"] {
-        for case in cases(version).iter().filter(|case| case.beyond.is_some()) {
+    for (version, cases) in oracle::measured::<Case>("start-cases.json") {
+        for case in cases.iter().filter(|case| case.beyond.is_some()) {
             let (fails, _) = said(case, version);
             assert_eq!(fails, Vec::<String>::new(), "{version} {}: {:?}", case.name, case.beyond);
         }
