@@ -107,7 +107,7 @@ fn holds_name(start: &AtStart, directory: &str, is_meant: impl Fn(&str) -> bool)
     Ok(is_there)
 }
 
-/// The manager of the system is root, whoever the service runs as.
+/// The manager of the system is root, whatever user the service runs as.
 fn account(view: &ServiceView, test: &str, name: &str) -> Result<Option<bool>, Undecided> {
     if matches!(name, "root" | "0" | "@system") {
         return Ok(Some(true));

@@ -135,7 +135,7 @@ fn of_host(item: &str, host: &str) -> Match {
     let is_address =
         item.contains(':') || item.bytes().all(|byte| byte.is_ascii_digit() || b"./".contains(&byte));
     // A disk without a name is called by where it lies.
-    let is_nameless = host.contains('/') && item.trim_matches('*') != "";
+    let is_nameless = host.contains('/') && !item.trim_matches('*').is_empty();
     if item.starts_with('+') || is_address || is_nameless {
         return Match::Depends(format!("whether this host is {item}"));
     }

@@ -1,7 +1,7 @@
 //! A disk as systemd-tmpfiles leaves it at boot: without what it removes, with the links, copies and files that it makes
 //! (tmpfiles.d(5)). Directories, owners and modes are not changed here: they are weighed where a start is judged.
 //!
-//! It stands before the door, so that every look follows such a link, whoever makes it.
+//! It stands before the door, so that every look follows such a link.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

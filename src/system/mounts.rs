@@ -102,8 +102,8 @@ impl MountUnits {
             return;
         }
         let value = |key: &str| {
-            let values = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
-            values.last().map(|value| value.trim().to_owned())
+            let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+            values.next_back().map(|value| value.trim().to_owned())
         };
         let kind = value("Type").unwrap_or_default();
         let options = value("Options").unwrap_or_default();

@@ -86,7 +86,7 @@ impl Lines {
 }
 
 /// What makes something at boot.
-pub(super) fn gather(worker: &Worker<'_>, mounts: MountFacts, lines: Lines) -> MadeFacts {
+pub(super) fn gather(worker: &Worker<'_>, (mounts, lines): (MountFacts, Lines)) -> MadeFacts {
     let mut made = MadeFacts { mounts, unread: lines.unread, ..MadeFacts::default() };
     for (path, line) in &lines.lines {
         take(&mut made, path, line, worker.ground.accounts);

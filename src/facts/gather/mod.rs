@@ -22,6 +22,7 @@ mod places;
 mod probes;
 mod redis_start;
 mod repository;
+mod required;
 mod room;
 mod start;
 mod state;
@@ -63,13 +64,11 @@ pub fn gather(system: &dyn System, contract: &Contract, needs: Needs) -> HostFac
     gathered(&booted, contract, needs, Some((mounts, lines)))
 }
 
-/// The facts of a host that runs, or of a disk with what a boot mounts there.
-fn gathered(
-    system: &dyn System,
-    contract: &Contract,
-    needs: Needs,
-    boot: Option<(MountFacts, made::Lines)>,
-) -> HostFacts {
+/// What a boot mounts on a disk, and what it makes there.
+type Boot = (MountFacts, made::Lines);
+
+/// The facts of a host that runs, or of a disk with what a boot mounts and makes there.
+fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option<Boot>) -> HostFacts {
     let walker = Walker::new(system);
     let mut facts = nothing_seen(system, needs);
     facts.systemd = version::version(system, &walker);
@@ -112,8 +111,8 @@ fn gathered(
     facts.approval = approval::gather(&worker, &mut pad);
     facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
-    let boot = boot.filter(|_| needs.has(Need::Start) || needs.has(Need::Places));
-    facts.made = boot.map(|(mounts, lines)| made::gather(&worker, mounts, lines));
+    let asks = needs.has(Need::Start) || needs.has(Need::Places);
+    facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot));
     facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;

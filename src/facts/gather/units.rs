@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use super::{Pad, Worker, manager, start};
+use super::{Pad, Worker, manager, required};
 use crate::contract::Service;
-use crate::facts::made::{self, REQUIREMENTS};
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
 use crate::model::{End, Entry, NodeKind, Observed, Step};
@@ -525,61 +524,11 @@ pub(super) fn gather_others(worker: &Worker<'_>, pad: &mut Pad) {
     for unit in contract.services.iter().filter_map(crate::contract::Service::activated_by) {
         gather(worker, &unit, pad);
     }
-    if worker.needs(Need::Start) {
-        for unit in contract.services.iter().filter_map(trigger) {
-            if let Some(UnitFacts { effective: Observed::Found(unit), .. }) = pad.units.get(unit.as_str()) {
-                start::conditions(worker, &unit.clone(), pad);
-            }
-        }
-    }
     look_at_zones(worker, pad);
-    gather_required(worker, pad);
+    required::gather(worker, pad);
     for name in possible_aliases(worker, pad) {
         gather(worker, &name, pad);
     }
-}
-
-/// More units than this that require each other in turn are not followed.
-const MOST_REQUIRED: usize = 10_000;
-
-/// Reads the units that services and what triggers them require, what those require in turn, and the units that leave
-/// something for services.
-fn gather_required(worker: &Worker<'_>, pad: &mut Pad) {
-    let effective = |pad: &Pad, name: &str| match pad.units.get(name) {
-        Some(UnitFacts { effective: Observed::Found(unit), .. }) => Some(unit.clone()),
-        _ => None,
-    };
-    let required = |unit: &EffectiveUnit| -> Vec<String> {
-        let words = REQUIREMENTS.iter().flat_map(|key| unit.words("Unit", key));
-        words.map(|(word, _)| word).collect()
-    };
-    let mut waiting: Vec<String> = Vec::new();
-    for service in &worker.ground.contract.services {
-        for name in trigger(service).into_iter().chain([service.unit.value.clone()]) {
-            waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
-        }
-        waiting.extend(effective(pad, &service.unit.value).iter().flat_map(|unit| made::before(unit)));
-    }
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    while let Some(name) = waiting.pop() {
-        if seen.len() == MOST_REQUIRED || !seen.insert(name.clone()) {
-            continue;
-        }
-        gather(worker, &name, pad);
-        // A generator may make it of a script.
-        if let Some(script) = name.strip_suffix(".service").filter(|_| worker.needs(Need::Start)) {
-            pad.look(worker, &format!("/etc/init.d/{script}"));
-        }
-        if let Some(unit) = effective(pad, &name).filter(|_| worker.needs(Need::Start)) {
-            start::conditions(worker, &unit, pad);
-        }
-        waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
-    }
-}
-
-/// The unit that starts a service in its stead.
-fn trigger(service: &Service) -> Option<String> {
-    service.timer.as_ref().map(|timer| timer.value.clone()).or_else(|| service.activated_by())
 }
 
 /// The time zones that timers name, in the database that systemd asks.

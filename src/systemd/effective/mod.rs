@@ -260,8 +260,8 @@ impl EffectiveUnit {
             return self;
         };
         let handed_down = lines.iter().map(|(text, at)| Setting {
-            section: section.clone(),
-            key: key.clone(),
+            section,
+            key,
             raw: text.as_str().into(),
             read: None,
             unread: None,

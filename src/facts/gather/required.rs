@@ -1,0 +1,57 @@
+//! The units that a start takes along: what services and what triggers them require, in turn.
+
+use std::collections::BTreeSet;
+
+use super::{Pad, Worker, start, units};
+use crate::contract::Service;
+use crate::facts::made::{self, REQUIREMENTS};
+use crate::facts::{Need, UnitFacts};
+use crate::model::Observed;
+use crate::systemd::effective::EffectiveUnit;
+
+/// More units than this that require each other in turn are not followed.
+const MOST_REQUIRED: usize = 10_000;
+
+/// Reads the units that services and what triggers them require, what those require in turn, and the units that leave
+/// something for services.
+pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
+    let effective = |pad: &Pad, name: &str| match pad.units.get(name) {
+        Some(UnitFacts { effective: Observed::Found(unit), .. }) => Some(unit.clone()),
+        _ => None,
+    };
+    let required = |unit: &EffectiveUnit| -> Vec<String> {
+        let words = REQUIREMENTS.iter().flat_map(|key| unit.words("Unit", key));
+        words.map(|(word, _)| word).collect()
+    };
+    let mut waiting: Vec<String> = Vec::new();
+    for service in &worker.ground.contract.services {
+        for name in trigger(service).into_iter().chain([service.unit.value.clone()]) {
+            let Some(unit) = effective(pad, &name) else { continue };
+            waiting.extend(required(&unit));
+            if worker.needs(Need::Start) {
+                start::conditions(worker, &unit, pad);
+            }
+        }
+        waiting.extend(effective(pad, &service.unit.value).iter().flat_map(|unit| made::before(unit)));
+    }
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    while let Some(name) = waiting.pop() {
+        if seen.len() == MOST_REQUIRED || !seen.insert(name.clone()) {
+            continue;
+        }
+        units::gather(worker, &name, pad);
+        // A generator may make it of a script.
+        if let Some(script) = name.strip_suffix(".service").filter(|_| worker.needs(Need::Start)) {
+            pad.look(worker, &format!("/etc/init.d/{script}"));
+        }
+        if let Some(unit) = effective(pad, &name).filter(|_| worker.needs(Need::Start)) {
+            start::conditions(worker, &unit, pad);
+        }
+        waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
+    }
+}
+
+/// The unit that starts a service in its stead.
+fn trigger(service: &Service) -> Option<String> {
+    service.timer.as_ref().map(|timer| timer.value.clone()).or_else(|| service.activated_by())
+}
