@@ -2,8 +2,7 @@
 //! units as they were started by hand on a fresh Debian, the state that they came to, and the status of their process. A
 //! case with `beyond` ended for what no file shows: the program itself, or another unit.
 
-#[path = "support/oracle.rs"]
-mod oracle;
+use crate::support::oracle;
 
 use std::fmt::Write;
 
