@@ -144,7 +144,7 @@ pub(super) fn mounts<'a>(system: &'a (dyn System + 'a)) -> (MountFacts, Option<P
     }
     let (units, unread) = mounts::units(system);
     facts.mounts_unread = facts.mounts_unread.take().or(unread);
-    for unit in units.into_iter().filter(|unit| is_of_the_host(unit)) {
+    for unit in units.into_iter().filter(is_of_the_host) {
         let lookup = walker.lookup(&unit.place);
         let place = lookup.real().unwrap_or(&unit.place).to_owned();
         let is_present =
