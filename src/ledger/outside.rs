@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::anchor::Anchor;
 use crate::system::act::Act;
-use crate::system::hand::{Call, DiskHand, Hand as _};
+use crate::system::hand::{Call, DiskHand, Hand as _, Node};
 use crate::system::state::{Folder, PRIVATE, STATE};
 
 /// The file beside the ledger in which golden notes the last head that the command took: an audit runs nothing.
@@ -61,19 +61,9 @@ fn run(words: &[&str], limit: u64) -> io::Result<String> {
     let program = words.first().copied().unwrap_or_default();
     let refused = |why: String| io::Error::other(format!("{program}: {why}"));
     let hand = DiskHand::live();
-    let way = hand.way(program).map_err(|error| refused(error.to_string()))?;
-    let rights = hand.node(&way.path).map_err(|error| refused(error.to_string()))?.rights();
-    match (way.user, rights) {
-        (Some(user), _) => return Err(refused(format!("uid {user} can replace it"))),
-        (None, None) => return Err(refused("it is not a file".to_owned())),
-        (None, Some(rights)) if rights.uid != 0 || rights.mode & 0o022 != 0 => {
-            return Err(refused("others than root can write it".to_owned()));
-        }
-        (None, Some(_)) => {}
-    }
-    let words = [&[way.path.as_str()], words.get(1..).unwrap_or_default()].concat();
+    only_roots(&hand, program).map_err(refused)?;
     let ended =
-        hand.run(&Call::new(&words, limit), &mut |_| {}).map_err(|error| refused(error.to_string()))?;
+        hand.run(&Call::new(words, limit), &mut |_| {}).map_err(|error| refused(error.to_string()))?;
     match ended.code {
         Some(0) => Ok(ended.said),
         _ if ended.too_long => Err(refused(format!("it did not end within {limit} seconds"))),
@@ -83,6 +73,29 @@ fn run(words: &[&str], limit: u64) -> io::Result<String> {
             Err(refused(format!("it ended {code}: {last}")))
         }
     }
+}
+
+/// Whether only root can change what a name starts; why not. Links of root's are followed, one after the other.
+fn only_roots(hand: &DiskHand, program: &str) -> Result<(), String> {
+    const MOST_LINKS: usize = 16;
+    let mut path = program.to_owned();
+    for _ in 0..MOST_LINKS {
+        let way = hand.way(&path).map_err(|error| error.to_string())?;
+        if let Some(user) = way.user {
+            return Err(format!("uid {user} can replace it"));
+        }
+        path = match hand.node(&way.path).map_err(|error| error.to_string())? {
+            Node::Link { target, uid: 0, .. } if target.starts_with('/') => target,
+            Node::Link { target, uid: 0, .. } => {
+                let directory = way.path.rsplit_once('/').map_or("", |(directory, _)| directory);
+                format!("{directory}/{target}")
+            }
+            Node::File { rights, .. } if rights.uid == 0 && rights.mode & 0o022 == 0 => return Ok(()),
+            Node::File { .. } => return Err("others than root can write it".to_owned()),
+            other => return Err(format!("it is {}, where a program belongs", other.word())),
+        };
+    }
+    Err("too many links lead to it".to_owned())
 }
 
 #[cfg(test)]
@@ -95,7 +108,8 @@ mod tests {
             return;
         }
         assert_eq!(run(&["/bin/echo", "a", "$HOME; b"], 5).unwrap(), "a $HOME; b\n");
-        let home = tempfile::tempdir().unwrap();
+        // Others can write in /tmp.
+        let home = tempfile::tempdir_in("/run").unwrap();
         let place = home.path().join("program").display().to_string();
         let below = Act::below(std::path::Path::new("/"));
         let put = |uid: u32, mode: u32| {

@@ -25,7 +25,7 @@ const MOST_MODELS: usize = 64;
 
 /// The figures of the models are taken on so many threads. To ask how many processors there are would take longer than a
 /// thread too many.
-const THREADS: usize = 4;
+const THREADS: usize = 2;
 
 /// A clock may be so much ahead, in milliseconds.
 const AHEAD: u64 = 60_000;
