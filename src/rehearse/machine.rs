@@ -67,7 +67,10 @@ impl Machine {
         let script = format!("{store}/machine");
         act.make_way(&script)?;
         let own = Rights { uid: 0, gid: 0, mode: 0o700 };
-        act.write(&script, SCRIPT.as_bytes(), own)?;
+        // Another rehearsal may begin at the same moment, so each takes the place with a whole file of its own.
+        let new = format!("{script}.{}", std::process::id());
+        act.write(&new, SCRIPT.as_bytes(), own)?;
+        act.rename(&new, &script)?;
         let (store, name) = (store.to_owned(), name.to_owned());
         let mut machine = Self { script, store, name: name.clone(), kept: true, stopped };
         // Machines whose golden was killed.

@@ -24,6 +24,7 @@ mod live_cases;
 mod machine;
 mod models;
 mod plan;
+mod reboot;
 mod rehearsal;
 mod second_contract;
 mod service;

@@ -44,10 +44,16 @@ pub enum Image {
 /// A Debian release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
+    /// Debian 11, systemd 247.
+    Bullseye,
     /// Debian 12, systemd 252.
     Bookworm,
+    /// Debian 12 with the systemd of its backports, 254.
+    Backports,
     /// Debian 13, systemd 257.
     Trixie,
+    /// Debian 14, systemd 262.
+    Forky,
 }
 
 impl Suite {
@@ -63,8 +69,11 @@ impl Suite {
     /// The major version of the release's systemd.
     pub fn systemd(self) -> u32 {
         match self {
+            Self::Bullseye => 247,
             Self::Bookworm => 252,
+            Self::Backports => 254,
             Self::Trixie => 257,
+            Self::Forky => 262,
         }
     }
 }
@@ -106,8 +115,11 @@ pub fn image(kind: Image, suite: Suite) -> PathBuf {
         Image::Web => "web",
     };
     let suite = match suite {
+        Suite::Bullseye => "bullseye",
         Suite::Bookworm => "bookworm",
+        Suite::Backports => "bookworm-backports",
         Suite::Trixie => "trixie",
+        Suite::Forky => "forky",
     };
     PathBuf::from(answer(&mut tool(["image", kind, suite])))
 }

@@ -1,0 +1,202 @@
+//! Whether a service comes back after a boot: what golden says of a disk against what the booted machine does. The services of
+//! `reboot/cases.txt` lie on one machine; each does or does not come back for a reason of its own. `make test` boots Debian 12 and
+//! 13; `GOLDEN_REBOOT=all` boots every version of systemd that golden has tables for.
+
+use crate::support::machine::{self, Image, Machine, Suite};
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use golden::audit::{Selection, audit};
+use golden::contract::Contract;
+use golden::facts::gather::gather;
+use golden::model::{Report, Said, Severity};
+use golden::system::DiskSystem;
+
+const CASES: &str = include_str!("reboot/cases.txt");
+
+/// Why a service does not come back: rules of these names, and these.
+const ABOUT_STARTS: [&str; 3] = ["start-", "activation-", "timer-"];
+const ALSO: [&str; 5] =
+    ["unit-refused", "unit-missing", "unit-masked", "unit-not-enabled", "unit-not-reached"];
+
+/// A service and what a boot was seen to do.
+#[derive(Default)]
+struct Case {
+    name: String,
+    /// What stands for ME.
+    me: String,
+    comes_back: bool,
+    /// Where a version does otherwise.
+    otherwise: BTreeMap<u32, bool>,
+    undecided: Option<String>,
+    contract: String,
+    asks: String,
+    /// Lines about files.
+    files: Vec<String>,
+}
+
+/// The cases of the catalogue.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in CASES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix(": ") {
+            let me = format!("c{}", cases.len() + 1);
+            let asks = format!("{me}.service");
+            cases.push(Case { name: name.to_owned(), me, asks, ..Case::default() });
+            continue;
+        }
+        let case = cases.last_mut().unwrap();
+        let line = line.replace("ME", &case.me);
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        match word.trim_end_matches(':') {
+            "back" => case.comes_back = true,
+            "gone" => case.comes_back = false,
+            "undecided" => case.undecided = Some(rest.to_owned()),
+            "contract" => case.contract.extend([rest, "\n"]),
+            "asks" => case.asks = rest.to_owned(),
+            version if version.parse::<u32>().is_ok() => {
+                case.otherwise.insert(version.parse().unwrap(), rest == "back");
+            }
+            _ => case.files.push(line),
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn comes_back(&self, version: u32) -> bool {
+        self.otherwise.get(&version).copied().unwrap_or(self.comes_back)
+    }
+
+    /// Puts the case's files below `root`.
+    fn lay(&self, root: &Path) {
+        let mut text: Option<(PathBuf, String, u32)> = None;
+        let done = |text: &mut Option<(PathBuf, String, u32)>| {
+            if let Some((path, content, mode)) = text.take() {
+                fs::write(&path, content).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
+        };
+        for line in &self.files {
+            if let (Some(more), Some((_, content, _))) = (line.strip_prefix('|'), &mut text) {
+                content.extend([more.strip_prefix(' ').unwrap_or(more), "\n"]);
+                continue;
+            }
+            done(&mut text);
+            let (word, rest) = line.split_once(' ').unwrap();
+            let (path, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            let path = root.join(Path::new("/etc/systemd/system").join(path).strip_prefix("/").unwrap());
+            if word == "dir" {
+                fs::create_dir_all(path).unwrap();
+                continue;
+            }
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match word {
+                "file" if rest.is_empty() => text = Some((path, String::new(), 0o644)),
+                "file" => text = Some((path, String::new(), u32::from_str_radix(rest, 8).unwrap())),
+                "link" => symlink(rest.strip_prefix("-> ").unwrap(), path).unwrap(),
+                _ => panic!("{}: {line}", self.name),
+            }
+        }
+        done(&mut text);
+    }
+
+    /// What the report says of the service's start: that it fails, and what is undecided.
+    fn said(&self, report: &Report) -> (Vec<String>, Vec<String>) {
+        let (mut fails, mut undecided) = (Vec::new(), Vec::new());
+        for result in report.results.iter().filter(|result| result.subject.label() == self.me) {
+            let id = result.rule.id;
+            let is_about = ABOUT_STARTS.iter().any(|start| id.starts_with(start)) || ALSO.contains(&id);
+            match &result.said {
+                _ if result.severity != Severity::Must || !is_about => {}
+                Said::Fail(failure) => fails.push(format!("{id}: {}", failure.finding.message)),
+                Said::Undecided(why) => undecided.push(format!("{id}: {}", why.why)),
+                Said::Pass | Said::NotApplicable(_) => {}
+            }
+        }
+        (fails, undecided)
+    }
+
+    /// What is wrong with what was said, where a boot did `came_back`.
+    fn complaint(&self, report: &Report, came_back: bool, version: u32) -> Option<String> {
+        let (fails, undecided) = self.said(report);
+        let seen = if came_back { "comes back" } else { "does not come back" };
+        let wrong = if came_back != self.comes_back(version) {
+            Some("the catalogue says otherwise")
+        } else if let Some(text) = &self.undecided {
+            let says = fails.is_empty() && undecided.iter().any(|why| why.contains(text));
+            (!says).then_some("it should be undecided")
+        } else if !undecided.is_empty() {
+            Some("nobody wants it undecided")
+        } else {
+            (fails.is_empty() != came_back).then_some("golden says otherwise")
+        };
+        wrong.map(|wrong| {
+            format!("{version} {} ({}): {seen}, {wrong}: {fails:?} {undecided:?}", self.name, self.me)
+        })
+    }
+}
+
+/// The contract that names each case's service.
+fn contract(cases: &[Case]) -> Contract {
+    let mut text = String::from(
+        "schema = 1\n[contract]\nname = \"reboot\"\nversion = \"1.0.0\"\n[[changes]]\nversion = \"1.0.0\"\n\
+         date = 2026-11-01\ntext = \"First version.\"\n[identity]\nuser = \"root\"\ngroup = \"root\"\n",
+    );
+    for Case { me, contract, .. } in cases {
+        let kind = if contract.contains("timer =") {
+            "kind = \"timer-job\""
+        } else {
+            "kind = \"executable\"\ncommand = [\"/usr/bin/sleep\", \"infinity\"]"
+        };
+        let _ = writeln!(text, "[services.{me}]\n{kind}\n{contract}");
+    }
+    let none = |_: &str| Err("nothing is extended".to_owned());
+    Contract::parse(&text, "/etc/golden/golden.toml", false, &none)
+        .unwrap_or_else(|errors| panic!("{errors:#?}"))
+}
+
+/// What is wrong with what is said of a machine of `suite`.
+fn complaints(suite: Suite, cases: &[Case]) -> Vec<String> {
+    let mut machine = Machine::prepare(&machine::image(Image::Base, suite));
+    cases.iter().for_each(|case| case.lay(machine.root()));
+    let contract = contract(cases);
+    let report = {
+        let system = DiskSystem::rooted(machine.root()).unwrap();
+        let selection = Selection::default();
+        let facts = gather(&system, &contract, selection.needs(&contract));
+        audit(&contract, &facts, &selection, false)
+    };
+    machine.up(&[]);
+    let version = suite.systemd();
+    let came_back = |case: &Case| {
+        let state = machine.ok(&["systemctl", "show", "--property=ActiveState", "--value", &case.asks]);
+        state.trim() == "active"
+    };
+    let wrong: Vec<String> =
+        cases.iter().filter_map(|case| case.complaint(&report, came_back(case), version)).collect();
+    println!("reboot: {} services on systemd {version}, {} said wrongly", cases.len(), wrong.len());
+    wrong
+}
+
+#[test]
+fn a_service_comes_back_after_a_boot_where_the_files_say_so() {
+    if machine::skipped() {
+        return;
+    }
+    let all = [Suite::Bullseye, Suite::Bookworm, Suite::Backports, Suite::Trixie, Suite::Forky];
+    let suites = match std::env::var("GOLDEN_REBOOT").as_deref() {
+        Ok("all") => &all[..],
+        _ => &[Suite::Bookworm, Suite::Trixie],
+    };
+    let cases = cases();
+    assert!(cases.len() >= 40, "{}", cases.len());
+    let backs = cases.iter().filter(|case| case.comes_back).count();
+    assert!(backs >= 20 && cases.len() - backs >= 20, "{backs} of {} come back", cases.len());
+    let wrong: Vec<String> = suites.iter().flat_map(|suite| complaints(*suite, &cases)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
