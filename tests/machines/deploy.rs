@@ -203,7 +203,7 @@ fn no_place_to_write(host: &Host) {
     );
     let Said(code, said) = host.said("golden deploy main </dev/null");
     host.0.sh_ok("rm /srv/shop/repository/.git/full");
-    assert!(code == 1 && said.contains("is undone"), "a full work tree: {code}: {said}");
+    assert!(code == 1 && said.contains("are undone"), "a full work tree: {code}: {said}");
     assert_eq!(state(), before, "a full work tree: {said}");
     host.0.sh_ok(
         "umount --lazy /srv/shop/repository; systemctl restart shop-api shop-linked; golden audit --quiet",

@@ -543,7 +543,7 @@ fn dies_later(host: &Host) {
     host.passed(&digest);
     let before = host.state();
     let said = host.person("patchtst", "model canary patchtst", 1);
-    assert!(said.contains("does not become a canary") && said.contains("is undone"), "{said}");
+    assert!(said.contains("does not become a canary") && said.contains("are undone"), "{said}");
     assert!(start.elapsed().as_secs() >= 6, "it ran for six seconds: {said}");
     assert_eq!(host.state(), before);
     assert_eq!(host.process(), IN_SHADOW);

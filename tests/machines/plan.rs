@@ -335,7 +335,7 @@ fn a_failing_step(host: &Host) {
     );
     let before = host.state();
     let said = host.expect("--contract /root/broken.toml apply --yes", 1);
-    assert!(said.contains("quantum-ai-engine.service") && said.contains("is undone"), "{said}");
+    assert!(said.contains("quantum-ai-engine.service") && said.contains("are undone"), "{said}");
     assert_same(&before, &host.state(), "a failed apply has left something");
     host.shell("rm /root/broken.toml; rmdir /etc/golden 2>/dev/null || true");
     host.expect("audit --quiet", 0);

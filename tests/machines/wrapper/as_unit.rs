@@ -43,7 +43,7 @@ pub fn as_unit_runs(host: &Host) {
         ""
     );
     // Only root may ask systemd; the checks are the same; one at a time holds here too.
-    host.refused("qt", &["golden", "run", "--as-unit", "ai-engine", SCRIPT], "--as-unit is root's");
+    host.refused("qt", &["golden", "run", "--as-unit", "ai-engine", SCRIPT], "--as-unit needs root");
     host.refused("root", &["golden", "run", "--as-unit", "ai-engine", "ops/none.py"], "does not exist");
     host.sh("golden -q job --as-unit probe sleep=20 >/tmp/unit.out 2>&1 &");
     host.machine.wait_until("the unit", "grep -q argv /tmp/unit.out");
