@@ -228,6 +228,17 @@ fn roots(
     Ok(None)
 }
 
+/// Whether the first component of a module lies below `root`. What no longer matters is not asked for: facts of an older
+/// golden do not hold it.
+fn has_top(view: &ServiceView, unit: &EffectiveUnit, root: &str, name: &str) -> Result<bool, Undecided> {
+    for top in top_of_module(root, name) {
+        if view.path(Need::Start, &behind_binds(unit, &top))?.node()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What keeps Python from a module. The first root that has its top package decides, as in Python.
 fn module_obstacle(
     view: &ServiceView,
@@ -238,11 +249,7 @@ fn module_obstacle(
     runs: bool,
 ) -> Result<Option<Obstacle>, Undecided> {
     for root in roots.all() {
-        let mut has_top = false;
-        for top in top_of_module(root, name) {
-            has_top |= view.path(Need::Start, &behind_binds(unit, &top))?.node()?.is_some();
-        }
-        if !has_top {
+        if !has_top(view, unit, root, name)? {
             continue;
         }
         let mut missing = None;

@@ -98,7 +98,7 @@ fn both_shapes(host: &Host) {
     let inside = |answers: &str| format!(" {{\"model_breakdown\":{answers}}}");
     let as_text = format!("{{\"model_breakdown\":{:?}}}", sell);
     for payload in [inside(&sell), inside("{}"), inside("7"), as_text, "{\"x\":NaN,".to_owned()] {
-        with(host, saying(buy).with("payload", payload), "cannot be taken");
+        with(host, saying(buy).with("payload", payload), "is malformed");
     }
     with(
         host,
@@ -155,7 +155,7 @@ fn many_fields(host: &Host) {
     host.feed(&healthy(400, 60));
     host.feed(&(0..60).map(|at| event(now() - 5_000 + at, 100_000, "")).collect::<Vec<_>>());
     let look = host.look(&["--model", "momentum", "--no-report"]);
-    look.blocked("cannot be taken");
+    look.blocked("is malformed");
     assert_eq!(
         (&look.board["events"]["malformed"], &look.board["events"]["count"]),
         (&60.into(), &460.into())
