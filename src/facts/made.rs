@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::generators::Generators;
-use super::start::{lies_under, simplified};
+use super::start::{commands, lies_under, simplified};
 use crate::model::{Location, Meta, NodeKind, Undecided};
 use crate::syntax::glob;
 use crate::systemd::effective::{EffectiveUnit, Setting};
@@ -30,6 +30,9 @@ pub struct MadeFacts {
     /// Lines of tmpfiles.d that may make what begins with a path: where they stand, and what they depend on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsure: Vec<(Arc<str>, Location, String)>,
+    /// What lies in /run on the disk although a boot begins with an empty one: something made it while the host ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_in_run: Vec<Arc<str>>,
     /// What fstab(5) says of other file systems.
     #[serde(flatten)]
     pub mounts: MountFacts,
@@ -242,6 +245,16 @@ const DIRECTORIES: [(&str, &str, &str); 5] = [
     ("LogsDirectory", "/var/log", "LogsDirectoryMode"),
     ("ConfigurationDirectory", "/etc", "ConfigurationDirectoryMode"),
 ];
+
+/// The programs without which a unit that is required has not started, for the unit that waits for it: of `ExecStartPre=`,
+/// and of `ExecStart=` where its type waits for more than a process (systemd.service(5), `Type=`).
+pub fn first_programs(unit: &EffectiveUnit) -> Vec<String> {
+    let kind = unit.scalar("Service", "Type").map(|setting| setting.value().to_owned());
+    let waits = kind.is_some_and(|kind| !matches!(kind.as_str(), "simple" | "idle" | ""));
+    let keys: &[&'static str] = if waits { &["ExecStartPre", "ExecStart"] } else { &["ExecStartPre"] };
+    let needed = commands(unit, keys).into_iter().filter(|started| !started.command.prefixes.ignore_failure);
+    needed.map(|started| started.command.program).filter(|program| program.starts_with('/')).collect()
+}
 
 /// The directories that systemd makes for a unit.
 pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {

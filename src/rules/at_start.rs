@@ -324,6 +324,11 @@ pub fn is_on_disk(view: &View, lookup: &Lookup) -> Result<(), Undecided> {
     let lookup = as_absent(view, lookup);
     let path = missing_path(&lookup);
     is_told(view, &path, |begins: &str| path.starts_with(begins))?;
+    if let Some(left) = made.left_in_run.iter().find(|left| lies_under(&path, left)) {
+        return Err(Undecided::new(format!(
+            "{left} was made while the host ran, and it is not known what makes it after a boot"
+        )));
+    }
     match made.mounts.hides(&path) {
         Some((mount, at)) => Err(not_there(mount, at)),
         None => Ok(()),

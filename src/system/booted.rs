@@ -31,7 +31,15 @@ enum Gone {
     Node(String),
     /// What lies in a directory.
     Inside(String),
+    /// What lies in [`RUN`], which is empty at boot. What systemd puts there itself comes back.
+    Run,
 }
+
+/// The file system of what is made while a host runs (file-hierarchy(7)).
+pub const RUN: &str = "/run";
+
+/// What systemd has in [`RUN`].
+pub const RUN_OF_SYSTEMD: &str = "systemd";
 
 /// The disk with all of that.
 pub struct Booted<'a> {
@@ -53,7 +61,7 @@ const fn meta(kind: NodeKind, mode: u32) -> Meta {
 impl<'a> Booted<'a> {
     /// A disk and the lines that a boot obeys. What is removed is removed first.
     pub fn new<'l>(system: &'a (dyn System + 'a), lines: impl Iterator<Item = &'l Line> + Clone) -> Self {
-        let mut booted = Self { system, made: BTreeMap::new(), gone: Vec::new() };
+        let mut booted = Self { system, made: BTreeMap::new(), gone: vec![Gone::Run] };
         for line in lines.clone().filter(|line| !line.is_prefix) {
             let path = line.path.clone();
             match line.does {
@@ -116,6 +124,10 @@ impl<'a> Booted<'a> {
             Gone::Inside(directory) => {
                 path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
             }
+            Gone::Run => path
+                .strip_prefix(RUN)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|rest| rest.split('/').next() != Some(RUN_OF_SYSTEMD)),
             Gone::Node(pattern) => {
                 is_near(pattern)
                     && is_it(pattern, path)

@@ -36,6 +36,7 @@ dir /proc/self root:root 0555
 file /proc/self/mounts root:root 0444
 link /bin -> usr/bin
 elf /usr/bin/echo root:root 0755
+elf /usr/bin/false root:root 0755
 elf /usr/bin/touch root:root 0755
 dir /etc/sub root:root 0755
 dir /var/cache root:root 0755

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::room::Room;
-use super::{Worker, content, generators};
+use super::{Worker, content, generators, is_masked};
 use crate::facts::made::{AtBoot, Given, MadeFacts, MadeKind, MountFacts};
 use crate::facts::start::lies_under;
 use crate::model::{Location, Observed};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::fstab::{self, Mount};
 use crate::syntax::tmpfiles::{self, Does};
-use crate::system::booted::Booted;
+use crate::system::booted::{self, Booted};
 use crate::system::mounts::{self, MountUnit, MountUnits};
 use crate::system::partial::Partial;
 use crate::system::{System, TEXT_LIMIT, Walker};
@@ -21,6 +21,7 @@ use crate::system::{System, TEXT_LIMIT, Walker};
 pub(super) struct Lines {
     lines: Vec<(Arc<str>, tmpfiles::Line)>,
     unread: Option<String>,
+    left_in_run: Vec<Arc<str>>,
 }
 
 /// The unit that runs systemd-tmpfiles at boot.
@@ -30,7 +31,7 @@ impl Lines {
     /// Reads them from a disk. There are none where the unit is masked that obeys them.
     pub(super) fn read<'a>(system: &'a (dyn System + 'a)) -> Lines {
         let walker = Walker::new(system);
-        let mut read = Lines::default();
+        let mut read = Lines { left_in_run: left_in_run(system), ..Lines::default() };
         let last = walker.lookup_no_follow(TMPFILES).steps.last().cloned();
         if last.is_some_and(|step| step.target.as_deref() == Some("/dev/null")) {
             return read;
@@ -38,6 +39,9 @@ impl Lines {
         let mut room = Room::of_the_host();
         for path in read.files(system, &walker) {
             let lookup = walker.lookup(&path);
+            if is_masked(&lookup) {
+                continue;
+            }
             let bytes = content(&lookup).and_then(|real| system.read(real, TEXT_LIMIT));
             let bytes = bytes.and_then(|bytes| match room.file().and_then(|()| room.text(&bytes)) {
                 Ok(()) => Observed::Found(bytes),
@@ -85,9 +89,17 @@ impl Lines {
     }
 }
 
+/// What lies in /run on a disk, beside what systemd puts there.
+fn left_in_run<'a>(system: &'a (dyn System + 'a)) -> Vec<Arc<str>> {
+    let Observed::Found(names) = system.list(booted::RUN) else { return Vec::new() };
+    let others = names.into_iter().filter(|name| name != booted::RUN_OF_SYSTEMD);
+    others.map(|name| format!("{}/{name}", booted::RUN).into()).collect()
+}
+
 /// What makes something at boot.
 pub(super) fn gather(worker: &Worker<'_>, (mounts, lines): (MountFacts, Lines)) -> MadeFacts {
-    let mut made = MadeFacts { mounts, unread: lines.unread, ..MadeFacts::default() };
+    let mut made =
+        MadeFacts { mounts, unread: lines.unread, left_in_run: lines.left_in_run, ..MadeFacts::default() };
     for (path, line) in &lines.lines {
         take(&mut made, path, line, worker.ground.accounts);
     }

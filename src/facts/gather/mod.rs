@@ -286,6 +286,11 @@ fn content(lookup: &Lookup) -> Observed<&str> {
     }
 }
 
+/// Whether a file of a `.d` directory takes away the one of its name in a weaker directory, by a link to /dev/null.
+fn is_masked(lookup: &Lookup) -> bool {
+    lookup.node().ok().flatten().is_some_and(|node| &*node.path == "/dev/null")
+}
+
 /// What one worker has observed.
 #[derive(Default)]
 struct Pad {

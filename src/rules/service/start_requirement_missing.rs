@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::facts::boot::{OF_SYSTEMD, Reached};
 use crate::facts::condition::{self, Condition};
-use crate::facts::made::REQUIREMENTS;
+use crate::facts::made::{REQUIREMENTS, first_programs};
 use crate::rules::conditions::{self, Unmet};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
+use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
 use crate::rules::triggers;
 use crate::systemd::unit_name::{self, UnitName};
@@ -16,14 +17,15 @@ rule! {
     /// A unit requires another unit that does not exist or is masked.
     ///
     /// `Requires=`, `BindsTo=` and `Requisite=` are part of the start. If systemd cannot load the other unit,
-    /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 252 and 257). The same
-    /// holds for what the other unit requires in turn, and for the timer or the socket that starts the service.
-    /// A required unit does not run if its assertion is not met, and with `BindsTo=` also if its condition is
-    /// not met. A unit of `Requisite=` is not started with this one, so the boot must have started it. `Wants=`
-    /// never prevents a start. Slices are made when they are named, mounts by fstab(5) and other generators. On
-    /// a disk that is not running, a device is undecided; so is the name of a script in /etc/init.d, or one
-    /// that it provides (`Provides:`), and a missing unit that the generator of a package may make
-    /// (systemd.generator(7)).
+    /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 247 to 262). Up to 252 a
+    /// boot starts it nevertheless. The same holds for what the other unit requires in turn, and for the timer
+    /// or the socket that starts the service. A required unit does not run if its assertion is not met, and
+    /// with `BindsTo=` also if its condition is not met. If this unit waits for it (`After=`) and it is a unit
+    /// of the host's own in /etc, its programs must exist. A unit of `Requisite=` is not started with this one,
+    /// so the boot must have started it. `Wants=` never prevents a start. Slices are made when they are named,
+    /// mounts by fstab(5) and other generators. On a disk that is not running, a device is undecided; so is
+    /// the name of a script in /etc/init.d, or one that it provides (`Provides:`), and a missing unit that the
+    /// generator of a package may make (systemd.generator(7)).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/needs.conf root:root 0644
@@ -78,10 +80,21 @@ fn look_at(view: &ServiceView, unit: &EffectiveUnit, looks: &mut Looks) {
                 }
                 None if *key == "Requisite" => not_started(view, &name),
                 None => refuses(view, unit, key, &name),
-                lack => Ok(lack),
+                lack => Ok(lack.map(|lack| format!("{lack}{}", at_boot(view)))),
             });
             looks.add(lack.map(|what| what.map(|what| finding(view, (key, &name, setting), &what))));
         }
+    }
+}
+
+/// What an older systemd does at boot. Measured with such units on each version: up to 252 a target that wants the service
+/// starts it although its requirement cannot be loaded, and `systemctl start` refuses it; from 254 on neither starts it.
+fn at_boot(view: &ServiceView) -> &'static str {
+    const LAST: u32 = 252;
+    let version = view.systemd().known().ok().flatten();
+    match version.is_some_and(|version| version.0 <= LAST) {
+        true => "; a boot starts it nevertheless",
+        false => "",
     }
 }
 
@@ -143,10 +156,11 @@ fn lack_of_all(view: &ServiceView, name: &str) -> Result<Option<String>, Undecid
 /// takes the unit that requires it along, and a failed condition the one that is bound to it and ordered after it.
 fn refuses(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> Result<Option<String>, Undecided> {
     let Ok(other) = view.effective(name) else { return Ok(None) };
-    let is_bound = key == "BindsTo" && unit.words("Unit", "After").iter().any(|(after, _)| after == name);
+    let is_after = unit.words("Unit", "After").iter().any(|(after, _)| after == name);
+    let is_bound = key == "BindsTo" && is_after;
     let counts = |condition: &Condition<'_>| condition.is_assert || is_bound;
     if !condition::all(other).iter().any(counts) {
-        return Ok(None);
+        return if is_after && condition::all(other).is_empty() { fails(view, other) } else { Ok(None) };
     }
     let Unmet { certain, unknown } = conditions::unmet(view, other);
     match (certain.iter().find(|condition| counts(condition)), unknown) {
@@ -154,6 +168,22 @@ fn refuses(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> R
         (None, Some(unknown)) => Err(unknown),
         (None, None) => Ok(None),
     }
+}
+
+/// The program without which a required unit does not start, so that what waits for it does not either.
+fn fails(view: &ServiceView, other: &EffectiveUnit) -> Result<Option<String>, Undecided> {
+    // A package brings the programs of its units.
+    let is_packaged = other.fragment.as_deref().is_none_or(|path| !path.starts_with("/etc/"));
+    if is_packaged || has_own_root(other).is_err() {
+        return Ok(None);
+    }
+    for program in first_programs(other) {
+        // Facts of an older golden do not hold it.
+        if view.path(Need::Start, &program).is_ok() && !view.start_of(other).has(&program)? {
+            return Ok(Some(format!("does not start: {program} does not exist")));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether nothing has started a unit that is required to run already (systemd.unit(5), `Requisite=`).
