@@ -1,7 +1,7 @@
 //! What the sandbox of a unit lets a service see and write, as systemd.exec(5), "SANDBOXING", has it.
 
 use crate::facts::made::own_directories;
-use crate::facts::start::{HOMES, SYSTEM, TEMPORARY, lies_under, namespace_paths};
+use crate::facts::start::{HOMES, NamespacePath, SYSTEM, TEMPORARY, lies_under, namespace_paths};
 use crate::rules::prelude::*;
 
 /// What a setting does to a path and all that lies below it.
@@ -86,6 +86,44 @@ fn named<'a>(unit: &'a EffectiveUnit, all: &mut Vec<Mount<'a>>) {
         let paths = [Some(own.path), own.link, private].into_iter().flatten();
         all.extend(paths.map(|path| Mount { path, effect: Effect::Writable, setting: own.setting }));
     }
+}
+
+/// Whether systemd never looks at a path of the sandbox, so that it may be missing: below what is inaccessible nothing is
+/// mounted, and of two settings that do the same to a path and to one above it the nearer is left out (`ReadOnlyPaths=`
+/// below what `ProtectSystem=` protects). Measured on 247 to 262.
+pub fn is_passed_over(mounts: &[Mount<'_>], path: &NamespacePath<'_>) -> bool {
+    let own = match path.key {
+        "ReadOnlyPaths" => Some(Effect::ReadOnly),
+        "ReadWritePaths" => Some(Effect::Writable),
+        _ => None,
+    };
+    let above =
+        || mounts.iter().filter(|mount| mount.path != path.target && lies_under(&path.target, &mount.path));
+    if above().any(|mount| mount.effect == Effect::Hidden) {
+        return true;
+    }
+    // The directories of the unit itself are mounted apart, and what ProtectSystem=strict leaves alone is a kind of its own.
+    let counts = |mount: &&Mount| {
+        let key = &*mount.setting.key;
+        !key.ends_with("Directory") && (mount.effect != Effect::Writable || key != "PrivateTmp")
+    };
+    let strictness = |effect: Effect| match effect {
+        Effect::Hidden => 3,
+        Effect::Emptied => 2,
+        Effect::ReadOnly => 1,
+        Effect::Writable => 0,
+    };
+    let depth = |mount: &Mount| mount.path.trim_end_matches('/').len();
+    let nearest = above().filter(counts).max_by_key(|mount| (depth(mount), strictness(mount.effect)));
+    let is_alike = |mount: &Mount| {
+        let is_stated = mount.effect == Effect::ReadOnly || &*mount.setting.key == "ReadWritePaths";
+        own == Some(mount.effect) && is_stated
+    };
+    // Of two at the same path the stricter is made.
+    let stricter = |mount: &Mount| {
+        mount.path == path.target && own.is_some_and(|own| strictness(mount.effect) > strictness(own))
+    };
+    nearest.is_some_and(is_alike) || mounts.iter().filter(counts).any(stricter)
 }
 
 /// The mount that hides a path from the service.

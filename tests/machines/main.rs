@@ -28,5 +28,6 @@ mod reboot;
 mod rehearsal;
 mod second_contract;
 mod service;
+mod starts;
 mod wrapper;
 mod zoo;

@@ -3,6 +3,7 @@
 //! 13; `GOLDEN_REBOOT=all` boots every version of systemd that golden has tables for.
 
 use crate::support::machine::{self, Image, Machine, Suite};
+use crate::support::starts;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,18 +11,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use golden::audit::{Selection, audit};
-use golden::contract::Contract;
-use golden::facts::gather::gather;
-use golden::model::{Report, Said, Severity};
+use golden::model::Report;
 use golden::system::DiskSystem;
 
 const CASES: &str = include_str!("reboot/cases.txt");
-
-/// Why a service does not come back: rules of these names, and these.
-const ABOUT_STARTS: [&str; 3] = ["start-", "activation-", "timer-"];
-const ALSO: [&str; 5] =
-    ["unit-refused", "unit-missing", "unit-masked", "unit-not-enabled", "unit-not-reached"];
 
 /// A service and what a boot was seen to do.
 #[derive(Default)]
@@ -105,25 +98,9 @@ impl Case {
         done(&mut text);
     }
 
-    /// What the report says of the service's start: that it fails, and what is undecided.
-    fn said(&self, report: &Report) -> (Vec<String>, Vec<String>) {
-        let (mut fails, mut undecided) = (Vec::new(), Vec::new());
-        for result in report.results.iter().filter(|result| result.subject.label() == self.me) {
-            let id = result.rule.id;
-            let is_about = ABOUT_STARTS.iter().any(|start| id.starts_with(start)) || ALSO.contains(&id);
-            match &result.said {
-                _ if result.severity != Severity::Must || !is_about => {}
-                Said::Fail(failure) => fails.push(format!("{id}: {}", failure.finding.message)),
-                Said::Undecided(why) => undecided.push(format!("{id}: {}", why.why)),
-                Said::Pass | Said::NotApplicable(_) => {}
-            }
-        }
-        (fails, undecided)
-    }
-
     /// What is wrong with what was said, where a boot did `came_back`.
     fn complaint(&self, report: &Report, came_back: bool, version: u32) -> Option<String> {
-        let (fails, undecided) = self.said(report);
+        let (fails, undecided) = starts::said(report, &self.me, true);
         let seen = if came_back { "comes back" } else { "does not come back" };
         let wrong = if came_back != self.comes_back(version) {
             Some("the catalogue says otherwise")
@@ -144,12 +121,9 @@ impl Case {
     }
 }
 
-/// The contract that names each case's service.
-fn contract(cases: &[Case]) -> Contract {
-    let mut text = String::from(
-        "schema = 1\n[contract]\nname = \"reboot\"\nversion = \"1.0.0\"\n[[changes]]\nversion = \"1.0.0\"\n\
-         date = 2026-11-01\ntext = \"First version.\"\n[identity]\nuser = \"root\"\ngroup = \"root\"\n",
-    );
+/// The tables of the contract that name each case's service.
+fn services(cases: &[Case]) -> String {
+    let mut text = String::new();
     for Case { me, contract, .. } in cases {
         let kind = if contract.contains("timer =") {
             "kind = \"timer-job\""
@@ -158,22 +132,16 @@ fn contract(cases: &[Case]) -> Contract {
         };
         let _ = writeln!(text, "[services.{me}]\n{kind}\n{contract}");
     }
-    let none = |_: &str| Err("nothing is extended".to_owned());
-    Contract::parse(&text, "/etc/golden/golden.toml", false, &none)
-        .unwrap_or_else(|errors| panic!("{errors:#?}"))
+    text
 }
 
 /// What is wrong with what is said of a machine of `suite`.
 fn complaints(suite: Suite, cases: &[Case]) -> Vec<String> {
     let mut machine = Machine::prepare(&machine::image(Image::Base, suite));
     cases.iter().for_each(|case| case.lay(machine.root()));
-    let contract = contract(cases);
-    let report = {
-        let system = DiskSystem::rooted(machine.root()).unwrap();
-        let selection = Selection::default();
-        let facts = gather(&system, &contract, selection.needs(&contract));
-        audit(&contract, &facts, &selection, false)
-    };
+    let system = DiskSystem::rooted(machine.root()).unwrap();
+    let report = starts::report(&system, &starts::contract(&services(cases)));
+    drop(system);
     machine.up(&[]);
     let version = suite.systemd();
     let came_back = |case: &Case| {

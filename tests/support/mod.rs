@@ -9,4 +9,5 @@ pub mod report;
 pub mod sample;
 pub mod shown;
 pub mod skip;
+pub mod starts;
 pub mod units;
