@@ -37,7 +37,13 @@ pub const NAMESPACE_SETTINGS: &[&str] = &[
     "BindPaths",
     "BindReadOnlyPaths",
     "TemporaryFileSystem",
+    "MountImages",
+    "ExtensionImages",
+    "ExtensionDirectories",
 ];
+
+/// Settings of one path without which the sandbox cannot be made, with what it is made of.
+pub const SANDBOX_PATHS: &[&str] = &["RootDirectory", "RootImage", "NetworkNamespacePath"];
 
 /// What `ProtectHome=` protects, systemd.exec(5).
 pub const HOMES: &[&str] = &["/home", "/root", "/run/user"];

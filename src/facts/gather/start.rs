@@ -33,8 +33,10 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     for own in own_directories(&unit) {
         pad.look(worker, &own.path);
     }
-    if let Some(root) = unit.scalar("Service", "RootDirectory").filter(|root| root.value().starts_with('/')) {
-        pad.look(worker, root.value());
+    for setting in start::SANDBOX_PATHS.iter().filter_map(|key| unit.scalar("Service", key)) {
+        if setting.value().starts_with('/') {
+            pad.look(worker, setting.value());
+        }
     }
     for path in HOMES.iter().chain(SYSTEM).chain(TEMPORARY).filter(|_| is_protected(&unit)) {
         pad.look(worker, path);

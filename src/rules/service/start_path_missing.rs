@@ -1,6 +1,8 @@
 //! Paths of the sandbox that are not there.
 
-use crate::facts::start::{NAMESPACE_SETTINGS, NamespacePath, TEMPORARY, lies_under, namespace_paths};
+use crate::facts::start::{
+    NAMESPACE_SETTINGS, NamespacePath, SANDBOX_PATHS, TEMPORARY, lies_under, namespace_paths,
+};
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
@@ -10,10 +12,12 @@ rule! {
     /// The sandbox of a unit names a path that does not exist.
     ///
     /// `ReadWritePaths=`, `ReadOnlyPaths=`, `InaccessiblePaths=`, `BindPaths=` and similar settings are mounts
-    /// that systemd makes before the program starts. A missing path ends the start with status 226/NAMESPACE,
-    /// unless a `-` stands before it (systemd.exec(5)). The directories that systemd makes for the unit exist
-    /// by then. systemd does not look at a path below `InaccessiblePaths=`, or at one for which a directory
-    /// above it says the same, as `ProtectSystem=strict` does for `ReadOnlyPaths=` (measured on 247 to 262).
+    /// that systemd makes before the program starts. It makes them of `RootDirectory=`, `RootImage=`,
+    /// `MountImages=`, `ExtensionImages=` and `ExtensionDirectories=`, and enters `NetworkNamespacePath=`. A
+    /// missing path ends the start with status 226/NAMESPACE or 225/NETWORK, unless a `-` stands before it
+    /// (systemd.exec(5)). The directories that systemd makes for the unit exist by then. systemd does not look
+    /// at a path below `InaccessiblePaths=`, or at one for which a directory above it says the same, as
+    /// `ProtectSystem=strict` does for `ReadOnlyPaths=` (measured on 247 to 262).
     ///
     /// ```bad
     /// file /etc/systemd/system/quantum-backend.service.d/sandbox.conf root:root 0644
@@ -48,8 +52,10 @@ const BRINGS: &[&str] = &["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    if let Some(finding) = root_missing(view, unit)? {
-        return Ok(finding.into());
+    for key in SANDBOX_PATHS {
+        if let Some(finding) = one_missing(view, unit, key)? {
+            return Ok(finding.into());
+        }
     }
     has_own_root(unit)?;
     let mut findings = Vec::new();
@@ -90,23 +96,24 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Outcome::from_findings(findings))
 }
 
-/// The root of its own that a unit states and that is not there.
-fn root_missing(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<Finding>, Undecided> {
-    let Some(setting) = unit.scalar("Service", "RootDirectory") else { return Ok(None) };
-    let root = setting.value();
-    if !root.starts_with('/') || view.start_of(unit).has(root)? {
+/// The path of a setting that has one, where it is not there.
+fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Option<Finding>, Undecided> {
+    let Some(setting) = unit.scalar("Service", key) else { return Ok(None) };
+    let path = setting.value();
+    if !path.starts_with('/') || view.start_of(unit).has(path)? {
         return Ok(None);
     }
-    let question = format!("make {root} and what the service needs in it, or correct {}", setting.at);
+    view.is_on_disk_alone(path)?;
+    let question = format!("make {path} and what the service needs of it, or correct {}", setting.at);
     let finding = Finding::new(
-        format!("cannot start: {root} of RootDirectory= does not exist"),
+        format!("cannot start: {path} of {key}= does not exist"),
         setting.at.clone(),
         view.service.unit.at.clone(),
     );
     Ok(Some(
         finding
-            .key(format!("RootDirectory={root}"))
-            .expected(format!("{root} exists"))
+            .key(format!("{key}={path}"))
+            .expected(format!("{path} exists"))
             .observed(written(setting))
             .overrode(overridden(setting))
             .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
