@@ -150,7 +150,7 @@ fn many_fields(host: &Host) {
     };
     with(host, event(now() - 5_000, 500_000, ""), "more than 262144");
     with(host, event(now() - 5_000, 500_000, "x"), "more than 262144");
-    with(host, event(now() - 5_000, 200_000, "model_breakdown"), "stands in it twice");
+    with(host, event(now() - 5_000, 200_000, "model_breakdown"), "occurs twice");
     host.clean();
     host.feed(&healthy(400, 60));
     host.feed(&(0..60).map(|at| event(now() - 5_000 + at, 100_000, "")).collect::<Vec<_>>());
