@@ -144,7 +144,7 @@ pub(super) fn service<L: Look + ?Sized>(
         }
         _ => None,
     };
-    let is_oneshot = unit.scalar("Service", "Type").is_some_and(|setting| setting.value() == "oneshot");
+    let is_oneshot = unit.service_type() == "oneshot";
     let (kind, activation) = match trigger {
         Some(Activation::Timer) if is_oneshot => ("timer-job", None),
         _ if !is_enabled && trigger.is_none() && is_oneshot => ("job", None),

@@ -249,8 +249,7 @@ const DIRECTORIES: [(&str, &str, &str); 5] = [
 /// The programs without which a unit that is required has not started, for the unit that waits for it: of `ExecStartPre=`,
 /// and of `ExecStart=` where its type waits for more than a process (systemd.service(5), `Type=`).
 pub fn first_programs(unit: &EffectiveUnit) -> Vec<String> {
-    let kind = unit.scalar("Service", "Type").map(|setting| setting.value().to_owned());
-    let waits = kind.is_some_and(|kind| !matches!(kind.as_str(), "simple" | "idle" | ""));
+    let waits = !matches!(unit.service_type(), "simple" | "idle");
     let keys: &[&'static str] = if waits { &["ExecStartPre", "ExecStart"] } else { &["ExecStartPre"] };
     let needed = commands(unit, keys).into_iter().filter(|started| !started.command.prefixes.ignore_failure);
     needed.map(|started| started.command.program).filter(|program| program.starts_with('/')).collect()
@@ -281,7 +280,9 @@ pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {
 pub fn leaves_nothing(unit: &EffectiveUnit) -> bool {
     let is =
         |key: &str, value: &str| unit.scalar("Service", key).is_some_and(|setting| setting.value() == value);
-    is("Type", "oneshot") && !is("RemainAfterExit", "yes") && !is("RuntimeDirectoryPreserve", "yes")
+    unit.service_type() == "oneshot"
+        && !is("RemainAfterExit", "yes")
+        && !is("RuntimeDirectoryPreserve", "yes")
 }
 
 /// Settings that name units without which a unit does not start (systemd.unit(5)).

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Ask, Look, System, Walker, too_long};
+use super::{Layer, Look, System, Walker, too_long};
 use crate::model::answers::SqliteAnswer;
 use crate::model::{Entry, Meta, NodeKind, Observed};
 use crate::syntax::glob;
@@ -276,21 +276,9 @@ impl Look for Booted<'_> {
     }
 }
 
-impl System for Booted<'_> {
-    fn ask(&self) -> Option<&dyn Ask> {
-        self.system.ask()
-    }
-
-    fn host_name(&self) -> String {
-        self.system.host_name()
-    }
-
-    fn now(&self) -> i64 {
-        self.system.now()
-    }
-
-    fn caller(&self) -> u32 {
-        self.system.caller()
+impl Layer for Booted<'_> {
+    fn host(&self) -> &dyn System {
+        self.system
     }
 }
 

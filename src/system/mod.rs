@@ -128,3 +128,27 @@ pub trait System: Look {
         if self.ask().is_some() { Scope::Live } else { Scope::Root }
     }
 }
+
+/// A host of which some looks are answered otherwise. What it says of itself stays as it is.
+pub trait Layer: Look {
+    /// The host itself.
+    fn host(&self) -> &dyn System;
+}
+
+impl<T: Layer> System for T {
+    fn ask(&self) -> Option<&dyn Ask> {
+        self.host().ask()
+    }
+
+    fn host_name(&self) -> String {
+        self.host().host_name()
+    }
+
+    fn now(&self) -> i64 {
+        self.host().now()
+    }
+
+    fn caller(&self) -> u32 {
+        self.host().caller()
+    }
+}

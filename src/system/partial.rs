@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Ask, Look, System};
+use super::{Layer, Look, System};
 use crate::model::answers::SqliteAnswer;
 use crate::model::{Entry, Meta, NodeKind, Observed};
 
@@ -133,21 +133,9 @@ impl Look for Partial<'_> {
     }
 }
 
-impl System for Partial<'_> {
-    fn ask(&self) -> Option<&dyn Ask> {
-        self.system.ask()
-    }
-
-    fn host_name(&self) -> String {
-        self.system.host_name()
-    }
-
-    fn now(&self) -> i64 {
-        self.system.now()
-    }
-
-    fn caller(&self) -> u32 {
-        self.system.caller()
+impl Layer for Partial<'_> {
+    fn host(&self) -> &dyn System {
+        self.system
     }
 }
 

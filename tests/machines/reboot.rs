@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use golden::model::Report;
-use golden::system::DiskSystem;
+use golden::system::memory::MemoryNode;
+use golden::system::{DiskSystem, MemorySystem};
 
 const CASES: &str = include_str!("reboot/cases.txt");
 
@@ -28,8 +29,8 @@ struct Case {
     undecided: Option<String>,
     contract: String,
     asks: String,
-    /// Lines about files.
-    files: Vec<String>,
+    /// The manifest of its files.
+    files: String,
 }
 
 /// The cases of the catalogue.
@@ -54,7 +55,7 @@ fn cases() -> Vec<Case> {
             version if version.parse::<u32>().is_ok() => {
                 case.otherwise.insert(version.parse().unwrap(), rest == "back");
             }
-            _ => case.files.push(line),
+            _ => case.files.extend([line.as_str(), "\n"]),
         }
     }
     cases
@@ -63,39 +64,6 @@ fn cases() -> Vec<Case> {
 impl Case {
     fn comes_back(&self, version: u32) -> bool {
         self.otherwise.get(&version).copied().unwrap_or(self.comes_back)
-    }
-
-    /// Puts the case's files below `root`.
-    fn lay(&self, root: &Path) {
-        let mut text: Option<(PathBuf, String, u32)> = None;
-        let done = |text: &mut Option<(PathBuf, String, u32)>| {
-            if let Some((path, content, mode)) = text.take() {
-                fs::write(&path, content).unwrap();
-                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            }
-        };
-        for line in &self.files {
-            if let (Some(more), Some((_, content, _))) = (line.strip_prefix('|'), &mut text) {
-                content.extend([more.strip_prefix(' ').unwrap_or(more), "\n"]);
-                continue;
-            }
-            done(&mut text);
-            let (word, rest) = line.split_once(' ').unwrap();
-            let (path, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-            let path = root.join(Path::new("/etc/systemd/system").join(path).strip_prefix("/").unwrap());
-            if word == "dir" {
-                fs::create_dir_all(path).unwrap();
-                continue;
-            }
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            match word {
-                "file" if rest.is_empty() => text = Some((path, String::new(), 0o644)),
-                "file" => text = Some((path, String::new(), u32::from_str_radix(rest, 8).unwrap())),
-                "link" => symlink(rest.strip_prefix("-> ").unwrap(), path).unwrap(),
-                _ => panic!("{}: {line}", self.name),
-            }
-        }
-        done(&mut text);
     }
 
     /// What is wrong with what was said, where a boot did `came_back`.
@@ -135,10 +103,30 @@ fn services(cases: &[Case]) -> String {
     text
 }
 
+/// Puts files of a host in memory below a directory; what is there already is kept.
+fn lay(root: &Path, host: &MemorySystem) {
+    for (path, owned) in &host.nodes {
+        let place = root.join(path.trim_start_matches('/'));
+        match &owned.node {
+            MemoryNode::Directory => fs::create_dir_all(&place).unwrap(),
+            MemoryNode::File(content) => {
+                fs::write(&place, content).unwrap();
+                fs::set_permissions(&place, fs::Permissions::from_mode(owned.mode)).unwrap();
+            }
+            MemoryNode::Link(target) => symlink(&**target, &place).unwrap(),
+            MemoryNode::Unreadable(why) => panic!("{path}: root reads all of a machine, also where {why}"),
+        }
+    }
+}
+
 /// What is wrong with what is said of a machine of `suite`.
 fn complaints(suite: Suite, cases: &[Case]) -> Vec<String> {
     let mut machine = Machine::prepare(&machine::image(Image::Base, suite));
-    cases.iter().for_each(|case| case.lay(machine.root()));
+    for case in cases {
+        let files =
+            MemorySystem::from_manifest(&case.files).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+        lay(machine.root(), &files);
+    }
     let system = DiskSystem::rooted(machine.root()).unwrap();
     let report = starts::report(&system, &starts::contract(&services(cases)));
     drop(system);

@@ -2,14 +2,10 @@
 //! units as they were started by hand on a fresh Debian, the state that they came to, and the status of their process. A
 //! case with `beyond` ended for what no file shows: the program itself, or another unit.
 
-use crate::support::oracle;
+use crate::support::{oracle, starts};
 
 use std::fmt::Write;
 
-use golden::audit::{Selection, audit};
-use golden::contract::Contract;
-use golden::facts::gather::gather;
-use golden::model::{Said, Severity};
 use golden::system::{MemorySystem, manifest};
 use serde::Deserialize;
 
@@ -76,7 +72,7 @@ file /etc/systemd/system/condfail.service root:root 0644
 | ExecStart=/bin/true
 ";
 
-/// The musts that say that a unit does not start, and what is undecided.
+/// What keeps the unit from starting, as golden says, and what is undecided.
 fn said(case: &Case, version: u32) -> (Vec<String>, Vec<String>) {
     let mut host = MemorySystem::from_manifest(include_str!("../field/base.host")).unwrap();
     let mut change = HOST.to_owned();
@@ -87,24 +83,8 @@ fn said(case: &Case, version: u32) -> (Vec<String>, Vec<String>) {
     change.push_str("file /etc/systemd/system/a.service root:root 0644\n");
     case.unit.lines().for_each(|line| change.extend(["| ", line, "\n"]));
     manifest::apply(&mut host, &change).unwrap();
-    let none = |_: &str| Err("nothing is extended".to_owned());
-    let contract = include_str!("../field/base.toml");
-    let contract = Contract::parse(contract, "/etc/golden/golden.toml", false, &none).unwrap();
-    let selection = Selection::default();
-    let facts = gather(&host, &contract, selection.needs(&contract));
-    let (mut fails, mut undecided) = (Vec::new(), Vec::new());
-    for result in audit(&contract, &facts, &selection, false).results {
-        let id = result.rule.id;
-        if result.severity != Severity::Must || !(id.starts_with("start-") || id == "unit-refused") {
-            continue;
-        }
-        match result.said {
-            Said::Fail(failure) => fails.push(format!("{id}: {}", failure.finding.message)),
-            Said::Undecided(why) => undecided.push(format!("{id}: {}", why.why)),
-            Said::Pass | Said::NotApplicable(_) => {}
-        }
-    }
-    (fails, undecided)
+    let contract = starts::contract("[services.a]\nkind = \"executable\"\nunit.name = \"a.service\"\n");
+    starts::said(&starts::report(&host, &contract), "a", false)
 }
 
 /// What golden does not know of systemd 247 yet: a credential from a directory or from nothing ends the start, a condition on

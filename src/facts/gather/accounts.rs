@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::Worker;
+use super::mask::is_masked;
 use super::room::Room;
-use super::{Worker, is_masked};
 use crate::model::{End, Observed};
 use crate::syntax::accounts::{self, Accounts};
 use crate::syntax::sudoers::{self, Include, Sudoers};
@@ -113,12 +114,7 @@ fn made_at_boot<'a>(
     const UNIT: &str = "/etc/systemd/system/systemd-sysusers.service";
     let modified = |path: &str| walker.lookup(path).node().ok().flatten().map(|node| node.meta.modified);
     let is_up_to_date = modified("/etc/.updated").is_some_and(|updated| modified("/usr") <= Some(updated));
-    let is_unit_masked = walker
-        .lookup_no_follow(UNIT)
-        .steps
-        .last()
-        .is_some_and(|step| step.target.as_deref() == Some("/dev/null"));
-    if system.ask().is_some() || is_up_to_date || is_unit_masked {
+    if system.ask().is_some() || is_up_to_date || is_masked(walker, UNIT) {
         return Ok(());
     }
     let mut files = BTreeMap::new();
@@ -128,9 +124,11 @@ fn made_at_boot<'a>(
         }
     }
     for path in files.into_values() {
+        if is_masked(walker, &path) {
+            continue;
+        }
         let lookup = walker.lookup(&path);
-        let node = lookup.node().map_err(|undecided| undecided.why)?;
-        let real = node.map(|node| &*node.path).filter(|_| !is_masked(&lookup));
+        let real = lookup.node().map_err(|undecided| undecided.why)?.map(|node| &*node.path);
         if let Some(why) = real.and_then(|_| untrusted(&lookup)) {
             return Err(why);
         }

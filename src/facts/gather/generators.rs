@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Worker, units};
+use super::Worker;
+use super::mask::is_masked;
 use crate::facts::generators::{Generators, is_of_systemd};
 use crate::facts::made::MadeFacts;
 use crate::model::{NodeKind, Observed};
@@ -36,7 +37,7 @@ pub(super) fn foreign(worker: &Worker<'_>) -> Generators {
         let lookup = worker.walker.lookup(path);
         lookup.node().map_or(true, |node| node.is_none_or(|node| node.meta.mode & 0o111 != 0))
     };
-    let stands = |path: &String| path.ends_with('/') || !units::points_to_null(worker, path) && runs(path);
+    let stands = |path: &String| path.ends_with('/') || !is_masked(&worker.walker, path) && runs(path);
     Generators(found.into_values().filter(stands).map(Into::into).collect())
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::mask::is_masked;
 use super::room::Room;
-use super::{Worker, content, generators, is_masked};
+use super::{Worker, content, generators};
 use crate::facts::made::{AtBoot, Given, MadeFacts, MadeKind, MountFacts};
 use crate::facts::start::lies_under;
 use crate::model::{Location, Observed};
@@ -32,16 +33,15 @@ impl Lines {
     pub(super) fn read<'a>(system: &'a (dyn System + 'a)) -> Lines {
         let walker = Walker::new(system);
         let mut read = Lines { left_in_run: left_in_run(system), ..Lines::default() };
-        let last = walker.lookup_no_follow(TMPFILES).steps.last().cloned();
-        if last.is_some_and(|step| step.target.as_deref() == Some("/dev/null")) {
+        if is_masked(&walker, TMPFILES) {
             return read;
         }
         let mut room = Room::of_the_host();
         for path in read.files(system, &walker) {
-            let lookup = walker.lookup(&path);
-            if is_masked(&lookup) {
+            if is_masked(&walker, &path) {
                 continue;
             }
+            let lookup = walker.lookup(&path);
             let bytes = content(&lookup).and_then(|real| system.read(real, TEXT_LIMIT));
             let bytes = bytes.and_then(|bytes| match room.file().and_then(|()| room.text(&bytes)) {
                 Ok(()) => Observed::Found(bytes),

@@ -17,6 +17,7 @@ mod libraries;
 mod logs;
 mod made;
 mod manager;
+mod mask;
 mod models;
 mod places;
 mod probes;
@@ -284,11 +285,6 @@ fn content(lookup: &Lookup) -> Observed<&str> {
         (End::Unreadable(path, why), ..) => Observed::Unreadable(format!("{path}: {why}")),
         _ => Observed::Absent,
     }
-}
-
-/// Whether a file of a `.d` directory takes away the one of its name in a weaker directory, by a link to /dev/null.
-fn is_masked(lookup: &Lookup) -> bool {
-    lookup.node().ok().flatten().is_some_and(|node| &*node.path == "/dev/null")
 }
 
 /// What one worker has observed.

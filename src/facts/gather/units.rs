@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use super::mask::{is_masked, leads_to};
 use super::{Pad, Worker, manager, required};
 use crate::contract::Service;
 use crate::facts::{Need, Needs, UnitFacts};
@@ -412,7 +413,7 @@ enum Fragment {
 
 fn read_fragment(worker: &Worker<'_>, path: &str) -> Result<Fragment, String> {
     let lookup = worker.walker.lookup(path);
-    if points_to_null(worker, path) {
+    if is_masked(&worker.walker, path) {
         return Ok(Fragment::Masked);
     }
     match lookup.node() {
@@ -426,33 +427,6 @@ fn read_fragment(worker: &Worker<'_>, path: &str) -> Result<Fragment, String> {
         Observed::Absent => Ok(Fragment::Missing),
         Observed::Unreadable(why) => Err(format!("{path}: {why}")),
     }
-}
-
-/// Whether a path is a link to `/dev/null`, which an image that was never booted does not have.
-pub(super) fn points_to_null(worker: &Worker<'_>, path: &str) -> bool {
-    if worker.walker.lookup(path).real() == Some("/dev/null") {
-        return true;
-    }
-    let link = worker.walker.lookup_no_follow(path);
-    let Ok(Some(Step { path, target: Some(target), .. })) = link.node() else { return false };
-    leads_to(path.rsplit_once('/').map_or("", |(directory, _)| directory), target) == "/dev/null"
-}
-
-/// The path that a link in a directory is written to lead to; links on the way are not followed.
-fn leads_to(directory: &str, target: &str) -> String {
-    let mut standing: Vec<&str> =
-        if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                standing.pop();
-            }
-            part => standing.push(part),
-        }
-    }
-    let parts: Vec<&str> = standing.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("/{}", parts.join("/"))
 }
 
 /// The drop-ins that apply to a unit of these names, in order of application.
@@ -489,7 +463,7 @@ fn drop_in_paths(worker: &Worker<'_>, names: &[UnitName]) -> Result<Vec<String>,
                 };
                 for file in files.into_iter().filter(|file| search::is_drop_in(file)) {
                     let path = format!("{directory}/{file}");
-                    let masked = points_to_null(worker, &path);
+                    let masked = is_masked(&worker.walker, &path);
                     listed.push(DropIn { path, file, group, directory_rank: *rank, masked });
                 }
             }

@@ -124,7 +124,7 @@ fn ends_before(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) 
     let is = |key: &str, value: &str| other.scalar("Service", key).is_some_and(|setting| setting.value() == value);
     // Whether its conditions are met or not, it is not active.
     let loads = matches!(other.load, LoadState::Loaded);
-    Ok(loads && is("Type", "oneshot") && !is("RemainAfterExit", "yes"))
+    Ok(loads && other.service_type() == "oneshot" && !is("RemainAfterExit", "yes"))
 }
 
 /// Why a unit of this name cannot be started with another, or none of those that it requires in turn: systemd adds all of

@@ -1,6 +1,8 @@
-//! What one setting makes of others: `DynamicUser=yes` forces a sandbox, and gives the user its name.
+//! What one setting makes of others: `DynamicUser=yes` forces a sandbox, and gives the user its name; the commands and the
+//! bus name decide about a type that is not stated.
 
 use super::{EffectiveUnit, Setting};
+use crate::systemd::command_line;
 
 impl EffectiveUnit {
     /// The value that a setting of `[Service]` has in force and the line that decides it, where the unit says anything
@@ -26,6 +28,17 @@ impl EffectiveUnit {
             _ => return None,
         };
         Some((value, dynamic))
+    }
+
+    /// What systemd waits for at a start: `Type=`, or what it takes where that is not stated (systemd.service(5)).
+    pub fn service_type(&self) -> &str {
+        let mut starts = self.assignments("Service", "ExecStart");
+        match self.scalar("Service", "Type").map(Setting::value) {
+            Some(stated) => stated,
+            None if self.assignments("Service", "BusName").next().is_some() => "dbus",
+            None if starts.any(|line| !command_line::parse(line.value()).commands.is_empty()) => "simple",
+            None => "oneshot",
+        }
     }
 
     /// The name of the user that systemd starts a service as: `User=`, else root; with `DynamicUser=` the name of the

@@ -515,17 +515,7 @@ impl Merge<'_> {
             |key: &str| self.unit.scalar("Service", key).map(|setting| setting.known_value().to_owned());
         let is = |key: &str, wanted: &str| value(key).as_deref() == Some(wanted);
         let has = |key: &str| self.unit.assignments("Service", key).next().is_some();
-        let kind = value("Type").unwrap_or_else(|| {
-            // What systemd takes where it is not stated.
-            let kind = if has("BusName") {
-                "dbus"
-            } else if starts > 0 {
-                "simple"
-            } else {
-                "oneshot"
-            };
-            kind.to_owned()
-        });
+        let kind = self.unit.service_type().to_owned();
         let oneshot = kind == "oneshot";
         let restart = self.unit.scalar("Service", "Restart").cloned();
         let succeeds =
