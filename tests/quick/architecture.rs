@@ -236,7 +236,7 @@ const LONGER: &[(&str, usize)] = &[
     ("facts/gather/libraries.rs", 511),
     ("facts/gather/repository.rs", 526),
     ("facts/gather/repository.rs clones", 81),
-    ("facts/gather/units.rs", 616),
+    ("facts/gather/units.rs", 590),
     ("facts/view.rs", 510),
     ("ledger/file.rs", 520),
     ("model/change/mod.rs", 595),
@@ -246,7 +246,6 @@ const LONGER: &[(&str, usize)] = &[
     ("plan/draft/mod.rs", 532),
     ("plan/draft/mod.rs change", 86),
     ("rehearse/mod.rs scenes", 83),
-    ("rules/remedy.rs", 682),
     ("rules/tests/hostile.rs many_of_anything_take_time_in_proportion", 64),
     ("rules/tests/remedies.rs golden_leaves_to_a_person_what_could_do_harm", 117),
     ("rules/tests/remedies.rs golden_makes_the_smallest_change", 147),
@@ -254,7 +253,7 @@ const LONGER: &[(&str, usize)] = &[
     ("rules/tests/rendered.rs", 509),
     ("system/hand/disk.rs walk", 69),
     ("system/manifest.rs directive", 96),
-    ("systemd/effective/merge.rs", 715),
+    ("systemd/effective/merge.rs", 508),
     ("systemd/value/enumeration.rs of", 85),
 ];
 
@@ -306,6 +305,12 @@ fn functions_and_files_stay_small() {
 }
 
 #[test]
+fn the_lines_of_a_function_are_counted() {
+    let text = "impl A {\n    pub(crate) const fn one() {\n        let x = 1;\n    }\n}\nfn two() {}\n";
+    assert_eq!(functions(text), [("one".to_owned(), 3), ("two".to_owned(), 1)]);
+}
+
+#[test]
 fn every_dependency_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
@@ -313,16 +318,18 @@ fn every_dependency_is_used() {
     sources(&root.join("src"), &mut files);
     sources(&root.join("tests"), &mut files);
     let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    let mut unused = Vec::new();
+    let (mut unused, mut seen) = (Vec::new(), 0);
     for line in manifest.lines() {
         section = if line.starts_with('[') { line } else { section };
         let Some((name, _)) = line.split_once(" = ").filter(|_| section.ends_with("dependencies]")) else {
             continue;
         };
+        seen += 1;
         let crate_name = name.replace('-', "_");
         let is_named = |after: &str| text.contains(&format!("{crate_name}{after}"));
         unused.extend((!is_named("::") && !is_named("!")).then_some(name));
     }
+    assert!(seen > 15, "the dependencies were not found: {seen}");
     assert!(unused.is_empty(), "in Cargo.toml, and used nowhere: {unused:?}");
 }
 

@@ -9,7 +9,7 @@ use crate::rules::conditions::{self, Unmet};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
-use crate::rules::remedy::by_hand;
+use crate::rules::remedy::{by_hand, is_packaged};
 use crate::rules::triggers;
 use crate::systemd::unit_name::{self, UnitName};
 
@@ -20,8 +20,8 @@ rule! {
     /// it refuses to start this one: "Unit X not found" (systemd.unit(5); measured on 247 to 262). Up to 252 a
     /// boot starts it nevertheless. The same holds for what the other unit requires in turn, and for the timer
     /// or the socket that starts the service. A required unit does not run if its assertion is not met, and
-    /// with `BindsTo=` also if its condition is not met. If this unit waits for it (`After=`) and it is a unit
-    /// of the host's own in /etc, its programs must exist. A unit of `Requisite=` is not started with this one,
+    /// with `BindsTo=` also if its condition is not met. If this unit waits for it (`After=`) and no package
+    /// brought it, its programs must exist. A unit of `Requisite=` is not started with this one,
     /// so the boot must have started it. `Wants=` never prevents a start. Slices are made when they are named,
     /// mounts by fstab(5) and other generators. On a disk that is not running, a device is undecided; so is
     /// the name of a script in /etc/init.d, or one that it provides (`Provides:`), and a missing unit that the
@@ -173,8 +173,7 @@ fn refuses(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> R
 /// The program without which a required unit does not start, so that what waits for it does not either.
 fn fails(view: &ServiceView, other: &EffectiveUnit) -> Result<Option<String>, Undecided> {
     // A package brings the programs of its units.
-    let is_packaged = other.fragment.as_deref().is_none_or(|path| !path.starts_with("/etc/"));
-    if is_packaged || has_own_root(other).is_err() {
+    if other.fragment.as_deref().is_none_or(is_packaged) || has_own_root(other).is_err() {
         return Ok(None);
     }
     for program in first_programs(other) {
