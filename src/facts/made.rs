@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::generators::Generators;
-use super::start::{commands, lies_under, simplified};
+use super::start::{lies_under, simplified};
 use crate::model::{Location, Meta, NodeKind, Undecided};
 use crate::syntax::glob;
 use crate::systemd::effective::{EffectiveUnit, Setting};
@@ -229,6 +229,8 @@ pub struct OwnDirectory<'a> {
     pub path: String,
     /// A link to it that systemd makes, too.
     pub link: Option<String>,
+    /// Where it really lies for a unit with a dynamic user, below a directory that nobody else may enter.
+    pub private: Option<String>,
     /// It belongs to root, not to the user of the unit: a `ConfigurationDirectory=`.
     pub is_roots: bool,
     /// Permission bits.
@@ -246,14 +248,8 @@ const DIRECTORIES: [(&str, &str, &str); 5] = [
     ("ConfigurationDirectory", "/etc", "ConfigurationDirectoryMode"),
 ];
 
-/// The programs without which a unit that is required has not started, for the unit that waits for it: of `ExecStartPre=`,
-/// and of `ExecStart=` where its type waits for more than a process (systemd.service(5), `Type=`).
-pub fn first_programs(unit: &EffectiveUnit) -> Vec<String> {
-    let waits = !matches!(unit.service_type(), "simple" | "idle");
-    let keys: &[&'static str] = if waits { &["ExecStartPre", "ExecStart"] } else { &["ExecStartPre"] };
-    let needed = commands(unit, keys).into_iter().filter(|started| !started.command.prefixes.ignore_failure);
-    needed.map(|started| started.command.program).filter(|program| program.starts_with('/')).collect()
-}
+/// Those of a dynamic user that lie below a directory `private` (systemd.exec(5), `DynamicUser=`).
+const PRIVATE: [&str; 3] = ["StateDirectory", "CacheDirectory", "LogsDirectory"];
 
 /// The directories that systemd makes for a unit.
 pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {
@@ -264,8 +260,10 @@ pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {
             let mut parts = word.split(':');
             let path = |part: &str| simplified(&format!("{below}/{part}"));
             let Some(name) = parts.next().filter(|name| !name.is_empty()) else { continue };
+            let has_private = unit.is_dynamic() && PRIVATE.contains(&key);
             all.push(OwnDirectory {
                 path: path(name),
+                private: has_private.then(|| simplified(&format!("{below}/private/{name}"))),
                 link: parts.next().filter(|link| !link.is_empty()).map(path),
                 is_roots: key == "ConfigurationDirectory",
                 mode: stated.unwrap_or(0o755),

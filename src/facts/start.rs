@@ -173,7 +173,12 @@ pub struct WorkingDirectory<'a> {
     pub optional: bool,
     /// The line that states it.
     pub setting: Option<&'a Setting>,
+    /// It is to be the home of the user, which has none.
+    pub is_homeless: bool,
 }
+
+/// Homes of users that have none (passwd(5), and what Debian's base-passwd gives them).
+const NO_HOME: &[&str] = &["", "/", "/nonexistent"];
 
 /// Where the commands of a unit run: `/` unless stated; `~` is the home of the user. `None` when that home
 /// is unknown.
@@ -184,20 +189,31 @@ pub fn working_directory<'a>(
     let Some(setting) =
         unit.scalar("Service", "WorkingDirectory").filter(|setting| !setting.value().is_empty())
     else {
-        return Some(WorkingDirectory { path: "/".to_owned(), optional: false, setting: None });
+        return Some(WorkingDirectory {
+            path: "/".to_owned(),
+            optional: false,
+            setting: None,
+            is_homeless: false,
+        });
     };
     let (path, optional) = match setting.value().strip_prefix('-') {
         Some(path) => (path, true),
         None => (setting.value(), false),
     };
-    let path = if path == "~" {
-        let (name, accounts) = (unit.user_name()?, accounts?);
-        let by_id = || name.parse().ok().and_then(|uid| accounts.user_by_id(uid));
-        accounts.user(name).or_else(by_id)?.home.clone()
-    } else {
-        simplified(path)
+    if path != "~" {
+        let path = simplified(path);
+        return Some(WorkingDirectory { path, optional, setting: Some(setting), is_homeless: false });
+    }
+    let accounts = accounts?;
+    let of = |name: &str| accounts.user(name).or_else(|| accounts.user_by_id(name.parse().ok()?));
+    let home = match unit.user_name().and_then(of) {
+        Some(user) => &*user.home,
+        None if unit.is_dynamic() => "",
+        None => return None,
     };
-    Some(WorkingDirectory { path, optional, setting: Some(setting) })
+    let is_homeless = NO_HOME.contains(&home);
+    let path = if is_homeless { "/" } else { home }.to_owned();
+    Some(WorkingDirectory { path, optional, setting: Some(setting), is_homeless })
 }
 
 /// A path named by a setting of the mount namespace.
@@ -220,11 +236,16 @@ pub fn namespace_paths<'a>(unit: &'a EffectiveUnit, keys: &[&'static str]) -> Ve
     let mut all = Vec::new();
     for key in keys {
         for (word, setting) in unit.words("Service", key) {
-            let bare = word.trim_start_matches(['-', '+']);
+            let bare = word.strip_prefix('-').unwrap_or(&word);
+            let bare = bare.strip_prefix('+').unwrap_or(bare);
+            // systemd passes over what is not absolute.
+            if !bare.starts_with('/') {
+                continue;
+            }
             let optional = word.starts_with('-') || *key == "TemporaryFileSystem";
             let mut parts = bare.split(':');
             let source = simplified(parts.next().unwrap_or(""));
-            let target = match parts.next().filter(|_| key.starts_with("Bind")) {
+            let target = match parts.next().filter(|_| key.starts_with("Bind") || *key == "MountImages") {
                 Some(target) if !target.is_empty() => simplified(target),
                 _ => source.clone(),
             };
@@ -243,6 +264,12 @@ pub fn behind_binds(unit: &EffectiveUnit, path: &str) -> String {
         Some(bind) => simplified(&format!("{}/{}", bind.source, &path[bind.target.len()..])),
         None => path.to_owned(),
     }
+}
+
+/// The env files that must be there, as far as they are named by their path.
+pub fn env_file_paths(unit: &EffectiveUnit) -> Vec<String> {
+    let named = unit.assignments("Service", "EnvironmentFile").map(Setting::value);
+    named.filter(|path| path.starts_with('/') && !path.contains(['*', '?', '['])).map(simplified).collect()
 }
 
 /// The settings of the three standard streams, with the status with which a start ends that cannot open them.

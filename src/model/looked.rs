@@ -98,7 +98,24 @@ pub struct Lookup {
     pub end: End,
 }
 
+/// The kernel follows no more links on the way to one file (path_resolution(7)).
+pub const MOST_LINKS: usize = 40;
+
 impl Lookup {
+    /// Whether its links lead in a circle, or as good as that: whoever goes there comes nowhere.
+    pub fn is_circle(&self) -> bool {
+        matches!(self.end, End::Unreadable(..)) && self.links().count() > MOST_LINKS
+    }
+
+    /// What is no directory where the walk would have to go on.
+    pub fn stopped_by_file(&self) -> Option<&Step> {
+        let End::Absent(_) = self.end else { return None };
+        self.steps
+            .last()
+            .map(Arc::as_ref)
+            .filter(|step| !matches!(step.meta.kind, NodeKind::Directory | NodeKind::Link))
+    }
+
     /// The node at the end, `None` when it certainly does not exist.
     pub fn node(&self) -> Result<Option<&Step>, Undecided> {
         match &self.end {
@@ -144,6 +161,17 @@ impl Lookup {
             rest.extend(step.target.iter().flat_map(|target| parts(target, false)));
         }
         None
+    }
+
+    /// The path that is looked at once the first link on the way was followed, as systemd does one link at a time; `None`
+    /// where there is no link on the way.
+    pub fn behind_first_link(&self) -> Option<String> {
+        let link = self.links().next()?;
+        let rest =
+            self.asked.strip_prefix(&*link.path).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        let directory = link.path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let target = leads_to(directory, link.target.as_deref()?);
+        Some(format!("{}{rest}", target.trim_end_matches('/')))
     }
 
     /// The directories that must be passed on the way; not the node itself.
@@ -202,4 +230,21 @@ impl Credentials {
     pub fn stopped_at<'a>(&self, lookup: &'a Lookup) -> Option<&'a Step> {
         lookup.directories().find(|step| !self.may(Access::Execute, &step.meta))
     }
+}
+
+/// The path that a link in a directory is written to lead to; links on the way are not followed.
+pub fn leads_to(directory: &str, target: &str) -> String {
+    let mut standing: Vec<&str> =
+        if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                standing.pop();
+            }
+            part => standing.push(part),
+        }
+    }
+    let parts: Vec<&str> = standing.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
 }

@@ -15,11 +15,13 @@ use crate::model::End;
 use crate::rules::prelude::*;
 use crate::rules::reach::Runner;
 use crate::rules::remedy::gap;
+use crate::rules::sandbox::Empty;
 use crate::systemd::unit_name;
 
 /// Directories that systemd itself mounts or makes, with their permission bits.
 const OF_THE_SYSTEM: &[(&str, u32)] = &[
     ("/dev", 0o755),
+    ("/dev/fd", 0o500),
     ("/dev/shm", 0o1777),
     ("/proc", 0o555),
     ("/proc/irq", 0o555),
@@ -36,16 +38,21 @@ const OF_THE_SYSTEM: &[(&str, u32)] = &[
     ("/tmp", 0o1777),
 ];
 
-/// Devices of every host.
+/// Devices of every host, and the network of its first process.
 const DEVICES: &[&str] = &[
     "/dev/full",
     "/dev/log",
     "/dev/null",
+    "/dev/stderr",
+    "/dev/stdin",
+    "/dev/stdout",
     "/dev/random",
     "/dev/tty",
     "/dev/urandom",
     "/dev/zero",
     "/dev/ptmx",
+    "/proc/1/ns/net",
+    "/proc/self/ns/net",
 ];
 
 /// Directories whose content is made anew at every boot, by whoever runs there.
@@ -85,7 +92,10 @@ impl<'a> ServiceView<'a> {
         let own = own_directories(unit);
         let mut places = BTreeMap::new();
         for (at, directory) in own.iter().enumerate() {
-            for path in [Some(&directory.path), directory.link.as_ref()].into_iter().flatten() {
+            for path in [Some(&directory.path), directory.link.as_ref(), directory.private.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 places.entry(path.clone()).or_insert(at);
             }
         }
@@ -124,6 +134,15 @@ impl<'a> AtStart<'_, 'a> {
     /// Whether something is at a path by then. A mount point is a directory, whatever is mounted there.
     pub fn has(&self, path: &str) -> Result<bool, Undecided> {
         Ok(self.is_mount_point(path)? || self.path(path)?.node()?.is_some())
+    }
+
+    /// The same when systemd makes the sandbox: the links to the unit's own directories come after it (measured on 247 to 262).
+    pub fn has_for_sandbox(&self, path: &str) -> Result<bool, Undecided> {
+        let is_link = |own: &OwnDirectory| own.link.as_ref().is_some_and(|link| lies_under(path, link));
+        match self.own.iter().any(is_link) {
+            true => Ok(self.before(path)?.node()?.is_some()),
+            false => self.has(path),
+        }
     }
 
     /// Whether a boot mounts something at this very path.
@@ -187,19 +206,13 @@ impl<'a> AtStart<'_, 'a> {
         if node.is_some_and(|node| node.meta.kind != NodeKind::Directory) {
             return Ok(Cow::Borrowed(found));
         }
-        let runner = self.runner.get_or_init(|| self.view.runner(self.unit)).as_ref();
-        let (uid, gid) = match runner.map_err(Clone::clone)?.as_ref().filter(|_| !own.is_roots) {
+        let (uid, gid) = match self.runner()?.filter(|_| !own.is_roots) {
             Some(Runner { credentials, .. }) => {
                 (credentials.uid, credentials.gids.first().copied().unwrap_or(0))
             }
             None => (0, 0),
         };
-        let mut steps = vec![directory("/", 0, 0, 0o755)];
-        steps.extend(parents(&own.path).map(|parent| {
-            let found = disk.steps.iter().find(|step| *step.path == *parent);
-            found.cloned().unwrap_or_else(|| directory(parent, 0, 0, 0o755))
-        }));
-        steps.push(directory(&own.path, uid, gid, own.mode));
+        let steps = made_at(&disk, &own.path, directory(&own.path, uid, gid, own.mode));
         let mut lookup = Lookup { asked: asked.into(), steps, end: End::Found };
         if below.is_empty() {
             return Ok(Cow::Owned(lookup));
@@ -216,6 +229,28 @@ impl<'a> AtStart<'_, 'a> {
         lookup.steps.extend(walk.steps.iter().filter(inside).map(of_runner));
         lookup.end = walk.end.clone();
         Ok(Cow::Owned(lookup))
+    }
+
+    /// The walk to what the sandbox lays at a path, through others that it lays on the way; what is absent there is made.
+    pub fn emptied(&self, path: &str, empty: &[Empty]) -> Result<Lookup, Undecided> {
+        let disk = self.before(path)?;
+        let steps = made_at(&disk, path, directory(path, 0, 0, 0o755)).into_iter().map(|step| {
+            match empty
+                .iter()
+                .filter(|empty| lies_under(&step.path, &empty.path))
+                .max_by_key(|it| it.path.len())
+            {
+                Some(it) if *it.path == *step.path => directory(&it.path, it.uid, it.gid, it.mode),
+                Some(_) => directory(&step.path, 0, 0, 0o755),
+                None => step,
+            }
+        });
+        Ok(Lookup { asked: path.into(), steps: steps.collect(), end: End::Found })
+    }
+
+    fn runner(&self) -> Result<Option<&Runner>, Undecided> {
+        let runner = self.runner.get_or_init(|| self.view.runner(self.unit)).as_ref();
+        Ok(runner.map_err(Clone::clone)?.as_ref())
     }
 
     /// What units leave that start before.
@@ -424,6 +459,15 @@ pub fn made(view: &View, lookup: &Lookup, more: &[&Making]) -> Result<Option<Loo
     }
     let end = missing.get(there).map_or(End::Found, |next| End::Absent((*next).into()));
     Ok(Some(Lookup { asked: lookup.asked.clone(), steps, end }))
+}
+
+/// The steps to something that is made at a path: the directories above it as they are, or made, too.
+fn made_at(disk: &Lookup, path: &str, node: Arc<Step>) -> Vec<Arc<Step>> {
+    let above = |parent: &str| {
+        let found = disk.steps.iter().find(|step| *step.path == *parent);
+        found.cloned().unwrap_or_else(|| directory(parent, 0, 0, 0o755))
+    };
+    [above("/")].into_iter().chain(parents(path).map(above)).chain([node]).collect()
 }
 
 /// The path that does not exist, links on the way resolved.

@@ -124,6 +124,15 @@ pub fn obstacle(
     if let Some(closed) = runner.credentials.stopped_at(lookup) {
         return Ok(Some(denied(view, runner, lookup, closed, Access::Execute)));
     }
+    if let Some(link) = lookup.links().next().filter(|_| lookup.is_circle()) {
+        return Ok(Some(Obstacle {
+            what: "is a link that leads in a circle".to_owned(),
+            at: Location::file(link.path.clone()),
+            observed: format!("{} -> {}", link.path, link.target.as_deref().unwrap_or("?")),
+            mend: None,
+            missing: false,
+        }));
+    }
     let Some(node) = lookup.node()? else {
         let dangling = lookup.links().last().and_then(|link| Some((link.path.clone(), link.target.clone()?)));
         let observed =

@@ -1,7 +1,9 @@
 //! What the sandbox of a unit lets a service see and write, as systemd.exec(5), "SANDBOXING", has it.
 
+pub mod order;
+
 use crate::facts::made::own_directories;
-use crate::facts::start::{HOMES, NamespacePath, SYSTEM, TEMPORARY, lies_under, namespace_paths};
+use crate::facts::start::{HOMES, SYSTEM, TEMPORARY, lies_under, namespace_paths, simplified};
 use crate::rules::prelude::*;
 
 /// What a setting does to a path and all that lies below it.
@@ -59,6 +61,7 @@ pub fn mounts<'a>(view: &View, unit: &'a EffectiveUnit) -> Vec<Mount<'a>> {
         add(setting, Effect::Writable, TEMPORARY);
     }
     named(unit, &mut all);
+    drop_unmade(&mut all);
     let real = |mount: &Mount<'a>| {
         let real = view.path(Need::Start, &mount.path).ok()?.real()?;
         (*real != *mount.path).then(|| Mount { path: real.to_owned(), ..mount.clone() })
@@ -66,6 +69,17 @@ pub fn mounts<'a>(view: &View, unit: &'a EffectiveUnit) -> Vec<Mount<'a>> {
     let more: Vec<Mount> = all.iter().filter_map(real).collect();
     all.extend(more);
     all
+}
+
+/// Of several mounts at one path an empty one is not made beside one that names it to read or to write (see [`order`]).
+fn drop_unmade(all: &mut Vec<Mount<'_>>) {
+    let is_named = |mount: &Mount| matches!(&*mount.setting.key, "ReadOnlyPaths" | "ReadWritePaths");
+    let named: Vec<String> =
+        all.iter().filter(|mount| is_named(mount)).map(|mount| mount.path.clone()).collect();
+    let is_unmade = |mount: &Mount| {
+        mount.effect == Effect::Emptied && &*mount.setting.key != "PrivateTmp" && named.contains(&mount.path)
+    };
+    all.retain(|mount| !is_unmade(mount));
 }
 
 /// Mounts that a setting names by their path.
@@ -81,49 +95,9 @@ fn named<'a>(unit: &'a EffectiveUnit, all: &mut Vec<Mount<'a>>) {
         all.extend(paths.map(|path| Mount { path: path.target, effect, setting: path.setting }));
     }
     for own in own_directories(unit).into_iter().filter(|own| !own.is_roots) {
-        let private = own.path.rsplit_once('/').filter(|_| unit.is_dynamic());
-        let private = private.map(|(above, name)| format!("{above}/private/{name}"));
-        let paths = [Some(own.path), own.link, private].into_iter().flatten();
+        let paths = [Some(own.path), own.link, own.private].into_iter().flatten();
         all.extend(paths.map(|path| Mount { path, effect: Effect::Writable, setting: own.setting }));
     }
-}
-
-/// Whether systemd never looks at a path of the sandbox, so that it may be missing: below what is inaccessible nothing is
-/// mounted, and of two settings that do the same to a path and to one above it the nearer is left out (`ReadOnlyPaths=`
-/// below what `ProtectSystem=` protects). Measured on 247 to 262.
-pub fn is_passed_over(mounts: &[Mount<'_>], path: &NamespacePath<'_>) -> bool {
-    let own = match path.key {
-        "ReadOnlyPaths" => Some(Effect::ReadOnly),
-        "ReadWritePaths" => Some(Effect::Writable),
-        _ => None,
-    };
-    let above =
-        || mounts.iter().filter(|mount| mount.path != path.target && lies_under(&path.target, &mount.path));
-    if above().any(|mount| mount.effect == Effect::Hidden) {
-        return true;
-    }
-    // The directories of the unit itself are mounted apart, and what ProtectSystem=strict leaves alone is a kind of its own.
-    let counts = |mount: &&Mount| {
-        let key = &*mount.setting.key;
-        !key.ends_with("Directory") && (mount.effect != Effect::Writable || key != "PrivateTmp")
-    };
-    let strictness = |effect: Effect| match effect {
-        Effect::Hidden => 3,
-        Effect::Emptied => 2,
-        Effect::ReadOnly => 1,
-        Effect::Writable => 0,
-    };
-    let depth = |mount: &Mount| mount.path.trim_end_matches('/').len();
-    let nearest = above().filter(counts).max_by_key(|mount| (depth(mount), strictness(mount.effect)));
-    let is_alike = |mount: &Mount| {
-        let is_stated = mount.effect == Effect::ReadOnly || &*mount.setting.key == "ReadWritePaths";
-        own == Some(mount.effect) && is_stated
-    };
-    // Of two at the same path the stricter is made.
-    let stricter = |mount: &Mount| {
-        mount.path == path.target && own.is_some_and(|own| strictness(mount.effect) > strictness(own))
-    };
-    nearest.is_some_and(is_alike) || mounts.iter().filter(counts).any(stricter)
 }
 
 /// The mount that hides a path from the service.
@@ -141,6 +115,68 @@ pub fn hidden<'m, 'a>(unit: &EffectiveUnit, mounts: &'m [Mount<'a>], path: &str)
         .iter()
         .any(|bind| lies_under(path, &bind.target) && lies_under(&bind.target, &emptied.path));
     (!bound).then_some(emptied)
+}
+
+/// An empty file system of the sandbox that lies at a path itself.
+#[derive(Clone, Debug)]
+pub struct Empty {
+    /// Where.
+    pub path: String,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// The empty file systems that the sandbox lays on the way to a path, and at the path itself; `None` where it lays none
+/// there. The path is told by the name that the sandbox knows it by.
+pub fn emptied_at(
+    view: &View,
+    unit: &EffectiveUnit,
+    path: &str,
+) -> Result<Option<(String, Vec<Empty>)>, Undecided> {
+    let real = view.path(Need::Start, path)?.real().unwrap_or(path);
+    let mounts = mounts(view, unit);
+    let over = |path| hidden(unit, &mounts, path).filter(|mount| [path, real].contains(&&*mount.path));
+    let Some(nearest) = over(path).or_else(|| over(real)).filter(|mount| mount.effect == Effect::Emptied)
+    else {
+        return Ok(None);
+    };
+    let on_the_way = mounts
+        .iter()
+        .filter(|mount| mount.effect == Effect::Emptied && lies_under(&nearest.path, &mount.path));
+    let all: Result<Vec<Empty>, Undecided> = on_the_way.map(|mount| empty(view, unit, mount)).collect();
+    Ok(Some((nearest.path.clone(), all?)))
+}
+
+/// Who owns what an empty file system is made with.
+fn empty(view: &View, unit: &EffectiveUnit, mount: &Mount) -> Result<Empty, Undecided> {
+    let mut empty = Empty { path: mount.path.clone(), uid: 0, gid: 0, mode: 0o755 };
+    match (&*mount.setting.key, &*mount.path) {
+        ("PrivateTmp", _) => empty.mode = 0o1777,
+        // Measured on 247 to 262.
+        ("ProtectHome", "/root") => {
+            let version = view.systemd().known()?.copied().unwrap_or_default();
+            let why =
+                || Undecided::new(format!("it was not measured who may enter /root in systemd {version}"));
+            empty.mode = if version.has(257).ok_or_else(why)? { 0o700 } else { 0o755 };
+        }
+        _ => {}
+    }
+    let words = unit.words("Service", "TemporaryFileSystem");
+    let stated = words.iter().filter_map(|(word, _)| word.split_once(':'));
+    let options = stated.filter(|(path, _)| simplified(path) == empty.path).next_back();
+    for option in options.map_or("", |(_, options)| options).split(',') {
+        match option.split_once('=') {
+            Some(("mode", mode)) => empty.mode = u32::from_str_radix(mode, 8).unwrap_or(empty.mode),
+            Some(("uid", uid)) => empty.uid = uid.parse().unwrap_or(empty.uid),
+            Some(("gid", gid)) => empty.gid = gid.parse().unwrap_or(empty.gid),
+            _ => {}
+        }
+    }
+    Ok(empty)
 }
 
 /// The mount that keeps the service from writing below a path: the nearest one decides, and of two for the

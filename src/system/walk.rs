@@ -15,10 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Look;
-use crate::model::{End, Lookup, NodeKind, Observed, Step};
-
-/// The kernel's own bound, path_resolution(7).
-const MAX_LINKS: usize = 40;
+use crate::model::{End, Lookup, MOST_LINKS, NodeKind, Observed, Step};
 
 /// Looks at paths and remembers the directories on the way.
 pub struct Walker<'a, L: Look + ?Sized> {
@@ -88,7 +85,7 @@ impl<'a, L: Look + ?Sized> Walker<'a, L> {
                 continue;
             };
             links += 1;
-            if links > MAX_LINKS {
+            if links > MOST_LINKS {
                 let why = "too many levels of symbolic links".to_owned();
                 return Lookup { asked, steps, end: End::Unreadable(standing.into(), why) };
             }

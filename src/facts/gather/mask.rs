@@ -1,7 +1,7 @@
 //! Masks: a link to /dev/null takes away the file of its name in weaker directories (systemd.unit(5), tmpfiles.d(5),
 //! sysusers.d(5), systemd.generator(7)).
 
-use crate::model::Step;
+use crate::model::{Step, leads_to};
 use crate::system::{Look, Walker};
 
 /// Whether a path is a link to `/dev/null`, which an image that was never booted does not have.
@@ -12,21 +12,4 @@ pub(super) fn is_masked<L: Look + ?Sized>(walker: &Walker<'_, L>, path: &str) ->
     let link = walker.lookup_no_follow(path);
     let Ok(Some(Step { path, target: Some(target), .. })) = link.node() else { return false };
     leads_to(path.rsplit_once('/').map_or("", |(directory, _)| directory), target) == "/dev/null"
-}
-
-/// The path that a link in a directory is written to lead to; links on the way are not followed.
-pub(super) fn leads_to(directory: &str, target: &str) -> String {
-    let mut standing: Vec<&str> =
-        if target.starts_with('/') { Vec::new() } else { directory.split('/').collect() };
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                standing.pop();
-            }
-            part => standing.push(part),
-        }
-    }
-    let parts: Vec<&str> = standing.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("/{}", parts.join("/"))
 }

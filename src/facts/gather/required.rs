@@ -46,9 +46,7 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
         }
         if let Some(unit) = effective(pad, &name).filter(|_| worker.needs(Need::Start)) {
             start::conditions(worker, &unit, pad);
-            for path in made::first_programs(&unit) {
-                pad.look(worker, &path);
-            }
+            start::needed_by_required(worker, &unit, pad);
         }
         waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
     }

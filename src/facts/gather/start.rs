@@ -7,12 +7,12 @@ use crate::facts::environment;
 use crate::facts::made::{REQUIREMENTS, own_directories};
 use crate::facts::start::{
     self, Code, EXEC_SETTINGS, HOMES, Loading, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS,
-    SYSTEM, TEMPORARY, behind_binds, commands, given_code, path_files, paths_of_child, program_paths,
-    working_directory,
+    SYSTEM, TEMPORARY, behind_binds, commands, env_file_paths, given_code, path_files, paths_of_child,
+    program_paths, working_directory,
 };
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{Need, ProgramFacts};
-use crate::model::{NodeKind, Observed};
+use crate::model::{MOST_LINKS, NodeKind, Observed};
 use crate::syntax::elf::Loader;
 use crate::systemd::effective::EffectiveUnit;
 
@@ -29,6 +29,8 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     let unit = unit.clone();
     for path in start::namespace_paths(&unit, NAMESPACE_SETTINGS) {
         pad.look(worker, &path.source);
+        pad.look(worker, &behind_binds(&unit, &path.target));
+        each_link(worker, &path.target, pad);
     }
     for own in own_directories(&unit) {
         pad.look(worker, &own.path);
@@ -39,7 +41,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         }
     }
     for path in HOMES.iter().chain(SYSTEM).chain(TEMPORARY).filter(|_| is_protected(&unit)) {
-        pad.look(worker, path);
+        each_link(worker, path, pad);
     }
     let streams = STREAM_SETTINGS.iter().filter_map(|(key, _)| unit.scalar("Service", key));
     let streams = streams.filter_map(|setting| start::stream_file(setting.value()));
@@ -79,6 +81,17 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     below_own_links(worker, &unit, pad);
 }
 
+/// A path, and what it becomes when its links are followed one after the other.
+fn each_link(worker: &Worker<'_>, path: &str, pad: &mut Pad) {
+    let mut next = Some(
+        path.strip_prefix("/var").filter(|rest| start::lies_under(rest, "/run")).unwrap_or(path).to_owned(),
+    );
+    for _ in 0..MOST_LINKS {
+        let Some(path) = next else { return };
+        next = pad.look(worker, &path).behind_first_link();
+    }
+}
+
 /// Where the demanded program lies, and where one of its name does that the unit starts instead.
 fn demanded_program(worker: &Worker<'_>, service: &Service, unit: &EffectiveUnit, pad: &mut Pad) {
     let Some(word) = service.command.as_ref().and_then(|command| command.words.first()) else { return };
@@ -109,6 +122,22 @@ pub(super) fn conditions(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pa
     }
 }
 
+/// What a unit needs to start that others require.
+pub(super) fn needed_by_required(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
+    for path in env_file_paths(unit) {
+        pad.look(worker, &path);
+    }
+    for started in commands(unit, START_SETTINGS) {
+        for path in program_paths(unit, &started.command.program) {
+            pad.look(worker, &behind_binds(unit, &path));
+        }
+    }
+    for own in own_directories(unit) {
+        pad.look(worker, &own.path);
+    }
+    below_own_links(worker, unit, pad);
+}
+
 /// Scripts of which a generator makes units that are required.
 fn requirements(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
     for key in REQUIREMENTS {
@@ -125,14 +154,15 @@ fn is_protected(unit: &EffectiveUnit) -> bool {
     ["ProtectHome", "ProtectSystem", "PrivateTmp"].iter().any(|key| unit.in_force(key).is_some())
 }
 
-/// What is looked at below a link that systemd makes to a directory of the unit's own lies in that directory.
+/// What is looked at below another name of a directory of the unit's own lies in that directory.
 fn below_own_links(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
     for own in own_directories(unit) {
-        let Some(link) = &own.link else { continue };
-        let below: Vec<String> =
-            pad.paths.keys().filter_map(|path| path.strip_prefix(link.as_str())).map(str::to_owned).collect();
-        for rest in below.iter().filter(|rest| rest.starts_with('/')) {
-            pad.look(worker, &format!("{}{rest}", own.path));
+        for name in [&own.link, &own.private].into_iter().flatten() {
+            let rests = pad.paths.keys().filter_map(|path| path.strip_prefix(name.as_str()));
+            let below: Vec<String> = rests.filter(|rest| rest.starts_with('/')).map(str::to_owned).collect();
+            for rest in below {
+                pad.look(worker, &format!("{}{rest}", own.path));
+            }
         }
     }
 }

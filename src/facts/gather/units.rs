@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use super::mask::{is_masked, leads_to};
+use super::mask::is_masked;
 use super::{Pad, Worker, manager, required};
 use crate::contract::Service;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
-use crate::model::{End, Entry, NodeKind, Observed, Step};
+use crate::model::{End, Entry, NodeKind, Observed, Step, leads_to};
 use crate::syntax::unit_file::{self, UnitFile};
 use crate::system::{Ask, System, Walker};
 use crate::systemd::calendar;

@@ -1,9 +1,12 @@
 //! The working directory, as the user that must enter it.
 
-use crate::facts::start::{behind_binds, working_directory};
+use std::borrow::Cow;
+
+use crate::facts::start::{WorkingDirectory, behind_binds, working_directory};
 use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user, obstacle};
 use crate::rules::remedy::by_hand;
+use crate::rules::sandbox;
 
 rule! {
     /// The working directory does not exist or cannot be entered.
@@ -11,7 +14,9 @@ rule! {
     /// systemd changes to `WorkingDirectory=` as the user of the service, so this user must be able to pass
     /// every directory on the way. Otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
     /// leading `-` a missing directory is ignored. Directories that systemd makes before the start
-    /// (`StateDirectory=` and similar, tmpfiles.d(5)) count as present. Access control lists are not looked at.
+    /// (`StateDirectory=` and similar, tmpfiles.d(5)) count as present, and so do those that its sandbox lays there
+    /// (`TemporaryFileSystem=`). Up to systemd 254 `WorkingDirectory=~` fails for a user whose home is `/` or
+    /// `/nonexistent`. Access control lists are not looked at.
     ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /home/qt/quantum_trader_old
@@ -56,12 +61,18 @@ fn check(view: &ServiceView) -> Ruling {
     if directory.optional {
         return Ok(Outcome::Pass);
     }
-    let lookup = view.start_of(unit).path(&behind_binds(unit, &directory.path))?;
+    if directory.is_homeless {
+        return homeless(view, unit, &directory);
+    }
+    let start = view.start_of(unit);
+    let lookup = match sandbox::emptied_at(view, unit, &directory.path)? {
+        Some((path, empty)) => Cow::Owned(start.emptied(&path, &empty)?),
+        None => start.path(&behind_binds(unit, &directory.path))?,
+    };
     let Some(obstacle) = obstacle(view, &runner, &lookup, NodeKind::Directory, &[Access::Execute])? else {
         return Ok(Outcome::Pass);
     };
-    let demanded =
-        view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at);
+    let demanded = demanded(view);
     let (message, location) = match obstacle.at.path() == directory.path {
         true => (format!("cannot start: its working directory {}", obstacle.what), obstacle.at.clone()),
         false => (
@@ -80,4 +91,34 @@ fn check(view: &ServiceView) -> Ruling {
         .observed(obstacle.observed)
         .mend(remedy)
         .into())
+}
+
+/// `WorkingDirectory=~` for a user that has no home: it starts in / from 257 on (measured on 247 to 262).
+fn homeless(view: &ServiceView, unit: &EffectiveUnit, directory: &WorkingDirectory) -> Ruling {
+    let version = view.systemd().known()?.copied().unwrap_or_default();
+    let Some(setting) = directory.setting else { return Ok(Outcome::Pass) };
+    match version.has(257) {
+        Some(true) => return Ok(Outcome::Pass),
+        None => {
+            let why = format!("it was not measured where systemd {version} starts a service whose user has no home");
+            return Err(Undecided::new(why));
+        }
+        Some(false) => {}
+    }
+    let user = unit.user_name().unwrap_or("its dynamic user");
+    let question = format!("name a directory at {}, or give {user} a home", setting.at);
+    Ok(Finding::new(
+        format!("cannot start: {user} has no home that could be its working directory"),
+        setting.at.clone(),
+        demanded(view).clone(),
+    )
+    .expected(format!("a directory that {user} can enter"))
+    .observed(written(setting))
+    .mend(Remedy::decide(question).candidate("", by_hand(&setting.at)))
+    .into())
+}
+
+/// Where the contract asks for it.
+fn demanded<'v>(view: &'v ServiceView) -> &'v Location {
+    view.service.working_directory.as_ref().map_or(&view.service.unit.at, |demanded| &demanded.at)
 }

@@ -1,12 +1,11 @@
 //! Paths of the sandbox that are not there.
 
-use crate::facts::start::{
-    NAMESPACE_SETTINGS, NamespacePath, SANDBOX_PATHS, TEMPORARY, lies_under, namespace_paths,
-};
+use crate::facts::start::{SANDBOX_PATHS, lies_under};
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
-use crate::rules::sandbox::{self, is_passed_over};
+use crate::rules::sandbox::order::{self, Lack, Missing};
 
 rule! {
     /// The sandbox of a unit names a path that does not exist.
@@ -47,9 +46,6 @@ rule! {
     check: Service(check),
 }
 
-/// What puts something of the host into the sandbox, or an empty directory.
-const BRINGS: &[&str] = &["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"];
-
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     for key in SANDBOX_PATHS {
@@ -58,55 +54,73 @@ fn check(view: &ServiceView) -> Ruling {
         }
     }
     has_own_root(unit)?;
-    let mut findings = Vec::new();
-    let start = view.start_of(unit);
-    let brought = namespace_paths(unit, BRINGS);
-    let mounts = sandbox::mounts(view, unit);
-    for path in namespace_paths(unit, NAMESPACE_SETTINGS) {
-        if let Some(private) = hidden_by_private_tmp(unit, &path, &brought) {
-            findings.push(in_private_tmp(view, &path, private));
-            continue;
+    let mut looks = Looks::default();
+    for missing in order::missing(view, unit, &view.start_of(unit)) {
+        looks.add(missing.and_then(|missing| finding(view, unit, &missing)).map(Some));
+    }
+    looks.ruling()
+}
+
+fn finding(view: &ServiceView, unit: &EffectiveUnit, missing: &Missing) -> Result<Finding, Undecided> {
+    let Missing { path, lack } = missing;
+    let source = &path.source;
+    let written_to = view.service.writes.iter().find(|written| lies_under(source, &written.value));
+    let at = written_to.map_or(&view.service.unit.at, |written| &written.at);
+    let (what, remedy) = match (lack, written_to) {
+        (Lack::Hidden(by), _) => (
+            format!("does not exist in its sandbox, where {} lies over it", written(by)),
+            Remedy::decide(format!("remove {source} from {}, or bind it in with BindPaths=", path.setting.at))
+                .candidate("", by_hand(&path.setting.at)),
+        ),
+        (Lack::Unfit(why), _) => (
+            why.clone(),
+            Remedy::decide(format!("decide what belongs at {source}, or remove it from {}", path.setting.at))
+                .candidate("", by_hand(&path.setting.at)),
+        ),
+        (Lack::Absent, Some(_)) => {
+            ("does not exist".to_owned(), view.make_directory(unit, view.path(Need::Start, source)?))
         }
-        if path.optional || is_passed_over(&mounts, &path) || start.has(&path.source)? {
-            continue;
-        }
-        let source = &path.source;
-        let written_to = view.service.writes.iter().find(|written| lies_under(source, &written.value));
-        let at = written_to.map_or(&view.service.unit.at, |written| &written.at);
-        let remedy = match written_to {
-            Some(_) => view.make_directory(unit, view.path(Need::Start, source)?),
-            None => Remedy::decide(format!(
+        (Lack::Absent, None) => (
+            "does not exist".to_owned(),
+            Remedy::decide(format!(
                 "make {source}, remove it from {}, or put a - before it if the service does not need it",
                 path.setting.at
             ))
             .candidate("", by_hand(&path.setting.at)),
-        };
-        findings.push(
-            Finding::new(
-                format!("cannot start: {source} of {}= does not exist", path.key),
-                path.setting.at.clone(),
-                at.clone(),
-            )
-            .key(format!("{}={source}", path.key))
-            .expected(format!("{source} exists, or a - before it"))
-            .observed(written(path.setting))
-            .mend(remedy),
-        );
-    }
-    Ok(Outcome::from_findings(findings))
+        ),
+    };
+    Ok(Finding::new(
+        format!("cannot start: {source} of {}= {what}", path.key),
+        path.setting.at.clone(),
+        at.clone(),
+    )
+    .key(format!("{}={source}", path.key))
+    .expected(format!("{source} exists, or a - before it"))
+    .observed(written(path.setting))
+    .mend(remedy))
 }
 
 /// The path of a setting that has one, where it is not there.
 fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Option<Finding>, Undecided> {
     let Some(setting) = unit.scalar("Service", key) else { return Ok(None) };
     let path = setting.value();
-    if !path.starts_with('/') || view.start_of(unit).has(path)? {
+    if !path.starts_with('/') {
         return Ok(None);
     }
-    view.is_on_disk_alone(path)?;
+    let start = view.start_of(unit);
+    let what = match start.has(path)? {
+        true => match unfit(start.path(path)?.node()?, key) {
+            Some(what) => what,
+            None => return Ok(None),
+        },
+        false => {
+            view.is_on_disk_alone(path)?;
+            "does not exist"
+        }
+    };
     let question = format!("make {path} and what the service needs of it, or correct {}", setting.at);
     let finding = Finding::new(
-        format!("cannot start: {path} of {key}= does not exist"),
+        format!("cannot start: {path} of {key}= {what}"),
         setting.at.clone(),
         view.service.unit.at.clone(),
     );
@@ -120,36 +134,18 @@ fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Op
     ))
 }
 
-/// What makes /tmp and /var/tmp private, where a path below them is named: measured with 252 and 257, systemd looks for it
-/// in the new and empty directory. Binds are taken from the host, and what they bring is there.
-fn hidden_by_private_tmp<'a>(
-    unit: &'a EffectiveUnit,
-    path: &NamespacePath<'_>,
-    brought: &[NamespacePath<'_>],
-) -> Option<&'a Setting> {
-    let is_below = TEMPORARY.iter().any(|tmp| path.source != *tmp && lies_under(&path.source, tmp));
-    if !is_below || path.optional || BRINGS.contains(&path.key) || !unit.words("Unit", "JoinsNamespaceOf").is_empty() {
-        return None;
-    }
-    if brought.iter().any(|bind| lies_under(&path.source, &bind.target) || lies_under(&bind.target, &path.source)) {
-        return None;
-    }
-    match unit.in_force("PrivateTmp")? {
-        ("yes" | "connected" | "disconnected", setting) => Some(setting),
+/// What a node is that cannot be what the setting needs.
+fn unfit(node: Option<&Step>, key: &str) -> Option<&'static str> {
+    let meta = node?.meta;
+    match (key, meta.kind) {
+        ("RootDirectory", kind) if kind != NodeKind::Directory => Some("is no directory"),
+        ("RootImage", NodeKind::Directory) => Some("is a directory, not an image"),
+        // The file of a network namespace has no content.
+        ("NetworkNamespacePath", NodeKind::Directory) => Some("is a directory, not a network namespace"),
+        // Those of processes are not looked into.
+        (_, NodeKind::Special) if node?.path.starts_with("/proc/") => None,
+        ("NetworkNamespacePath", NodeKind::Special) => Some("is a device or a socket, not a network namespace"),
+        ("NetworkNamespacePath", NodeKind::File) if meta.size > 0 => Some("is a file, not a network namespace"),
         _ => None,
     }
-}
-
-fn in_private_tmp(view: &ServiceView, path: &NamespacePath<'_>, private: &Setting) -> Finding {
-    let source = &path.source;
-    let question = format!("remove {source} from {}, or bind it in with BindPaths=", path.setting.at);
-    Finding::new(
-        format!("cannot start: {source} of {}= does not exist in its private /tmp ({})", path.key, written(private)),
-        path.setting.at.clone(),
-        view.service.unit.at.clone(),
-    )
-    .key(format!("{}={source}", path.key))
-    .expected(format!("{source} exists in the private directory, or a - before it"))
-    .observed(written(path.setting))
-    .mend(Remedy::decide(question).candidate("", by_hand(&path.setting.at)))
 }

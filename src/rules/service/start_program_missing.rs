@@ -1,6 +1,7 @@
 //! The programs that a start executes, as the user that executes them.
 
 use crate::facts::start::{START_SETTINGS, Started, behind_binds, commands, program_paths};
+use crate::rules::earlier;
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
@@ -13,6 +14,7 @@ rule! {
     /// the user that runs it (`+` and `!` run as root). It must be a regular file with an execute bit for that
     /// user, every directory on the way must be passable, and a script must be readable. Otherwise the start
     /// ends with status 203/EXEC (systemd.exec(5)). A line with the prefix `-` may fail, except `ExecStart=`.
+    /// A program that is not there is undecided if a line before copies, builds or installs it.
     ///
     /// ```bad
     /// remove /opt/quantum/venvs/backend
@@ -51,13 +53,15 @@ fn check(view: &ServiceView) -> Ruling {
     has_own_root(unit)?;
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
     let mut looks = Looks::default();
-    for started in commands(unit, START_SETTINGS) {
+    let all = commands(unit, START_SETTINGS);
+    for (at, started) in all.iter().enumerate() {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
         let runner = user.clone().of(&started.command);
-        let obstacle = program_obstacle(view, unit, &started, &runner);
-        looks.add(obstacle.map(|obstacle| obstacle.map(|found| finding(view, &started, &runner, found))));
+        let obstacle = program_obstacle(view, unit, started, &runner);
+        let obstacle = obstacle.and_then(|found| earlier::unless_made(&all[..at], &started.command.program, found));
+        looks.add(obstacle.map(|obstacle| obstacle.map(|found| finding(view, started, &runner, found))));
     }
     looks.ruling()
 }
@@ -69,14 +73,14 @@ fn program_obstacle(
     started: &Started,
     runner: &Runner,
 ) -> Result<Option<Obstacle>, Undecided> {
-    let mut first = None;
+    let (start, mut first) = (view.start_of(unit), None);
     for path in program_paths(unit, &started.command.program) {
         let path = behind_binds(unit, &path);
-        let lookup = view.path(Need::Start, &path)?;
-        let mut found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])?;
+        let lookup = start.path(&path)?;
+        let mut found = obstacle(view, runner, &lookup, NodeKind::File, &[Access::Execute])?;
         // Whether it is a script only matters where the user cannot read it.
         if found.is_none()
-            && let Some(unread) = obstacle(view, runner, lookup, NodeKind::File, &[Access::Read])?
+            && let Some(unread) = obstacle(view, runner, &lookup, NodeKind::File, &[Access::Read])?
             && matches!(view.program(&path)?, Some(ProgramFacts::Script(_)))
         {
             found = Some(unread);

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::facts::boot::{OF_SYSTEMD, Reached};
 use crate::facts::condition::{self, Condition};
-use crate::facts::made::{REQUIREMENTS, first_programs};
+use crate::facts::made::REQUIREMENTS;
 use crate::rules::conditions::{self, Unmet};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
-use crate::rules::reach::has_own_root;
-use crate::rules::remedy::{by_hand, is_packaged};
+use crate::rules::remedy::by_hand;
+use crate::rules::required::{fails, waits_for};
 use crate::rules::triggers;
 use crate::systemd::unit_name::{self, UnitName};
 
@@ -21,7 +21,8 @@ rule! {
     /// boot starts it nevertheless. The same holds for what the other unit requires in turn, and for the timer
     /// or the socket that starts the service. A required unit does not run if its assertion is not met, and
     /// with `BindsTo=` also if its condition is not met. If this unit waits for it (`After=`) and no package
-    /// brought it, its programs must exist. A unit of `Requisite=` is not started with this one,
+    /// brought it, it must start: its programs, its env files and its user exist, and those of what it requires and waits
+    /// for in turn. A unit of `Requisite=` is not started with this one,
     /// so the boot must have started it. `Wants=` never prevents a start. Slices are made when they are named,
     /// mounts by fstab(5) and other generators. On a disk that is not running, a device is undecided; so is
     /// the name of a script in /etc/init.d, or one that it provides (`Provides:`), and a missing unit that the
@@ -80,6 +81,7 @@ fn look_at(view: &ServiceView, unit: &EffectiveUnit, looks: &mut Looks) {
                 }
                 None if *key == "Requisite" => not_started(view, &name),
                 None => refuses(view, unit, key, &name),
+                lack if *key == "BindsTo" => Ok(lack),
                 lack => Ok(lack.map(|lack| format!("{lack}{}", at_boot(view)))),
             });
             looks.add(lack.map(|what| what.map(|what| finding(view, (key, &name, setting), &what))));
@@ -116,11 +118,13 @@ fn finding(view: &ServiceView, (key, name, setting): (&str, &str, &Setting), wha
 /// this unit to also be in active state" when `After=` stands beside `BindsTo=` (systemd.unit(5)), and a oneshot service is
 /// inactive when it has run, unless `RemainAfterExit=yes` (systemd.service(5)).
 fn ends_before(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> Result<bool, Undecided> {
-    let is_after = || unit.words("Unit", "After").iter().any(|(after, _)| after == name);
-    if key != "BindsTo" || !name.ends_with(".service") || !is_after() {
+    if key != "BindsTo" || !name.ends_with(".service") {
         return Ok(false);
     }
     let other = view.effective(name)?;
+    if !waits_for(unit, other) {
+        return Ok(false);
+    }
     let is = |key: &str, value: &str| other.scalar("Service", key).is_some_and(|setting| setting.value() == value);
     // Whether its conditions are met or not, it is not active.
     let loads = matches!(other.load, LoadState::Loaded);
@@ -156,33 +160,20 @@ fn lack_of_all(view: &ServiceView, name: &str) -> Result<Option<String>, Undecid
 /// takes the unit that requires it along, and a failed condition the one that is bound to it and ordered after it.
 fn refuses(view: &ServiceView, unit: &EffectiveUnit, key: &str, name: &str) -> Result<Option<String>, Undecided> {
     let Ok(other) = view.effective(name) else { return Ok(None) };
-    let is_after = unit.words("Unit", "After").iter().any(|(after, _)| after == name);
+    let is_after = waits_for(unit, other);
     let is_bound = key == "BindsTo" && is_after;
     let counts = |condition: &Condition<'_>| condition.is_assert || is_bound;
-    if !condition::all(other).iter().any(counts) {
-        return if is_after && condition::all(other).is_empty() { fails(view, other) } else { Ok(None) };
-    }
-    let Unmet { certain, unknown } = conditions::unmet(view, other);
-    match (certain.iter().find(|condition| counts(condition)), unknown) {
-        (Some(condition), _) => Ok(Some(format!("does not run: {} is not met", written(condition.setting)))),
-        (None, Some(unknown)) => Err(unknown),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The program without which a required unit does not start, so that what waits for it does not either.
-fn fails(view: &ServiceView, other: &EffectiveUnit) -> Result<Option<String>, Undecided> {
-    // A package brings the programs of its units.
-    if other.fragment.as_deref().is_none_or(is_packaged) || has_own_root(other).is_err() {
-        return Ok(None);
-    }
-    for program in first_programs(other) {
-        // Facts of an older golden do not hold it.
-        if view.path(Need::Start, &program).is_ok() && !view.start_of(other).has(&program)? {
-            return Ok(Some(format!("does not start: {program} does not exist")));
+    if condition::all(other).iter().any(counts) {
+        let Unmet { certain, unknown } = conditions::unmet(view, other);
+        match (certain.iter().find(|condition| counts(condition)), unknown) {
+            (Some(condition), _) => {
+                return Ok(Some(format!("does not run: {} is not met", written(condition.setting))));
+            }
+            (None, Some(unknown)) => return Err(unknown),
+            (None, None) => {}
         }
     }
-    Ok(None)
+    if is_after { fails(view, other) } else { Ok(None) }
 }
 
 /// Whether nothing has started a unit that is required to run already (systemd.unit(5), `Requisite=`).

@@ -72,7 +72,7 @@ fn check(view: &ServiceView) -> Ruling {
         let Some(mount) = hidden(unit, &mounts, &path).or_else(|| hidden(unit, &mounts, real)) else {
             continue;
         };
-        if what == WORKING_DIRECTORY && may_be_entered(unit, mount, &path) {
+        if what == WORKING_DIRECTORY && may_be_entered(unit, mount, &path, real) {
             continue;
         }
         // One finding a setting: they all end with the same change.
@@ -101,16 +101,14 @@ fn check(view: &ServiceView) -> Ruling {
 const WORKING_DIRECTORY: &str = "the working directory";
 
 /// Whether a directory can be entered although a mount of the sandbox lies over it: an empty one by anybody, one that is
-/// inaccessible by root, whom its mode 0000 does not keep out (measured on 247 to 262).
-fn may_be_entered(unit: &EffectiveUnit, mount: &Mount, path: &str) -> bool {
-    let is_root = matches!(unit.user_name(), Some("root" | "0"));
-    let keeps_rights = unit.scalar("Service", "CapabilityBoundingSet").is_none();
+/// inaccessible by root, whom its mode 0000 does not keep out, with whatever capabilities (measured on 247 to 262).
+fn may_be_entered(unit: &EffectiveUnit, mount: &Mount, path: &str, real: &str) -> bool {
     let may = match mount.effect {
         Effect::Emptied => true,
-        Effect::Hidden => is_root && keeps_rights,
+        Effect::Hidden => matches!(unit.user_name(), Some("root" | "0")),
         Effect::ReadOnly | Effect::Writable => false,
     };
-    may && mount.path == path
+    may && [path, real].contains(&&*mount.path)
 }
 
 /// What the service needs to see, each with a word for it.

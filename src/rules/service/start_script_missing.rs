@@ -5,6 +5,7 @@ use crate::facts::start::{
     interpreter, kept, libraries, module_files, package_directories, path_files, program_paths, top_of_module,
     working_directory,
 };
+use crate::rules::earlier;
 use crate::rules::prelude::*;
 use crate::rules::reach::{Obstacle, Runner, has_own_root, no_user, obstacle};
 use crate::rules::remedy::by_hand;
@@ -70,7 +71,8 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
     let Some(directory) = working_directory(unit, Some(view.accounts()?)) else { return Ok(no_user()) };
     let (arguments, mut findings) = (view.arguments(unit)?, Vec::new());
-    for started in commands(unit, START_SETTINGS) {
+    let all = commands(unit, START_SETTINGS);
+    for (at, started) in all.iter().enumerate() {
         if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
             continue;
         }
@@ -81,7 +83,8 @@ fn check(view: &ServiceView) -> Ruling {
                 Code::File(file) if is_certain(file) => {
                     let path = behind_binds(unit, &from_directory(&directory.path, file));
                     let interpreter = interpreter(&started.command.program, &words);
-                    file_obstacle(view, &runner, &interpreter, &path)?
+                    let obstacle = file_obstacle(view, &runner, &interpreter, &path)?;
+                    earlier::unless_made(&all[..at], &path, obstacle)?
                 }
                 Code::Program(program) if is_certain(program) => {
                     let lookup = view.path(Need::Start, &behind_binds(unit, program))?;
@@ -100,7 +103,7 @@ fn check(view: &ServiceView) -> Ruling {
                     )));
                 }
             };
-            findings.extend(obstacle.map(|obstacle| finding(view, &started, &runner, &code, obstacle)));
+            findings.extend(obstacle.map(|obstacle| finding(view, started, &runner, &code, obstacle)));
         }
     }
     Ok(Outcome::from_findings(findings))

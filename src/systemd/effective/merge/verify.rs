@@ -79,6 +79,11 @@ impl Merge<'_> {
             self.refuse("Type=dbus needs BusName=", here);
         } else if has("PAMName") && lets_processes_live {
             self.refuse("PAMName= needs KillMode=control-group or mixed", here);
+        } else if matches!(value("WorkingDirectory").as_deref(), Some("~" | "-~"))
+            && self.unit.is_dynamic()
+            && self.version.has(257) == Some(true)
+        {
+            self.refuse("WorkingDirectory=~ is of no use with DynamicUser=yes, whose user has no home", here);
         }
     }
 }

@@ -1,0 +1,142 @@
+//! What runs before in the same unit and may make what is missing: a unit may copy, build or install its own program.
+
+use super::prelude::*;
+use super::reach::Obstacle;
+use crate::facts::start::{Started, lies_under};
+
+/// Programs that make no program, whatever they are told.
+const HARMLESS: &[&str] = &[
+    "[",
+    "chattr",
+    "chcon",
+    "chgrp",
+    "chmod",
+    "chown",
+    "echo",
+    "false",
+    "find",
+    "grep",
+    "logger",
+    "ls",
+    "mkdir",
+    "nice",
+    "restorecon",
+    "rm",
+    "rmdir",
+    "setcap",
+    "setfacl",
+    "sleep",
+    "stat",
+    "test",
+    "touch",
+    "true",
+];
+
+/// Programs that fill a directory that they are told.
+const FILLS: &[&str] = &[
+    "cp",
+    "curl",
+    "git",
+    "install",
+    "ln",
+    "mount",
+    "mv",
+    "rsync",
+    "tar",
+    "unzip",
+    "uv",
+    "virtualenv",
+    "wget",
+];
+
+/// Programs that build or install what the directory says in which they stand.
+const BUILDS: &[&str] = &[
+    "bun", "bundle", "cargo", "composer", "go", "gradle", "make", "mvn", "npm", "pip", "pip3", "pnpm",
+    "poetry", "yarn",
+];
+
+/// What is missing, where nothing that runs before may make it; else it is undecided.
+pub fn unless_made(
+    before: &[Started<'_>],
+    path: &str,
+    obstacle: Option<Obstacle>,
+) -> Result<Option<Obstacle>, Undecided> {
+    match may_make(before, path).filter(|_| obstacle.as_ref().is_some_and(|obstacle| obstacle.missing)) {
+        Some(maker) => {
+            Err(Undecided::new(format!("{path} does not exist, and {} may make it", maker.setting.at)))
+        }
+        None => Ok(obstacle),
+    }
+}
+
+/// The command that may make a path, of those that run before.
+pub fn may_make<'s, 'u>(before: &'s [Started<'u>], path: &str) -> Option<&'s Started<'u>> {
+    before.iter().find(|started| may(&started.command.program, &started.command.words, path))
+}
+
+fn may(program: &str, words: &[String], path: &str) -> bool {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    if HARMLESS.contains(&name) {
+        return false;
+    }
+    let shell = words.iter().any(|word| word == "-c" || word == "-ec").then(|| words.join(" "));
+    let runs = |known: &[&str]| match &shell {
+        Some(text) => known.iter().any(|known| says(text, known)),
+        None => known.contains(&name),
+    };
+    if runs(BUILDS) || words.iter().any(|word| word == path) {
+        return true;
+    }
+    let is_venv = || words.iter().any(|word| word == "venv" || word == "virtualenv");
+    let names_above = || {
+        let told = words.iter().flat_map(|word| word.split(|c: char| " '\";=".contains(c)));
+        // A directory of all programs says nothing.
+        told.filter(|told| told.matches('/').count() > 1).any(|told| lies_under(path, told))
+    };
+    (runs(FILLS) || shell.as_ref().is_some_and(|text| text.contains('>')) || is_venv()) && names_above()
+}
+
+/// Whether a text has a word of its own.
+fn says(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').any(|said| said == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::systemd::command_line;
+
+    fn makes(line: &str, path: &str) -> bool {
+        let command = &command_line::parse(line).commands[0];
+        may(&command.program, &command.words, path)
+    }
+
+    #[test]
+    fn a_command_may_make_what_it_is_told() {
+        for line in [
+            "/bin/cp /opt/tools/tool /opt/app/tool",
+            "/bin/cp -r /srv/build/. /opt/app",
+            "/usr/bin/install -m 755 /srv/tool /opt/app/tool",
+            "/usr/bin/python3 -m venv /opt/app",
+            "/bin/sh -c 'cp /opt/tools/tool /opt/app/'",
+            "/bin/sh -c \"echo '#!/bin/sh' > /opt/app/tool\"",
+            "/usr/bin/npm ci",
+            "/usr/bin/bash -c 'cd /srv && make install'",
+            "/opt/tools/fetch /opt/app/tool",
+        ] {
+            assert!(makes(line, "/opt/app/tool"), "{line}");
+        }
+        for line in [
+            "/bin/mkdir -p /opt/app",
+            "/bin/chown -R app /opt/app",
+            "/usr/bin/test -x /opt/app/tool",
+            "/opt/app/venv/bin/python /opt/app/manage.py migrate",
+            "/opt/app/venv/bin/gunicorn --chdir /opt/app --check-config",
+            "/bin/sh -c 'sleep 5'",
+            "/bin/cp /srv/a /srv/b",
+            "/usr/bin/test -x /opt/app/tool",
+        ] {
+            assert!(!makes(line, "/opt/app/tool"), "{line}");
+        }
+    }
+}
