@@ -98,6 +98,12 @@ pub struct Lookup {
     pub end: End,
 }
 
+/// The file system of what is made while a host runs (file-hierarchy(7)).
+pub const RUN: &str = "/run";
+
+/// What systemd has in [`RUN`].
+pub const RUN_OF_SYSTEMD: &str = "/run/systemd";
+
 /// The kernel follows no more links on the way to one file (path_resolution(7)).
 pub const MOST_LINKS: usize = 40;
 

@@ -20,7 +20,9 @@ pub mod visible;
 pub use change::{Change, How, Spot, Stage, Verb};
 pub use digest::{hex, sha256};
 pub use location::{Location, Stated};
-pub use looked::{Access, Credentials, End, Entry, Lookup, MOST_LINKS, Meta, NodeKind, Step, leads_to};
+pub use looked::{
+    Access, Credentials, End, Entry, Lookup, MOST_LINKS, Meta, NodeKind, RUN, RUN_OF_SYSTEMD, Step, leads_to,
+};
 pub use observed::{Observed, Undecided};
 pub use outcome::{Finding, FindingBuilder, MOST_FINDINGS, Outcome, Ruling};
 pub use remedy::{Candidate, Decision, Remedy};

@@ -4,75 +4,23 @@
 //! tmpfiles.d(5) names, and mounts the file systems of the kernel (systemd.exec(5), file-hierarchy(7)). A walk over
 //! them has the same steps that the kernel will find, so that who may do what there is judged in one place.
 
+mod of_systemd;
+
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+
+use of_systemd::{DEVICES, SYSTEM, VOLATILE};
 
 use crate::facts::made::{AtBoot, MadeKind, Making, OwnDirectory, before, leaves_nothing, own_directories};
 use crate::facts::start::{lies_under, simplified};
-use crate::model::End;
+use crate::model::{End, RUN_OF_SYSTEMD};
 use crate::rules::prelude::*;
 use crate::rules::reach::Runner;
 use crate::rules::remedy::gap;
 use crate::rules::sandbox::Empty;
 use crate::systemd::unit_name;
-
-/// Directories that systemd itself mounts or makes, with their permission bits.
-const OF_THE_SYSTEM: &[(&str, u32)] = &[
-    ("/dev", 0o755),
-    ("/dev/fd", 0o500),
-    ("/dev/shm", 0o1777),
-    ("/proc", 0o555),
-    ("/proc/irq", 0o555),
-    ("/proc/sys", 0o555),
-    ("/run", 0o755),
-    ("/run/lock", 0o1777),
-    ("/run/systemd", 0o755),
-    ("/run/user", 0o755),
-    ("/sys", 0o555),
-    ("/sys/class", 0o755),
-    ("/sys/devices", 0o755),
-    ("/sys/fs/cgroup", 0o755),
-    ("/sys/kernel", 0o755),
-    ("/tmp", 0o1777),
-];
-
-/// Devices of every host, and the network of its first process.
-const DEVICES: &[&str] = &[
-    "/dev/full",
-    "/dev/log",
-    "/dev/null",
-    "/dev/stderr",
-    "/dev/stdin",
-    "/dev/stdout",
-    "/dev/random",
-    "/dev/tty",
-    "/dev/urandom",
-    "/dev/zero",
-    "/dev/ptmx",
-    "/proc/1/ns/net",
-    "/proc/self/ns/net",
-];
-
-/// Directories whose content is made anew at every boot, by whoever runs there.
-const VOLATILE: &[&str] = &["/run", "/dev", "/proc", "/sys", "/tmp"];
-
-/// What systemd makes and mounts itself.
-static SYSTEM: LazyLock<Making> = LazyLock::new(|| {
-    let made = |path: &str, kind, mode| AtBoot {
-        path: path.into(),
-        kind,
-        uid: 0,
-        gid: 0,
-        mode,
-        size: 0,
-        replaces: false,
-        at: Location::file(path),
-    };
-    let directories = OF_THE_SYSTEM.iter().map(|(path, mode)| made(path, MadeKind::Directory, *mode));
-    directories.chain(DEVICES.iter().map(|path| made(path, MadeKind::Other, 0o666))).collect()
-});
 
 /// What a unit finds when it starts. Made once for all the paths that a rule asks about.
 pub struct AtStart<'v, 'a> {
@@ -280,6 +228,9 @@ impl<'a> AtStart<'_, 'a> {
         }
         if ["/dev", "/proc", "/sys"].iter().any(|volatile| lies_under(&path, volatile)) {
             return Err(Undecided::new(format!("{path} is made by the kernel of a running host")));
+        }
+        if lies_under(&path, RUN_OF_SYSTEMD) {
+            return Err(Undecided::new(format!("{path} is made by systemd, or not, while the host runs")));
         }
         if !VOLATILE.iter().any(|volatile| lies_under(&path, volatile)) {
             return Ok(());

@@ -2,7 +2,8 @@
 
 use super::prelude::*;
 use super::reach::Obstacle;
-use crate::facts::start::{Started, lies_under};
+use crate::facts::made::before as units_before;
+use crate::facts::start::{START_SETTINGS, Started, commands, lies_under};
 
 /// Programs that make no program, whatever they are told.
 const HARMLESS: &[&str] = &[
@@ -57,20 +58,37 @@ const BUILDS: &[&str] = &[
 
 /// What is missing, where nothing that runs before may make it; else it is undecided.
 pub fn unless_made(
-    before: &[Started<'_>],
-    path: &str,
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    (before, path): (&[Started<'_>], &str),
     obstacle: Option<Obstacle>,
 ) -> Result<Option<Obstacle>, Undecided> {
-    match may_make(before, path).filter(|_| obstacle.as_ref().is_some_and(|obstacle| obstacle.missing)) {
-        Some(maker) => {
-            Err(Undecided::new(format!("{path} does not exist, and {} may make it", maker.setting.at)))
-        }
-        None => Ok(obstacle),
+    match obstacle.as_ref().is_some_and(|obstacle| obstacle.missing) {
+        true => is_made_by_none(view, unit, before, path).map(|()| obstacle),
+        false => Ok(obstacle),
+    }
+}
+
+/// Whether nothing may make a path that runs before: neither these commands nor those of units that are started before.
+pub fn is_made_by_none(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    before: &[Started<'_>],
+    path: &str,
+) -> Result<(), Undecided> {
+    let place = |maker: &Started<'_>| maker.setting.at.clone();
+    let of_others = || {
+        let mut others = units_before(unit).into_iter().filter_map(|name| view.effective(&name).ok());
+        others.find_map(|other| may_make(&commands(other, START_SETTINGS), path).map(place))
+    };
+    match may_make(before, path).map(place).or_else(of_others) {
+        Some(at) => Err(Undecided::new(format!("{path} does not exist, and {at} may make it"))),
+        None => Ok(()),
     }
 }
 
 /// The command that may make a path, of those that run before.
-pub fn may_make<'s, 'u>(before: &'s [Started<'u>], path: &str) -> Option<&'s Started<'u>> {
+fn may_make<'s, 'u>(before: &'s [Started<'u>], path: &str) -> Option<&'s Started<'u>> {
     before.iter().find(|started| may(&started.command.program, &started.command.words, path))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::conditions::{self, Unmet};
-use super::earlier::may_make;
+use super::earlier::is_made_by_none;
 use super::prelude::*;
 use super::reach::has_own_root;
 use super::remedy::is_packaged;
@@ -109,11 +109,8 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
             let why = format!("{program} does not exist, which {} may pass over", condition.setting.at);
             return Err(Undecided::new(why));
         }
-        if let Some(maker) = paths.iter().find_map(|path| may_make(&all[..at], path)) {
-            return Err(Undecided::new(format!(
-                "{program} does not exist, and {} may make it",
-                maker.setting.at
-            )));
+        for path in &paths {
+            is_made_by_none(view, unit, &all[..at], path)?;
         }
         return Ok(Some(format!("does not start: {program} does not exist")));
     }

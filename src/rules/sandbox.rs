@@ -166,8 +166,8 @@ fn empty(view: &View, unit: &EffectiveUnit, mount: &Mount) -> Result<Empty, Unde
         _ => {}
     }
     let words = unit.words("Service", "TemporaryFileSystem");
-    let stated = words.iter().filter_map(|(word, _)| word.split_once(':'));
-    let options = stated.filter(|(path, _)| simplified(path) == empty.path).next_back();
+    let mut stated = words.iter().filter_map(|(word, _)| word.split_once(':'));
+    let options = stated.rfind(|(path, _)| simplified(path) == empty.path);
     for option in options.map_or("", |(_, options)| options).split(',') {
         match option.split_once('=') {
             Some(("mode", mode)) => empty.mode = u32::from_str_radix(mode, 8).unwrap_or(empty.mode),

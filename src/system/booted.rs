@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Layer, Look, System, Walker, too_long};
 use crate::model::answers::SqliteAnswer;
-use crate::model::{Entry, Meta, NodeKind, Observed};
+use crate::model::{Entry, Meta, NodeKind, Observed, RUN, RUN_OF_SYSTEMD};
 use crate::syntax::glob;
 use crate::syntax::tmpfiles::{self, Does, Line};
 
@@ -31,15 +31,20 @@ enum Gone {
     Node(String),
     /// What lies in a directory.
     Inside(String),
-    /// What lies in [`RUN`], which is empty at boot. What systemd puts there itself comes back.
+    /// What lies in [`RUN`], which is empty at boot. Units are looked at where they are.
     Run,
 }
 
-/// The file system of what is made while a host runs (file-hierarchy(7)).
-pub const RUN: &str = "/run";
-
-/// What systemd has in [`RUN`].
-pub const RUN_OF_SYSTEMD: &str = "systemd";
+/// Whether a path below [`RUN`] was left by the last run. Units, and what generators made, are looked at where they are: they
+/// say what they are for, and that they are gone at the next boot.
+pub fn is_left(path: &str) -> bool {
+    let below = |directory: &str| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
+    match (below(RUN), below(RUN_OF_SYSTEMD)) {
+        (_, Some(rest)) => !["generator", "system", "transient"].iter().any(|units| rest.starts_with(units)),
+        (Some(_), None) => path != RUN_OF_SYSTEMD,
+        (None, None) => false,
+    }
+}
 
 /// The disk with all of that.
 pub struct Booted<'a> {
@@ -124,10 +129,7 @@ impl<'a> Booted<'a> {
             Gone::Inside(directory) => {
                 path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
             }
-            Gone::Run => path
-                .strip_prefix(RUN)
-                .and_then(|rest| rest.strip_prefix('/'))
-                .is_some_and(|rest| rest.split('/').next() != Some(RUN_OF_SYSTEMD)),
+            Gone::Run => is_left(path),
             Gone::Node(pattern) => {
                 is_near(pattern)
                     && is_it(pattern, path)

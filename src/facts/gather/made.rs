@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::mask::is_masked;
 use super::room::Room;
-use super::{Worker, content, generators};
+use super::{Pad, Worker, content, generators, in_run};
 use crate::facts::made::{AtBoot, Given, MadeFacts, MadeKind, MountFacts};
 use crate::facts::start::lies_under;
-use crate::model::{Location, Observed};
+use crate::model::{Location, Observed, RUN, RUN_OF_SYSTEMD};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::fstab::{self, Mount};
 use crate::syntax::tmpfiles::{self, Does};
@@ -18,11 +18,10 @@ use crate::system::partial::Partial;
 use crate::system::{System, TEXT_LIMIT, Walker};
 
 /// The lines of tmpfiles.d that count, with their files, and why not all of them are known.
-#[derive(Default)]
 pub(super) struct Lines {
     lines: Vec<(Arc<str>, tmpfiles::Line)>,
     unread: Option<String>,
-    left_in_run: Vec<Arc<str>>,
+    left_in_run: Result<Vec<Arc<str>>, String>,
 }
 
 /// The unit that runs systemd-tmpfiles at boot.
@@ -32,7 +31,7 @@ impl Lines {
     /// Reads them from a disk. There are none where the unit is masked that obeys them.
     pub(super) fn read<'a>(system: &'a (dyn System + 'a)) -> Lines {
         let walker = Walker::new(system);
-        let mut read = Lines { left_in_run: left_in_run(system), ..Lines::default() };
+        let mut read = Lines { lines: Vec::new(), unread: None, left_in_run: left_in_run(system) };
         if is_masked(&walker, TMPFILES) {
             return read;
         }
@@ -89,22 +88,33 @@ impl Lines {
     }
 }
 
-/// What lies in /run on a disk, beside what systemd puts there.
-fn left_in_run<'a>(system: &'a (dyn System + 'a)) -> Vec<Arc<str>> {
-    let Observed::Found(names) = system.list(booted::RUN) else { return Vec::new() };
-    let others = names.into_iter().filter(|name| name != booted::RUN_OF_SYSTEMD);
-    others.map(|name| format!("{}/{name}", booted::RUN).into()).collect()
+/// What lies in /run on a disk that a boot does not find there, or why that is not known.
+fn left_in_run<'a>(system: &'a (dyn System + 'a)) -> Result<Vec<Arc<str>>, String> {
+    let names = |directory: &str| match system.list(directory) {
+        Observed::Found(names) => Ok(names.into_iter().map(|name| format!("{directory}/{name}")).collect()),
+        Observed::Absent => Ok(Vec::new()),
+        Observed::Unreadable(why) => Err(format!("what lies in {directory} could not be read: {why}")),
+    };
+    let of_systemd: Vec<String> = names(RUN_OF_SYSTEMD)?;
+    let all: Vec<String> = names(RUN)?;
+    let left = all.into_iter().chain(of_systemd).filter(|path| booted::is_left(path));
+    Ok(left.map(Arc::from).collect())
 }
 
 /// What makes something at boot.
-pub(super) fn gather(worker: &Worker<'_>, (mounts, lines): (MountFacts, Lines)) -> MadeFacts {
-    let mut made =
-        MadeFacts { mounts, unread: lines.unread, left_in_run: lines.left_in_run, ..MadeFacts::default() };
+pub(super) fn gather(worker: &Worker<'_>, (mounts, lines): (MountFacts, Lines), pad: &Pad) -> MadeFacts {
+    let (left_in_run, unlisted) = match lines.left_in_run {
+        Ok(left) => (left, None),
+        Err(why) => (Vec::new(), Some((format!("{RUN}/").into(), Location::file(RUN), why))),
+    };
+    let mut made = MadeFacts { mounts, unread: lines.unread, left_in_run, ..MadeFacts::default() };
+    made.unsure.extend(unlisted);
     for (path, line) in &lines.lines {
         take(&mut made, path, line, worker.ground.accounts);
     }
     made.generators = generators::foreign(worker);
     generators::scripts(worker, &mut made);
+    in_run::gather(worker, pad, &mut made);
     made
 }
 

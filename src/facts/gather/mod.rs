@@ -13,6 +13,7 @@ mod environment;
 mod generators;
 mod git;
 mod git_owners;
+mod in_run;
 mod libraries;
 mod logs;
 mod made;
@@ -113,7 +114,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.models = needs.has(Need::Models).then(|| models::gather(&worker, &mut pad)).flatten();
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
     let asks = needs.has(Need::Start) || needs.has(Need::Places);
-    facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot));
+    facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot, &pad));
     facts.accounts = accounts;
     facts.paths = pad.paths;
     facts.listings = pad.listings;

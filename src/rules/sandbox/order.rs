@@ -254,7 +254,7 @@ impl<'a> Making<'_, 'a> {
             return Ok(Some(Lack::Unfit("is a link that leads in a circle".to_owned())));
         }
         if let Some(file) = lookup.stopped_by_file() {
-            return Ok(Some(Lack::Unfit(format!("lies below {}, which is no directory", file.path))));
+            return Ok(Some(Lack::Unfit(format!("lies below {}, which is not a directory", file.path))));
         }
         if !self.start.has_for_sandbox(path)? {
             return Ok(Some(Lack::Absent));
@@ -264,7 +264,7 @@ impl<'a> Making<'_, 'a> {
         }
         let is_directory = lookup.node()?.map(|node| node.meta.kind == NodeKind::Directory);
         let unfit = match (wanted, is_directory) {
-            (Source::Directory, Some(false)) => "is no directory",
+            (Source::Directory, Some(false)) => "is not a directory",
             (Source::Image, Some(true)) => "is a directory, not an image",
             _ => return Ok(None),
         };

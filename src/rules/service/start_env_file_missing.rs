@@ -1,6 +1,7 @@
 //! Env files without which systemd does not start the service.
 
 use crate::syntax::glob::pattern;
+use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::{by_hand, golden};
@@ -32,7 +33,7 @@ rule! {
     id: "start-env-file-missing",
     section: D,
     severity: Must,
-    needs: [Fragments, EnvFiles],
+    needs: [Fragments, EnvFiles, Start],
     cause: Unit,
     why: "the next start fails before the program runs",
     see: ["systemctl show -p EnvironmentFiles,Result {unit}"],
@@ -45,7 +46,7 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
-    let mut findings = Vec::new();
+    let mut looks = Looks::default();
     for setting in unit.assignments("Service", "EnvironmentFile") {
         let path = setting.value();
         if path.starts_with('-') {
@@ -58,13 +59,13 @@ fn check(view: &ServiceView) -> Ruling {
             None => vec![path.to_owned()],
         };
         if files.is_empty() {
-            findings.push(none_matches(setting, at.clone()));
+            looks.add(Ok(Some(none_matches(setting, at.clone()))));
         }
         for path in &files {
-            findings.extend(fault(view, setting, path, at.clone())?);
+            looks.add(fault(view, setting, path, at.clone()));
         }
     }
-    Ok(Outcome::from_findings(findings))
+    looks.ruling()
 }
 
 /// The files that a pattern matches: systemd reads each.
@@ -93,37 +94,32 @@ fn fault(
     path: &str,
     at: Location,
 ) -> Result<Option<Finding>, Undecided> {
-        let demand = view.service.env_files.iter().find(|file| file.path == path);
-        let lookup = view.path(Need::EnvFiles, path)?;
-        let (message, location, observed) = match lookup.node()? {
-            None => {
-                (format!("cannot start: {path} does not exist"), setting.at.clone(), "nothing".to_owned())
-            }
-            Some(node) if node.meta.kind != NodeKind::File => {
-                let kind = node.meta.kind.word();
-                (format!("cannot start: {path} is {kind}"), setting.at.clone(), kind.to_owned())
-            }
-            Some(_) => match view.env_file(path)?.and_then(|file| file.read.fatal.as_ref()) {
-                None => return Ok(None),
-                Some(fatal) => (
-                    format!("cannot start: systemd cannot read {path}"),
-                    Location::line(path, fatal.line),
-                    words(fatal.why).to_owned(),
-                ),
-            },
-        };
-        Ok(Some(
-            Finding::new(message, location, at)
-                .key(path)
-                .expected(format!("an env file at {path}"))
-                .observed(observed)
-                .mend(match demand {
-                    Some(_) => Remedy::decide(format!("write {path} with what the contract demands in it"))
-                        .candidate("", golden(view, "apply")),
-                    None => Remedy::decide(format!("write {path}, or remove it from {}", setting.at))
-                        .candidate("", by_hand(&setting.at)),
-                }),
-        ))
+    let (message, location, observed) = match view.path(Need::EnvFiles, path)?.node()? {
+        None => {
+            view.is_on_disk_alone(path)?;
+            (format!("cannot start: {path} does not exist"), setting.at.clone(), "nothing".to_owned())
+        }
+        Some(node) if node.meta.kind != NodeKind::File => {
+            let kind = node.meta.kind.word();
+            (format!("cannot start: {path} is {kind}"), setting.at.clone(), kind.to_owned())
+        }
+        Some(_) => match view.env_file(path)?.and_then(|file| file.read.fatal.as_ref()) {
+            None => return Ok(None),
+            Some(fatal) => (
+                format!("cannot start: systemd cannot read {path}"),
+                Location::line(path, fatal.line),
+                words(fatal.why).to_owned(),
+            ),
+        },
+    };
+    let remedy = match view.service.env_files.iter().any(|file| file.path == path) {
+        true => Remedy::decide(format!("write {path} with what the contract demands in it"))
+            .candidate("", golden(view, "apply")),
+        false => Remedy::decide(format!("write {path}, or remove it from {}", setting.at))
+            .candidate("", by_hand(&setting.at)),
+    };
+    let finding = Finding::new(message, location, at).key(path);
+    Ok(Some(finding.expected(format!("an env file at {path}")).observed(observed).mend(remedy)))
 }
 
 fn words(why: FatalReason) -> &'static str {

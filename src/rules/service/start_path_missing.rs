@@ -138,7 +138,7 @@ fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Op
 fn unfit(node: Option<&Step>, key: &str) -> Option<&'static str> {
     let meta = node?.meta;
     match (key, meta.kind) {
-        ("RootDirectory", kind) if kind != NodeKind::Directory => Some("is no directory"),
+        ("RootDirectory", kind) if kind != NodeKind::Directory => Some("is not a directory"),
         ("RootImage", NodeKind::Directory) => Some("is a directory, not an image"),
         // The file of a network namespace has no content.
         ("NetworkNamespacePath", NodeKind::Directory) => Some("is a directory, not a network namespace"),

@@ -60,7 +60,7 @@ fn check(view: &ServiceView) -> Ruling {
         }
         let runner = user.clone().of(&started.command);
         let obstacle = program_obstacle(view, unit, started, &runner);
-        let obstacle = obstacle.and_then(|found| earlier::unless_made(&all[..at], &started.command.program, found));
+        let obstacle = obstacle.and_then(|found| earlier::unless_made(view, unit, (&all[..at], &started.command.program), found));
         looks.add(obstacle.map(|obstacle| obstacle.map(|found| finding(view, started, &runner, found))));
     }
     looks.ruling()

@@ -84,7 +84,7 @@ fn check(view: &ServiceView) -> Ruling {
                     let path = behind_binds(unit, &from_directory(&directory.path, file));
                     let interpreter = interpreter(&started.command.program, &words);
                     let obstacle = file_obstacle(view, &runner, &interpreter, &path)?;
-                    earlier::unless_made(&all[..at], &path, obstacle)?
+                    earlier::unless_made(view, unit, (&all[..at], &path), obstacle)?
                 }
                 Code::Program(program) if is_certain(program) => {
                     let lookup = view.path(Need::Start, &behind_binds(unit, program))?;

@@ -214,8 +214,8 @@ impl Search<'_, '_> {
 fn assigned(text: &str) -> Option<(Range<usize>, usize)> {
     let equals = text.find('=')?;
     let before = text[..equals].trim_end_matches([':', '?', '+', '!']).trim_end();
-    let start = before.rfind(|c: char| c.is_whitespace() || c == ':').map_or(0, |at| at + 1);
-    let name = &before[start..];
+    let name = before.rsplit(|c: char| c.is_whitespace() || c == ':').next()?;
+    let start = before.len() - name.len();
     let is_name =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     is_name.then_some((start..before.len(), equals + 1))
