@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Failure, Global, find, output};
-use crate::model::{RuleInfo, Section, Severity, visible};
+use crate::model::{RuleInfo, Section, Severity, Subject, visible};
 use crate::policy;
 use crate::rules::{RULES, see};
 
@@ -56,7 +56,14 @@ fn level(info: &RuleInfo) -> &'static str {
 fn values(global: &Global, subject: Option<&str>) -> Result<see::Values, Failure> {
     let Some(name) = subject else { return Ok(see::Values::new()) };
     let contract = find::contract(global)?.contract;
-    see::values(&contract, name).ok_or_else(|| {
+    // As JSON names it; the host and a file are nothing of which a contract says more.
+    let subject = name.parse::<Subject>();
+    let bare = match &subject {
+        Ok(Subject::Host | Subject::File(_)) => return Ok(see::Values::new()),
+        Ok(subject) => subject.label(),
+        Err(_) => name,
+    };
+    see::values(&contract, bare).ok_or_else(|| {
         let what = "service, place, dependency, job or model";
         Failure::new(format!("{} has no {what} {name:?}", contract.source.path)).hint("golden contract show")
     })

@@ -95,10 +95,19 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
         };
     }
     for candidate in upwards() {
-        if !candidate.is_file() {
+        if fs::symlink_metadata(&candidate).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             continue;
         }
         match distrust(&candidate)? {
+            // What a person takes for the contract is not passed over.
+            None if !candidate.is_file() => {
+                let what = "it leads to no regular file";
+                return Err(Failure::new(format!(
+                    "the contract {} cannot be read: {what}",
+                    candidate.display()
+                ))
+                .hint("remove it, or name the contract with --contract"));
+            }
             None => return Ok(Some(candidate)),
             Some(why) => {
                 output::complain(&format!("note: {} is not used by root: {why}", candidate.display()))

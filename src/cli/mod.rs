@@ -62,13 +62,19 @@ fn read_contract(path: &Path) -> std::io::Result<String> {
 
 /// A text of at most so many bytes. A device has no end.
 fn read_up_to(path: &Path, most: u64) -> std::io::Result<String> {
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY).open(path)?;
+    // A named pipe that nobody writes to is read as empty; to wait for a writer would be to wait for ever.
+    let flags = libc::O_NOCTTY | libc::O_NONBLOCK;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::empty())?;
     let kind = file.metadata()?.file_type();
     if !kind.is_file() && !kind.is_fifo() {
         return Err(std::io::Error::other("it is neither a file nor a pipe"));
     }
     let mut text = String::new();
     file.take(most + 1).read_to_string(&mut text)?;
+    if kind.is_fifo() && text.is_empty() {
+        return Err(std::io::Error::other("it is a pipe that nobody writes to"));
+    }
     match text.len() as u64 > most {
         true => Err(std::io::Error::other(format!("it holds more than {} MiB", most >> 20))),
         false => Ok(text),

@@ -41,11 +41,16 @@ pub(super) fn print_and(text: impl Into<Shown>, code: impl Into<ExitCode>) -> Re
     Ok(code.into())
 }
 
-/// Writes a file that somebody named: the old one or the new one, whatever happens. A link in its place is replaced, never
-/// followed.
+/// Writes a file that somebody named: the old one or the new one, whatever happens. A link to a file in its place is
+/// replaced, never followed; what is no file stays as it is.
 pub(super) fn file(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let cannot =
         |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", path.display()));
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        let what = "it is there, and is not a regular file";
+        return Err(Failure::new(format!("{} is not replaced: {what}", path.display()))
+            .hint("give the name of a file; what is printed on stdout can go anywhere"));
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let temporary = path.with_file_name(name);

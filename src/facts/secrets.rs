@@ -318,10 +318,13 @@ impl Search<'_> {
         let meant = file.read.dropped.iter().filter_map(|dropped| dropped.meant.as_ref());
         for variable in file.read.variables.iter().chain(meant) {
             let (name, value) = (&variable.name, &variable.value);
+            // The password of a URL is one elsewhere, too.
+            self.words(value);
             if !self.hiding.hides(path, name, value) {
-                self.words(value);
+                continue;
+            }
             // What a file that may hold secrets says beside them can be the name of a host.
-            } else if self.hiding.hides("", name, value) || looks_random(value) {
+            if self.hiding.hides("", name, value) || looks_random(value) {
                 self.add(value);
                 // A line of it may be quoted alone.
                 let lines = value.lines().filter(|line| line.len() < value.len());

@@ -256,7 +256,11 @@ fn verdict_line(report: &Report) -> (String, Paint) {
         [] => String::new(),
         filters => format!(" for {} only", filters.join(", ")),
     };
+    let is_looked_at = |result: &RuleResult| !matches!(result.said, Said::NotApplicable(_));
     match (report.verdict(), report.scope) {
+        (Verdict::Compliant, _) if !report.results.iter().any(is_looked_at) => {
+            (format!("NOTHING TO JUDGE{only}: no check applies to this host."), Paint::Magenta)
+        }
         (Verdict::Compliant, Scope::Live) => (format!("COMPLIANT{only}."), Paint::Green),
         (Verdict::Compliant, Scope::Root) => {
             let live = report.results.iter().filter(|result| result.waits_for_live_host()).count();

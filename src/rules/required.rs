@@ -12,7 +12,7 @@ use crate::facts::made::REQUIREMENTS;
 use crate::facts::start::{behind_binds, commands, env_file_paths, program_paths};
 
 /// The status with which a program ends that is not there (systemd.exec(5), "EXIT_EXEC").
-const EXIT_EXEC: [&str; 2] = ["203", "EXEC"];
+const EXIT_EXEC: &str = "203";
 
 /// Why a required unit fails when it is started, or one that it requires and waits for in turn.
 pub fn fails(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Undecided> {
@@ -74,7 +74,7 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
         return Ok(None);
     }
     let forgives = unit.words("Service", "SuccessExitStatus");
-    if forgives.iter().any(|(word, _)| EXIT_EXEC.contains(&word.as_str())) {
+    if forgives.iter().any(|(word, _)| word == EXIT_EXEC) {
         return Ok(None);
     }
     let start = view.start_of(unit);

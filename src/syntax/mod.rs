@@ -14,6 +14,7 @@ pub mod env_shell;
 pub mod fstab;
 pub mod glob;
 pub mod hijack;
+pub mod json;
 pub mod logrotate;
 mod make_functions;
 mod make_variables;

@@ -70,6 +70,7 @@ fn bad_words_of_a_list_go_and_the_others_stay() {
         ("RestrictAddressFamilies", "AF_X", "", 1),
         ("CapabilityBoundingSet", "CAP_KILL CAP_X", "cap_kill", 1),
         ("SuccessExitStatus", "3 x 2", "2 3", 1),
+        ("SuccessExitStatus", "EXEC EXCEPTION 3", "3 203 255", 0),
     ] {
         let read = read(key, text).unwrap();
         assert_eq!((read.value.as_deref(), read.passed_over.len()), (Some(kept), gone), "{key}={text}");

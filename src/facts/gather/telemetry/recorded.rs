@@ -11,6 +11,7 @@ use crate::contract::Safety;
 use crate::facts::telemetry::Events;
 use crate::model::Observed;
 use crate::model::answers::{MOST_STREAM_EVENT, MOST_STREAM_VALUE, StreamEvent, StreamId};
+use crate::syntax::json;
 
 /// Reads the lines to the end.
 pub(super) fn read(file: &mut dyn BufRead, safety: &Safety, asked: &Asked, now: i64) -> Observed<Events> {
@@ -81,7 +82,7 @@ impl Recorded {
         if let Some(Value::Object(inside)) = object.remove("fields") {
             object = inside;
         }
-        let mut defect = None;
+        let mut defect = json::twin(line).map(|key| format!("{key:?} occurs twice"));
         let mut value = |field: &&str| {
             let bytes = match object.remove(*field)? {
                 Value::String(text) => text.into_bytes(),
