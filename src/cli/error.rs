@@ -22,6 +22,11 @@ impl Failure {
         Self { message: visible_lines(text.as_ref()).into_owned(), hint: None }
     }
 
+    /// What is wrong alone, to stand within another message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {

@@ -266,7 +266,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Contract, Failure> {
     // A chain of contracts is as trustworthy as its weakest file.
     let load = |name: &str| {
         let path = PathBuf::from(name);
-        match distrust(&path).map_err(|failure| failure.to_string())? {
+        match distrust(&path).map_err(|failure| failure.message().to_owned())? {
             Some(why) => Err(format!("root does not use it: {why}")),
             None => super::read_contract(&path).map_err(|error| error.to_string()),
         }

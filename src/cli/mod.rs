@@ -73,7 +73,7 @@ fn read_up_to(path: &Path, most: u64) -> std::io::Result<String> {
     let mut text = String::new();
     file.take(most + 1).read_to_string(&mut text)?;
     if kind.is_fifo() && text.is_empty() {
-        return Err(std::io::Error::other("it is a pipe that nobody writes to"));
+        return Err(std::io::Error::other("it is a pipe without a writer"));
     }
     match text.len() as u64 > most {
         true => Err(std::io::Error::other(format!("it holds more than {} MiB", most >> 20))),

@@ -198,10 +198,6 @@ pub fn append(act: &Act, entry: &Entry, mode: Mode) -> io::Result<Appended> {
 /// Adds entries that belong together by one look at the chain and one write: after a crash, the first of them may be there
 /// without the rest.
 pub fn append_all(act: &Act, entries: &[Entry], mode: Mode) -> io::Result<Vec<Appended>> {
-    // Without an entry there is nothing to begin a ledger with.
-    if entries.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut held = Held::open(act, true)?.ok_or_else(|| io::Error::other(format!("{LEDGER} is gone")))?;
     let kept_aside = held.cut_torn()?;
     let behind = held.end.broken.as_ref().map(|broken| broken.line.to_string());

@@ -420,3 +420,29 @@ fn a_riddle_is_found_and_a_name_is_none() {
     let source = "// \"whoever\"\nlet a = '\"'; let b: &'static str = \"some\\\"body\"; f(r#\"x\"y\"#);\n#[cfg(test)] \"nobody\"";
     assert_eq!(literals(source), ["some\\\"body", "x\"y"]);
 }
+
+/// The sample at the top of the README, as text and as a picture: what golden says of facts that lie here.
+#[test]
+fn the_sample_of_the_readme_is_what_golden_says() {
+    const COMMAND: &str = "audit --facts demo/facts/service-as-root.json";
+    let mut golden = std::process::Command::new(env!("CARGO_BIN_EXE_golden"));
+    golden.args(["--contract", "builtin:quantum"]).args(COMMAND.split(' ')).current_dir(tree("."));
+    let said = String::from_utf8(golden.output().unwrap().stdout).unwrap();
+    assert!(said.contains("VIOLATED"), "{said}");
+    let sample = format!("```text\n$ golden {COMMAND}\n{said}```\n");
+    assert!(
+        std::fs::read_to_string(tree("README.md")).unwrap().contains(&sample),
+        "README.md should say:\n{sample}"
+    );
+    let picture = std::fs::read_to_string(tree("docs/audit.svg")).unwrap();
+    let text: String = picture.split('<').filter_map(|piece| Some(piece.split_once('>')?.1)).collect();
+    let text = text
+        .replace("&#x27;", "'")
+        .replace("&quot;", "\"")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let way = "golden audit … --color always | tools/picture 'golden audit …' >docs/audit.svg";
+    assert!(bare(&text).contains(&bare(&said)), "docs/audit.svg is stale: {way}");
+}
