@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::contract::secrets::Hiding;
 use crate::contract::{Contract, Service};
 use crate::facts::secrets::Known;
+use crate::facts::unjudged::Unjudged;
 use crate::facts::view::{DependencyView, JobView, ModelView, PlaceView, ServiceView, View};
 use crate::facts::{HostFacts, Need, Needs};
 use crate::model::{
@@ -182,6 +183,7 @@ fn notes(facts: &HostFacts) -> Vec<String> {
             "the systemd version is unknown ({why}); files are read as the newest known one would"
         ));
     }
+    notes.extend(facts.unjudged.iter().map(Unjudged::in_words));
     notes
 }
 

@@ -257,7 +257,9 @@ pub fn own_directories(unit: &EffectiveUnit) -> Vec<OwnDirectory<'_>> {
     for (key, below, mode) in DIRECTORIES {
         let stated = unit.scalar("Service", mode).and_then(|mode| u32::from_str_radix(mode.value(), 8).ok());
         for (word, setting) in unit.words("Service", key) {
-            let mut parts = word.split(':');
+            // Measured: 247 knows no link, and takes the colon for a part of the name.
+            let links = unit.version.has(252) != Some(false);
+            let mut parts = word.splitn(if links { 3 } else { 1 }, ':');
             let path = |part: &str| simplified(&format!("{below}/{part}"));
             let Some(name) = parts.next().filter(|name| !name.is_empty()) else { continue };
             let has_private = unit.is_dynamic() && PRIVATE.contains(&key);

@@ -18,6 +18,7 @@ pub mod start;
 pub mod state;
 pub mod telemetry;
 pub mod unit;
+pub mod unjudged;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -101,6 +102,9 @@ pub struct HostFacts {
     /// What is made before services start; absent on a running host, and when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<made::MadeFacts>,
+    /// What decides about services too, and is not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<unjudged::Unjudged>,
     /// Units by name.
     pub units: BTreeMap<Arc<str>, UnitFacts>,
     /// What leads from the boot to units; absent when nobody looked.

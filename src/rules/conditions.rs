@@ -87,7 +87,13 @@ fn holds(view: &ServiceView, start: &AtStart, condition: &Condition<'_>) -> Resu
         }
         return lookup.node().map(|_| Some(false));
     }
-    let Some(node) = lookup.node()? else { return Ok(Some(false)) };
+    let Some(node) = lookup.node()? else {
+        return match condition.test {
+            // Measured: what is absent is not read-only for 247.
+            "PathIsReadWrite" => version_has(view, 252, condition).map(|learned| Some(!learned)),
+            _ => Ok(Some(false)),
+        };
+    };
     Ok(match condition.test {
         "PathExists" => Some(true),
         "PathIsDirectory" => Some(node.meta.kind == NodeKind::Directory),
@@ -95,6 +101,13 @@ fn holds(view: &ServiceView, start: &AtStart, condition: &Condition<'_>) -> Resu
         "FileIsExecutable" => Some(node.meta.kind == NodeKind::File && node.meta.mode & 0o111 != 0),
         _ => None,
     })
+}
+
+/// Whether the host's systemd reads a condition as the measured one does that learned it.
+fn version_has(view: &ServiceView, learned: u32, condition: &Condition<'_>) -> Result<bool, Undecided> {
+    let version = view.systemd().known()?.copied().unwrap_or_default();
+    let why = || format!("it was not measured how systemd {version} judges {}", written(condition.setting));
+    version.has(learned).ok_or_else(|| Undecided::new(why()))
 }
 
 /// Whether a directory has a name that is meant.

@@ -269,6 +269,10 @@ impl Look for Booted<'_> {
         self.seen(path, |path| self.system.file_system(path))
     }
 
+    fn has_access_list(&self, path: &str) -> bool {
+        self.source(path).is_some_and(|path| self.system.has_access_list(&path))
+    }
+
     fn is_mount_point(&self, path: &str) -> Observed<bool> {
         self.seen(path, |path| self.system.is_mount_point(path))
     }

@@ -10,6 +10,7 @@
 //! owner PATH OWNER:GROUP               mode PATH MODE                  modified PATH SECONDS
 //! remove PATH                          unreadable PATH WHY             move PATH -> PATH
 //! closed PATH WHY                      its owner and mode are seen, its content or its names are not
+//! acl PATH                             it has an access control list
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
 //! unit NAME Property=value …           process PID exe=PATH uid=N gid=N cwd=PATH sockets=1,2
 //! environ PID [FILE]                   what it was started with: the variables of this file as it is now, or those that
@@ -92,6 +93,7 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
             host.closed.insert(path.into(), why.into());
             Ok(())
         }
+        "acl" => existing(host, path).map(drop).map(|()| host.access_lists.extend([path.to_owned()])),
         "owner" => {
             let (uid, gid) = owner(host, words.get(1).copied().unwrap_or(""))?;
             let node = existing(host, path)?;
@@ -128,7 +130,7 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
             Ok(())
         }
         "sqlite" => {
-            host.sqlite.insert(path.into(), words[1..].join(" "));
+            host.sqlite.extend([(path.to_owned(), words[1..].join(" "))]);
             Ok(())
         }
         "environ" => environ(host, number(path)?, words.get(1).copied(), body),

@@ -3,7 +3,7 @@
 //! It obeys the same traits as the real world, so a test can also write the same manifest to a directory
 //! and demand the same report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Ask, Look, System};
@@ -54,6 +54,8 @@ pub struct MemorySystem {
     pub file_systems: BTreeMap<String, String>,
     /// Nodes that can be looked at and whose content cannot be read, with the reason, by path.
     pub closed: BTreeMap<String, String>,
+    /// Nodes that have an access control list.
+    pub access_lists: BTreeSet<String>,
     /// What SQLite says, by path.
     pub sqlite: BTreeMap<String, String>,
     /// Seconds since the epoch.
@@ -172,6 +174,10 @@ impl Look for MemorySystem {
     fn file_system(&self, path: &str) -> Observed<String> {
         let on = self.file_systems.iter().rfind(|(prefix, _)| path.starts_with(prefix.as_str()));
         Observed::Found(on.map_or("ext4", |(_, name)| name).to_owned())
+    }
+
+    fn has_access_list(&self, path: &str) -> bool {
+        self.access_lists.contains(path)
     }
 
     fn is_mount_point(&self, path: &str) -> Observed<bool> {

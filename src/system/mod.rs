@@ -81,6 +81,8 @@ pub trait Look: Sync {
     fn entries(&self, path: &str) -> Observed<Vec<Entry>>;
     /// The type of the file system a path lies on, as statfs(2) knows it: `tmpfs`, `ext4` …
     fn file_system(&self, path: &str) -> Observed<String>;
+    /// Whether an access control list says more of a path than its mode (acl(5)); false where that cannot be seen.
+    fn has_access_list(&self, path: &str) -> bool;
     /// Whether something is mounted at a path.
     fn is_mount_point(&self, path: &str) -> Observed<bool>;
     /// Opens the SQLite database at a path read-only and checks it when it has at most `check_up_to` bytes.

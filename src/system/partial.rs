@@ -124,6 +124,10 @@ impl Look for Partial<'_> {
         self.seen(path, || self.system.file_system(path))
     }
 
+    fn has_access_list(&self, path: &str) -> bool {
+        self.system.has_access_list(path)
+    }
+
     fn is_mount_point(&self, path: &str) -> Observed<bool> {
         self.seen(path, || self.system.is_mount_point(path))
     }

@@ -54,6 +54,11 @@ impl SystemdVersion {
     /// The newest measured version; an unknown version is read as this one.
     pub const NEWEST: Self = MEASURED[MEASURED.len() - 1];
 
+    /// Whether it is the newest measured one.
+    pub fn is_newest(&self) -> bool {
+        *self == Self::NEWEST
+    }
+
     /// Whether this version does what `learned` does and the measured version before that does not; `None` between them.
     pub fn has(self, learned: u32) -> Option<bool> {
         let lacks = MEASURED.iter().rfind(|measured| measured.0 < learned);

@@ -33,4 +33,5 @@ mod secrets;
 mod shell_reading;
 mod statistics;
 mod syntax_never_panics;
+mod unjudged;
 mod waivers;

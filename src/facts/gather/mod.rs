@@ -30,6 +30,7 @@ mod start;
 mod state;
 mod telemetry;
 mod units;
+mod unjudged;
 mod venvs;
 mod version;
 
@@ -115,19 +116,9 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
     let asks = needs.has(Need::Start) || needs.has(Need::Places);
     facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot, &pad));
+    facts.unjudged = if asks { unjudged::gather(&worker, &pad) } else { Vec::new() };
     facts.accounts = accounts;
-    facts.paths = pad.paths;
-    facts.listings = pad.listings;
-    facts.file_systems = pad.file_systems;
-    facts.mount_points = pad.mount_points;
-    facts.files = pad.files;
-    facts.units = pad.units;
-    facts.env_files = pad.env_files;
-    facts.programs = pad.programs;
-    facts.mains = pad.mains;
-    facts.path_files = pad.path_files;
-    facts.libraries = pad.libraries;
-    facts.venvs = pad.venvs;
+    pad.into_facts(&mut facts);
     facts
 }
 
@@ -151,6 +142,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         mount_points: BTreeMap::new(),
         files: BTreeMap::new(),
         made: None,
+        unjudged: Vec::new(),
         units: BTreeMap::new(),
         boot: None,
         processes: BTreeMap::new(),
@@ -316,6 +308,22 @@ impl Pad {
             all
         })
         .unwrap_or_default()
+    }
+
+    /// Hands over what was observed.
+    fn into_facts(self, facts: &mut HostFacts) {
+        facts.paths = self.paths;
+        facts.listings = self.listings;
+        facts.file_systems = self.file_systems;
+        facts.mount_points = self.mount_points;
+        facts.files = self.files;
+        facts.units = self.units;
+        facts.env_files = self.env_files;
+        facts.programs = self.programs;
+        facts.mains = self.mains;
+        facts.path_files = self.path_files;
+        facts.libraries = self.libraries;
+        facts.venvs = self.venvs;
     }
 
     /// Lays another pad on this one.

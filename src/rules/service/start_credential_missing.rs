@@ -1,6 +1,7 @@
 //! Credentials that a unit is given from files.
 
-use crate::facts::start::{Credential, credentials};
+use crate::facts::start::{Credential, credentials, simplified};
+use crate::rules::at_start::AtStart;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
 
@@ -45,8 +46,8 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let mut findings = Vec::new();
     let start = view.start_of(unit);
+    let mut findings = of_old(view, unit, &start)?;
     for Credential { id, path, setting } in credentials(unit) {
         if start.path(&path)?.node()?.is_some() || is_set(unit, "SetCredential", &id) {
             continue;
@@ -72,6 +73,42 @@ fn check(view: &ServiceView) -> Ruling {
         );
     }
     Ok(Outcome::from_findings(findings))
+}
+
+/// What systemd 247 cannot load, and later versions can: a relative name, and a directory (measured).
+fn of_old(view: &ServiceView, unit: &EffectiveUnit, start: &AtStart) -> Result<Vec<Finding>, Undecided> {
+    let learned = unit.version.has(252);
+    let mut findings = Vec::new();
+    for setting in unit.assignments("Service", "LoadCredential").filter(|_| learned != Some(true)) {
+        let Some((id, path)) = setting.value().split_once(':') else { continue };
+        let what = match path.starts_with('/') {
+            false if is_set(unit, "SetCredential", id) => continue,
+            false => "is not an absolute path",
+            true if start.path(&simplified(path))?.node()?.is_some_and(|node| node.meta.kind == NodeKind::Directory) => {
+                "is a directory"
+            }
+            true => continue,
+        };
+        let version = unit.version;
+        if learned.is_none() {
+            let why = format!("{path} of the credential {id} {what}; it was not measured whether systemd {version} takes it");
+            return Err(Undecided::new(why));
+        }
+        let finding = Finding::new(
+            format!("cannot start: {path}, from which the credential {id} is loaded, {what}"),
+            setting.at.clone(),
+            view.service.unit.at.clone(),
+        );
+        let question = format!("name a file by its absolute path at {}", setting.at);
+        findings.push(
+            finding
+                .key(id)
+                .expected(format!("a file, which systemd {version} alone can load"))
+                .observed(written(setting))
+                .mend(Remedy::decide(question).candidate("", by_hand(&setting.at))),
+        );
+    }
+    Ok(findings)
 }
 
 /// Whether another setting gives the credential a value.

@@ -297,6 +297,20 @@ impl Look for DiskSystem {
             .map(|stat| file_system_name(stat.f_type as u64))
     }
 
+    fn has_access_list(&self, path: &str) -> bool {
+        const LIST: &str = "system.posix_acl_access";
+        let nothing: &mut [u8] = &mut [];
+        if self.live.is_some() {
+            return rustix::fs::lgetxattr(&*names::bytes(path), LIST, nothing).is_ok();
+        }
+        // A descriptor that only names a place has no attributes; the kernel follows its name in /proc.
+        let opened = self.open_node(path, OFlags::PATH);
+        opened.is_ok_and(|fd| {
+            let named = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
+            rustix::fs::getxattr(named, LIST, nothing).is_ok()
+        })
+    }
+
     fn is_mount_point(&self, path: &str) -> Observed<bool> {
         let root = StatxAttributes::MOUNT_ROOT;
         let opened = self.open_node(path, OFlags::PATH);

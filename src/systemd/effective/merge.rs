@@ -27,6 +27,7 @@ impl EffectiveUnit {
         version: SystemdVersion,
     ) -> EffectiveUnit {
         let mut unit = EffectiveUnit::bare(name, LoadState::Loaded, Some(fragment.path.clone()));
+        unit.version = version;
         unit.drop_ins = drop_ins.iter().map(|file| file.path.clone()).collect();
         let mut merge = Merge {
             unit,
@@ -106,19 +107,6 @@ struct Merge<'a> {
 const EXEC: &str = "PATH [ARGUMENT [...]]";
 
 impl Merge<'_> {
-    /// `RestartForceExitStatus=` of a oneshot, which only newer versions allow.
-    fn refuse_forced(&mut self, at: Location) {
-        let text = "RestartForceExitStatus=";
-        match self.version.has(257) {
-            None => self.unit.unmeasured.push(Ignored {
-                text: text.to_owned(),
-                at,
-                why: format!("whether systemd {} allows it with Type=oneshot was not measured", self.version),
-            }),
-            Some(_) => self.refuse(format!("Type=oneshot must not have {text} before systemd 257"), at),
-        }
-    }
-
     fn refuse(&mut self, why: impl Into<String>, at: Location) {
         if self.unit.load == LoadState::Loaded {
             self.unit.load = LoadState::BadSetting(why.into(), at);

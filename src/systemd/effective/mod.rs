@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::known::{self, Name};
 use super::unit_name::UnitName;
 use super::value;
+use super::version::SystemdVersion;
 use crate::model::Location;
 
 pub use kinds::stays;
@@ -66,6 +67,9 @@ pub struct EffectiveUnit {
     /// Empty assignments after which the earlier value still holds, of settings that are not reset that way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vain_resets: Vec<Ignored>,
+    /// The version of systemd that read it.
+    #[serde(default, skip_serializing_if = "SystemdVersion::is_newest")]
+    pub version: SystemdVersion,
     /// Where the assignments of a setting are, made when the first one is asked for.
     #[serde(skip)]
     index: Index,
@@ -184,6 +188,7 @@ impl EffectiveUnit {
             ignored: Vec::new(),
             vain_resets: Vec::new(),
             unmeasured: Vec::new(),
+            version: SystemdVersion::default(),
             index: Index::default(),
         }
     }

@@ -86,4 +86,17 @@ impl Merge<'_> {
             self.refuse("WorkingDirectory=~ is of no use with DynamicUser=yes, whose user has no home", here);
         }
     }
+
+    /// `RestartForceExitStatus=` of a oneshot, which only newer versions allow.
+    fn refuse_forced(&mut self, at: Location) {
+        let text = "RestartForceExitStatus=";
+        match self.version.has(257) {
+            None => self.unit.unmeasured.push(Ignored {
+                text: text.to_owned(),
+                at,
+                why: format!("whether systemd {} allows it with Type=oneshot was not measured", self.version),
+            }),
+            Some(_) => self.refuse(format!("Type=oneshot must not have {text} before systemd 257"), at),
+        }
+    }
 }
