@@ -46,11 +46,17 @@ pub fn waits_for(unit: &EffectiveUnit, other: &EffectiveUnit) -> bool {
     let names = |unit: &EffectiveUnit, key: &str, of: &EffectiveUnit| {
         unit.words("Unit", key).iter().any(|(word, _)| of.names().any(|name| name == word))
     };
-    let is_target = unit.name.kind() == "target" && {
+    let is_plain = |unit: &EffectiveUnit| {
         let stated = unit.scalar("Unit", "DefaultDependencies");
         stated.is_none_or(|setting| setting.value() == "yes")
     };
-    is_target && !names(other, "After", unit) || names(unit, "After", other) || names(other, "Before", unit)
+    let is_target = unit.name.kind() == "target" && is_plain(unit) && !names(other, "After", unit);
+    // basic.target waits for sockets and paths, and services wait for it (systemd.special(7)).
+    let is_of_basic = matches!(other.name.kind(), "socket" | "path") && is_plain(other);
+    is_target
+        || is_of_basic && unit.name.kind() == "service" && is_plain(unit)
+        || names(unit, "After", other)
+        || names(other, "Before", unit)
 }
 
 /// Why a unit does not come up by itself.
@@ -59,13 +65,26 @@ fn itself(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Un
     if unit.fragment.as_deref().is_none_or(is_packaged) || has_own_root(unit).is_err() {
         return Ok(None);
     }
-    let Some(why) = lacks(view, unit)? else { return Ok(None) };
+    let why = match lacks(view, unit)? {
+        Some(why) => why,
+        None => return Ok(starts_nothing(view, unit)),
+    };
     // A unit whose condition is not met does not fail: it is passed over.
     match conditions::unmet(view, unit) {
         Unmet { certain, .. } if certain.iter().any(|condition| !condition.is_assert) => Ok(None),
         Unmet { unknown: Some(unknown), .. } => Err(unknown),
         Unmet { .. } => Ok(Some(why)),
     }
+}
+
+/// What a socket would start, and the host does not have: systemd refuses to listen for nobody. An instance is looked for
+/// when somebody connects.
+fn starts_nothing(view: &ServiceView, unit: &EffectiveUnit) -> Option<String> {
+    let (service, _) = unit.started().filter(|_| unit.name.kind() == "socket")?;
+    let is_gone = |other: &EffectiveUnit| matches!(other.load, LoadState::NotFound | LoadState::Masked);
+    let accepts = unit.scalar("Socket", "Accept").is_some_and(|setting| setting.value() == "yes");
+    (!accepts && view.effective(&service).is_ok_and(is_gone))
+        .then(|| format!("does not start: {service}, which it starts, does not exist or is masked"))
 }
 
 /// What a service lacks that systemd needs before it calls the service started.

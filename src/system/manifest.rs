@@ -66,6 +66,7 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
     let rest = rest.trim();
     let words: Vec<&str> = rest.split_whitespace().collect();
     let path = words.first().copied().unwrap_or("");
+    let second = words.get(1).copied().unwrap_or("");
     match word {
         "dir" => add(host, &words, MemoryNode::Directory),
         "file" => add(host, &words, MemoryNode::File(text_of(body).into_bytes().into())),
@@ -95,23 +96,15 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         }
         "acl" => existing(host, path).map(drop).map(|()| host.access_lists.extend([path.to_owned()])),
         "owner" => {
-            let (uid, gid) = owner(host, words.get(1).copied().unwrap_or(""))?;
+            let (uid, gid) = owner(host, second)?;
             let node = existing(host, path)?;
             (node.uid, node.gid) = (uid, gid);
             Ok(())
         }
-        "mode" => {
-            let mode = octal(words.get(1).copied().unwrap_or(""))?;
-            existing(host, path)?.mode = mode;
-            Ok(())
-        }
-        "modified" => {
-            let seconds = number(words.get(1).copied().unwrap_or(""))?;
-            existing(host, path)?.modified = seconds;
-            Ok(())
-        }
+        "mode" => octal(second).and_then(|mode| existing(host, path).map(|node| node.mode = mode)),
+        "modified" => number(second).and_then(|at| existing(host, path).map(|node| node.modified = at)),
         "links" => {
-            let links = number(words.get(1).copied().unwrap_or(""))?;
+            let links = number(second)?;
             existing(host, path)?.links = links;
             Ok(())
         }
@@ -126,7 +119,7 @@ fn directive(host: &mut MemorySystem, line: &str, body: &[String]) -> Result<(),
         }
         "replace" => replace(host, path, body),
         "file-system" => {
-            host.file_systems.insert(path.into(), words.get(1).copied().unwrap_or("").into());
+            host.file_systems.insert(path.into(), second.into());
             Ok(())
         }
         "sqlite" => {

@@ -253,7 +253,6 @@ const LONGER: &[(&str, usize)] = &[
     ("rules/tests/rendered.rs", 509),
     ("system/hand/disk.rs walk", 69),
     ("system/manifest.rs directive", 96),
-    ("systemd/effective/merge.rs", 508),
     ("systemd/value/enumeration.rs of", 85),
 ];
 

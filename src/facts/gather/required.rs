@@ -49,6 +49,11 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
             start::needed_by_required(worker, &unit, pad);
         }
         waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
+        // A socket does not start without its service.
+        if name.ends_with(".socket") {
+            let started = effective(pad, &name).and_then(|unit| Some(unit.started()?.0));
+            started.iter().for_each(|service| units::gather(worker, service, pad));
+        }
     }
 }
 
