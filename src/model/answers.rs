@@ -36,9 +36,19 @@ pub struct UnitState {
     pub restarts: u32,
     /// `Result`: success, exit-code, …
     pub result: String,
+    /// `ExecMainExitTimestamp` in seconds since the epoch, 0 while it runs and when it never ran.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub exited: i64,
+    /// `ExecMainStatus`: the exit status of the last run, or the signal that ended it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub exit_status: i32,
     /// `ControlGroup`, empty while nothing runs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub control_group: String,
+}
+
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// What the kernel says of a process.

@@ -226,6 +226,7 @@ rules! {
         unit_exec_wrong
         unit_group_wrong
         unit_holds_secret
+        unit_last_run_failed
         unit_masked
         unit_misplaced
         unit_missing

@@ -204,6 +204,8 @@ fn property(state: &mut UnitState, key: &str, value: &str) -> Result<(), String>
         "FragmentPath" => state.fragment_path = value.into(),
         "MainPID" => state.main_pid = number(value)?,
         "Started" => state.started = number(value)?,
+        "Exited" => state.exited = number(value)?,
+        "ExecMainStatus" => state.exit_status = number(value)?,
         "NRestarts" => state.restarts = number(value)?,
         "Result" => state.result = value.into(),
         _ => return Err(format!("no such property: {key}")),

@@ -37,6 +37,18 @@ const BREAKS: &[Break] = &[
         also: &[],
     },
     Break {
+        // The unit is right again, but its last run was not.
+        shell: "D=/run/systemd/system/web-certificates.service.d; mkdir -p $D; \
+                printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"exit 3\"\\n' >$D/x.conf; systemctl daemon-reload; \
+                systemctl start web-certificates || true; rm -r $D; systemctl daemon-reload",
+        expect: (
+            "unit-last-run-failed",
+            "service:certificates",
+            "/etc/systemd/system/web-certificates.service",
+        ),
+        also: &[],
+    },
+    Break {
         shell: "chmod 0777 /etc/web",
         expect: ("place-mode-wrong", "host", "/etc/web"),
         also: &["account-writes-system"],

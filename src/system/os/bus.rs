@@ -32,8 +32,15 @@ const UNIT_PROPERTIES: &[&str] = &[
 ];
 
 /// What only services have.
-const SERVICE_PROPERTIES: &[&str] =
-    &["MainPID", "ExecMainStartTimestamp", "NRestarts", "Result", "ControlGroup"];
+const SERVICE_PROPERTIES: &[&str] = &[
+    "MainPID",
+    "ExecMainStartTimestamp",
+    "ExecMainExitTimestamp",
+    "ExecMainStatus",
+    "NRestarts",
+    "Result",
+    "ControlGroup",
+];
 
 /// How long a bus may be silent, and how much longer for each name. One that takes connections and never answers
 /// (a stopped daemon) would otherwise hold the audit for ever.
@@ -125,16 +132,20 @@ fn fill(state: &mut UnitState, property: &str, value: OwnedValue) -> zbus::zvari
         "FragmentPath" => state.fragment_path = text(&value)?,
         "DropInPaths" => state.drop_in_paths = value.try_into()?,
         "MainPID" => state.main_pid = value.downcast_ref()?,
-        "ExecMainStartTimestamp" => {
-            let microseconds: u64 = value.downcast_ref()?;
-            state.started = i64::try_from(microseconds / 1_000_000).unwrap_or(i64::MAX);
-        }
+        "ExecMainStartTimestamp" => state.started = seconds(&value)?,
+        "ExecMainExitTimestamp" => state.exited = seconds(&value)?,
+        "ExecMainStatus" => state.exit_status = value.downcast_ref()?,
         "NRestarts" => state.restarts = value.downcast_ref()?,
         "Result" => state.result = text(&value)?,
         "ControlGroup" => state.control_group = text(&value)?,
         _ => {}
     }
     Ok(())
+}
+
+fn seconds(value: &OwnedValue) -> zbus::zvariant::Result<i64> {
+    let microseconds: u64 = value.downcast_ref()?;
+    Ok(i64::try_from(microseconds / 1_000_000).unwrap_or(i64::MAX))
 }
 
 /// Bus object paths allow letters and digits; every other byte is `_` and its hex code.
