@@ -71,6 +71,11 @@ fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
     if !is_met(demand, written.map(|layer| layer.value.as_str())) {
         return Ok(Outcome::not_applicable("its files already say otherwise (see env-variable-wrong)"));
     }
+    // Between fork and exec a process has the environment of the manager.
+    let is_managers = |program: &&String| ["/systemd", "/systemd-executor"].iter().any(|end| program.ends_with(end));
+    if process.executable.known().ok().flatten().filter(is_managers).is_some() {
+        return Err(Undecided::new(format!("process {} is being started", process.pid)));
+    }
     let unknown = |why: &str| Undecided::new(why).or_run("sudo golden audit");
     let variables = process.variables.known().map_err(|undecided| unknown(&undecided.why))?;
     let variables = variables.ok_or_else(|| unknown("the environment of its process was not looked at"))?;
