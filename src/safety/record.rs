@@ -48,10 +48,6 @@ pub fn record(
         }
     };
     let entries: Vec<Entry> = board.models.iter().map(entry).collect();
-    // Without an entry there is nothing to begin a ledger with.
-    if entries.is_empty() {
-        return Ok(());
-    }
     ledger::append_all(act, &entries, Mode::Strict).map(drop)
 }
 

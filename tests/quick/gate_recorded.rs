@@ -94,6 +94,21 @@ fn what_is_no_recording_blocks_with_its_line() {
 }
 
 #[test]
+fn an_answer_that_is_given_twice_is_none() {
+    let at = NOON * 1_000;
+    for line in [
+        r#"{"id":"ID","model_breakdown":{"m":{"action":"BUY","action":"SELL","confidence":0.5}}}"#,
+        r#"{"id":"ID","model_breakdown":{"m":{"action":"BUY","confidence":0.5}},"model_breakdown":{}}"#,
+        r#"{"id":"ID","fields":{"model_breakdown":{},"model_breakdown":{"m":{"action":"BUY","confidence":0.5}}}}"#,
+    ] {
+        let line = format!("{}\n", line.replace("ID", &format!("{at}-0")));
+        let (code, board) = gate(&healthy(400).into_iter().chain([line]).collect::<Vec<_>>(), &[]);
+        assert_eq!(code, 2, "{board:#}");
+        assert!(board["reasons"].to_string().contains("occurs twice"), "{}", board["reasons"]);
+    }
+}
+
+#[test]
 fn every_reason_is_exit_two() {
     for (lines, more) in [
         (Vec::new(), vec![]),
