@@ -95,8 +95,10 @@ fn find(global: &Global) -> Result<Option<PathBuf>, Failure> {
         };
     }
     for candidate in upwards() {
-        if fs::symlink_metadata(&candidate).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            continue;
+        match fs::symlink_metadata(&candidate) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(cannot_read(&candidate, &error)),
+            Ok(_) => {}
         }
         match distrust(&candidate)? {
             // What a person takes for the contract is not passed over.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::change::quoted;
+
 /// One such thing, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,13 +26,12 @@ impl Unjudged {
         match self {
             Self::Selinux(at) => format!("SELinux is enforcing ({at}); what it denies is not judged"),
             Self::Apparmor(at) => format!("AppArmor has profiles ({at}); what they deny is not judged"),
-            Self::AccessControlLists(first, 0) => {
-                format!("{first} has an access control list, which is not judged: getfacl {first}")
-            }
             Self::AccessControlLists(first, more) => {
-                format!(
-                    "{first} and {more} more have access control lists, which are not judged: getfacl {first}"
-                )
+                let all = match more {
+                    0 => format!("{first} has an access control list"),
+                    more => format!("{first} and {more} more have access control lists"),
+                };
+                format!("{all}; what they grant and deny is not judged: getfacl -- {}", quoted(first))
             }
             Self::UserUnits(at) => {
                 format!("units of users are not judged ({})", at.join(", "))

@@ -345,6 +345,28 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_was_looked_at_nothing_is_called_compliant() {
+        let mut report = hostile_report();
+        let rule = &crate::rules::RULES[0].info;
+        let one =
+            |said| RuleResult { rule, severity: Severity::Must, subject: Subject::Host, key: None, said };
+        let last = |report: &Report| {
+            let style = Style { color: false, verbose: false, quiet: false, width: 100 };
+            render(report, style).as_str().lines().last().unwrap().to_owned()
+        };
+        for (said, verdict) in [
+            (vec![], "UNDECIDED"),
+            (vec![one(Said::NotApplicable("no such thing".into()))], "NOTHING TO JUDGE"),
+        ] {
+            report.results = Results::default();
+            report.results.append(said);
+            assert!(last(&report).starts_with(verdict), "{}", last(&report));
+        }
+        report.results.append(vec![one(Said::Pass)]);
+        assert!(last(&report).starts_with("COMPLIANT"), "{}", last(&report));
+    }
+
+    #[test]
     fn nothing_in_a_report_reaches_the_terminal_as_it_is() {
         let report = hostile_report();
         for (color, verbose, quiet) in [(true, true, false), (false, false, true), (true, false, false)] {

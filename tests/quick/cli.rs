@@ -181,3 +181,71 @@ fn a_place_that_another_user_can_replace_is_a_warning() {
         );
     }
 }
+
+/// What is no file stays what it is: a pipe here, /dev/null on a bad day.
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (root, pipe, link) =
+        (folder.path().join("root"), folder.path().join("pipe"), folder.path().join("link"));
+    std::fs::create_dir(&root).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&pipe, &link).unwrap();
+    for out in [&pipe, &link, &root] {
+        let output = golden(&["facts", "--root", root.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2), "{out:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("is not replaced"), "{}", stderr(&output));
+    }
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(std::fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+}
+
+/// A `golden.toml` that cannot be used is said to be so, and never passed over for another contract.
+#[test]
+fn an_unusable_contract_is_named_and_waits_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.toml");
+    let show = |more: &[&str]| {
+        let mut golden = Command::new(env!("CARGO_BIN_EXE_golden"));
+        golden.current_dir(folder.path()).args(["contract", "show"]).args(more).output().unwrap()
+    };
+    let says = |more: &[&str], why: &str| {
+        let output = show(more);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains(why) && stderr(&output).contains("golden.toml"),
+            "{}",
+            stderr(&output)
+        );
+    };
+    assert_eq!(show(&[]).status.code(), Some(0));
+    std::fs::create_dir(&path).unwrap();
+    says(&[], "no regular file");
+    std::fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    says(&[], "cannot be read");
+    std::fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    says(&[], "no regular file");
+    says(&["--contract", path.to_str().unwrap()], "a pipe without a writer");
+}
+
+#[test]
+fn explain_takes_a_subject_as_reports_name_it() {
+    let page = |subject: &str| {
+        let output = golden(&["--contract", "builtin:quantum", "explain", "unit-not-active", subject]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for subject in ["backend", "service:backend"] {
+        let (code, text) = page(subject);
+        assert!(code == Some(0) && text.contains("systemctl status quantum-backend.service"), "{text}");
+    }
+    for subject in ["host", "file:/etc/passwd"] {
+        let (code, text) = page(subject);
+        assert!(code == Some(0) && text.contains("systemctl status"), "{text}");
+    }
+    for subject in ["", "service:", "service:nowhere", "model:nowhere", "no such"] {
+        assert_eq!(page(subject).0, Some(2), "{subject:?}");
+    }
+}

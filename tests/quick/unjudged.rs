@@ -40,6 +40,6 @@ fn each_is_named_with_its_place() {
         "file /var/lib/systemd/linger/bob root:root 0644\n",
         &["units of users", "/var/lib/systemd/linger/bob"],
     );
-    one("acl /srv/app\n", &["/srv/app has an access control list", "getfacl /srv/app"]);
+    one("acl /srv/app\n", &["/srv/app has an access control list", "getfacl -- /srv/app"]);
     one("acl /srv/app\nacl /srv\n", &["/srv and 1 more have access control lists"]);
 }

@@ -3,6 +3,7 @@
 
 use super::{Pad, Worker, units};
 use crate::facts::UnitFacts;
+use crate::facts::condition;
 use crate::facts::made::{AtBoot, MadeFacts, MadeKind, own_directories};
 use crate::facts::start::{lies_under, simplified};
 use crate::model::{Lookup, Observed, RUN, RUN_OF_SYSTEMD};
@@ -41,10 +42,13 @@ fn sockets(worker: &Worker<'_>, unit: &EffectiveUnit, made: &mut MadeFacts) {
         let links = worker.index().links_to(name).iter();
         links.filter(|link| !lies_under(link, RUN)).any(|link| link.contains("/sockets.target.wants/"))
     };
-    let is_started = unit.names().any(is_linked);
+    // One with a condition may be passed over.
+    let is_started = unit.names().any(is_linked) && condition::all(unit).is_empty();
     for setting in LISTENS.iter().flat_map(|key| unit.assignments("Socket", key)) {
         let path = simplified(setting.value());
-        if !setting.value().starts_with('/') || !lies_under(&path, RUN) {
+        // A link that every host has once it runs.
+        let path = path.strip_prefix("/var").filter(|rest| lies_under(rest, RUN)).unwrap_or(&path);
+        if !setting.value().starts_with('/') || !lies_under(path, RUN) {
             continue;
         }
         let at = setting.at.clone();
@@ -59,7 +63,7 @@ fn sockets(worker: &Worker<'_>, unit: &EffectiveUnit, made: &mut MadeFacts) {
                 replaces: false,
                 at,
             }),
-            false => made.unsure.push((below_run(&path).into(), at, WHEN.to_owned())),
+            false => made.unsure.push((below_run(path).into(), at, WHEN.to_owned())),
         }
     }
 }

@@ -47,13 +47,13 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
         if let Some(unit) = effective(pad, &name).filter(|_| worker.needs(Need::Start)) {
             start::conditions(worker, &unit, pad);
             start::needed_by_required(worker, &unit, pad);
+            // What is started before it may make what it lacks.
+            made::before(&unit).iter().for_each(|name| units::gather(worker, name, pad));
         }
         waiting.extend(effective(pad, &name).iter().flat_map(|unit| required(unit)));
         // A socket does not start without its service.
-        if name.ends_with(".socket") {
-            let started = effective(pad, &name).and_then(|unit| Some(unit.started()?.0));
-            started.iter().for_each(|service| units::gather(worker, service, pad));
-        }
+        let socket = effective(pad, &name).filter(|_| name.ends_with(".socket"));
+        waiting.extend(socket.and_then(|unit| Some(unit.started()?.0)));
     }
 }
 

@@ -7,7 +7,6 @@ use super::{Pad, Worker};
 use crate::facts::start::lies_under;
 use crate::facts::unjudged::Unjudged;
 use crate::model::{NodeKind, Observed};
-use crate::system::TEXT_LIMIT;
 
 /// Where distributions and the kernel put what has no access control list.
 const PLAIN: &[&str] = &["/usr", "/dev", "/proc", "/sys", "/run", "/etc/systemd", "/boot", "/lib", "/lib64"];
@@ -32,8 +31,7 @@ fn is_live(worker: &Worker<'_>) -> bool {
 }
 
 fn text(worker: &Worker<'_>, path: &str) -> Option<String> {
-    let real = worker.walker.lookup(path).real()?.to_owned();
-    match worker.ground.system.read(&real, TEXT_LIMIT) {
+    match worker.read(&worker.walker.lookup(path)) {
         Observed::Found(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         _ => None,
     }
@@ -77,10 +75,8 @@ fn access_control_lists(worker: &Worker<'_>, pad: &Pad) -> Option<Unjudged> {
 fn user_units(worker: &Worker<'_>) -> Option<Unjudged> {
     let names = |directory: &str| -> Vec<String> {
         let lookup = worker.walker.lookup(directory);
-        match lookup.real().map(|real| worker.ground.system.list(real)) {
-            Some(Observed::Found(names)) => {
-                names.into_iter().map(|name| format!("{directory}/{name}")).collect()
-            }
+        match worker.list(&lookup) {
+            Observed::Found(names) => names.into_iter().map(|name| format!("{directory}/{name}")).collect(),
             _ => Vec::new(),
         }
     };
