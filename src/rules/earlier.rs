@@ -44,6 +44,7 @@ const FILLS: &[&str] = &[
     "mv",
     "rsync",
     "tar",
+    "tee",
     "unzip",
     "uv",
     "virtualenv",
@@ -76,12 +77,15 @@ pub fn is_made_by_none(
     before: &[Started<'_>],
     path: &str,
 ) -> Result<(), Undecided> {
-    let place = |maker: &Started<'_>| maker.setting.at.clone();
-    let of_others = || {
-        let mut others = units_before(unit).into_iter().filter_map(|name| view.effective(&name).ok());
-        others.find_map(|other| may_make(&commands(other, START_SETTINGS), path).map(place))
-    };
-    match may_make(before, path).map(place).or_else(of_others) {
+    let mut maker = may_make(before, path).map(|maker| maker.setting.at.clone());
+    for name in units_before(unit) {
+        if maker.is_some() {
+            break;
+        }
+        let others = commands(view.effective(&name)?, START_SETTINGS);
+        maker = may_make(&others, path).map(|maker| maker.setting.at.clone());
+    }
+    match maker {
         Some(at) => Err(Undecided::new(format!("{path} does not exist, and {at} may make it"))),
         None => Ok(()),
     }
@@ -107,7 +111,7 @@ fn may(program: &str, words: &[String], path: &str) -> bool {
     }
     let is_venv = || words.iter().any(|word| word == "venv" || word == "virtualenv");
     let names_above = || {
-        let told = words.iter().flat_map(|word| word.split(|c: char| " '\";=".contains(c)));
+        let told = words.iter().flat_map(|word| word.split(|c: char| " '\";=<>&|()".contains(c)));
         // A directory of all programs says nothing.
         told.filter(|told| told.matches('/').count() > 1).any(|told| lies_under(path, told))
     };
@@ -138,6 +142,8 @@ mod tests {
             "/usr/bin/python3 -m venv /opt/app",
             "/bin/sh -c 'cp /opt/tools/tool /opt/app/'",
             "/bin/sh -c \"echo '#!/bin/sh' > /opt/app/tool\"",
+            "/bin/sh -c 'echo x >/opt/app/tool'",
+            "/bin/sh -c 'make_it|tee /opt/app/tool'",
             "/usr/bin/npm ci",
             "/usr/bin/bash -c 'cd /srv && make install'",
             "/opt/tools/fetch /opt/app/tool",

@@ -23,6 +23,7 @@ pub mod governed;
 pub mod looks;
 pub mod models;
 pub mod prelude;
+pub mod processes;
 pub mod reach;
 pub mod remedy;
 pub mod required;

@@ -60,6 +60,18 @@ pub fn brings_files(unit: &EffectiveUnit) -> Option<&Setting> {
 }
 
 impl ServiceView<'_> {
+    /// A user by name or number; `None` when the host certainly has no such user.
+    pub fn user_or_id(&self, name: &str) -> Result<Option<&crate::syntax::accounts::User>, Undecided> {
+        let by_id = name.parse().ok().and_then(|uid| self.accounts().ok()?.user_by_id(uid));
+        by_id.map_or_else(|| self.user(name), |user| Ok(Some(user)))
+    }
+
+    /// A group by name or number; `None` when the host certainly has no such group.
+    pub fn group_or_id(&self, name: &str) -> Result<Option<&crate::syntax::accounts::Group>, Undecided> {
+        let by_id = name.parse().ok().and_then(|gid| self.accounts().ok()?.group_by_id(gid));
+        by_id.map_or_else(|| self.group(name), |group| Ok(Some(group)))
+    }
+
     /// The user that the unit runs as, with its groups; `None` when the host has no such user or group.
     pub fn runner(&self, unit: &EffectiveUnit) -> Result<Option<Runner>, Undecided> {
         let accounts = self.accounts()?;

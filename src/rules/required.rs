@@ -1,5 +1,5 @@
-//! Whether the start of another unit fails, as far as files show it, so that what requires it and waits for it does not
-//! start either (systemd.unit(5), `Requires=` and `After=`).
+//! Whether another unit is there to be started, and whether its start fails, as far as files show it: then what requires it
+//! and waits for it does not start either (systemd.unit(5), `Requires=` and `After=`).
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,10 @@ use super::earlier::is_made_by_none;
 use super::prelude::*;
 use super::reach::has_own_root;
 use super::remedy::is_packaged;
+use crate::facts::boot::OF_SYSTEMD;
 use crate::facts::made::REQUIREMENTS;
 use crate::facts::start::{behind_binds, commands, env_file_paths, program_paths};
+use crate::systemd::unit_name::{self, UnitName};
 
 /// The status with which a program ends that is not there (systemd.exec(5), "EXIT_EXEC").
 const EXIT_EXEC: &str = "203";
@@ -65,10 +67,12 @@ fn itself(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Un
     if unit.fragment.as_deref().is_none_or(is_packaged) || has_own_root(unit).is_err() {
         return Ok(None);
     }
-    let why = match lacks(view, unit)? {
-        Some(why) => why,
-        None => return Ok(starts_nothing(view, unit)),
+    let why = match (unit.name.kind(), &unit.load) {
+        ("service", LoadState::Loaded) => lacks(view, unit)?,
+        ("socket", LoadState::Loaded) => starts_nothing(view, unit)?,
+        _ => None,
     };
+    let Some(why) = why else { return Ok(None) };
     // A unit whose condition is not met does not fail: it is passed over.
     match conditions::unmet(view, unit) {
         Unmet { certain, .. } if certain.iter().any(|condition| !condition.is_assert) => Ok(None),
@@ -77,34 +81,49 @@ fn itself(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Un
     }
 }
 
-/// What a socket would start, and the host does not have: systemd refuses to listen for nobody. An instance is looked for
+/// What a socket would start, where it cannot be started: systemd refuses to listen for nobody. An instance is looked for
 /// when somebody connects.
-fn starts_nothing(view: &ServiceView, unit: &EffectiveUnit) -> Option<String> {
-    let (service, _) = unit.started().filter(|_| unit.name.kind() == "socket")?;
-    let is_gone = |other: &EffectiveUnit| matches!(other.load, LoadState::NotFound | LoadState::Masked);
+fn starts_nothing(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Undecided> {
     let accepts = unit.scalar("Socket", "Accept").is_some_and(|setting| setting.value() == "yes");
-    (!accepts && view.effective(&service).is_ok_and(is_gone))
-        .then(|| format!("does not start: {service}, which it starts, does not exist or is masked"))
+    let Some((service, _)) = unit.started().filter(|_| !accepts) else { return Ok(None) };
+    // Facts of an older golden do not hold it.
+    if view.effective(&service).is_err() {
+        return Ok(None);
+    }
+    Ok(lack(view, &service)?.map(|lack| format!("does not start: {service}, which it starts, {lack}")))
+}
+
+/// The user or group of a unit that the host certainly does not have.
+fn missing_account(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Undecided> {
+    let stated = |key: &str| unit.scalar("Service", key).map(Setting::value).filter(|_| !unit.is_dynamic());
+    if let Some(name) = stated("User")
+        && view.user_or_id(name)?.is_none()
+    {
+        return Ok(Some(format!("its user {name}")));
+    }
+    if let Some(name) = stated("Group")
+        && view.group_or_id(name)?.is_none()
+    {
+        return Ok(Some(format!("its group {name}")));
+    }
+    Ok(None)
 }
 
 /// What a service lacks that systemd needs before it calls the service started.
 fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Undecided> {
-    if unit.name.kind() != "service" || unit.load != LoadState::Loaded {
-        return Ok(None);
-    }
     let forgives = unit.words("Service", "SuccessExitStatus");
     if forgives.iter().any(|(word, _)| word == EXIT_EXEC) {
         return Ok(None);
     }
     let start = view.start_of(unit);
-    // Of a user that a directory service knows, nothing is said.
-    if view.runner(unit).ok().is_some_and(|runner| runner.is_none()) {
-        return Ok(Some("does not start: its user or its group does not exist".to_owned()));
+    if let Some(account) = missing_account(view, unit)? {
+        return Ok(Some(format!("does not start: {account} does not exist")));
     }
     for path in env_file_paths(unit) {
         // Facts of an older golden do not hold it.
         if view.path(Need::Start, &path).is_ok() && !start.has(&path)? {
             view.is_on_disk_alone(&path)?;
+            is_made_by_none(view, unit, &[], &path)?;
             return Ok(Some(format!("does not start: {path} does not exist")));
         }
     }
@@ -134,4 +153,119 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
         return Ok(Some(format!("does not start: {program} does not exist")));
     }
     Ok(None)
+}
+
+/// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.
+pub fn lack(view: &ServiceView, name: &str) -> Result<Option<&'static str>, Undecided> {
+    let Ok(parsed) = UnitName::parse(name) else { return Ok(None) };
+    if parsed.kind() == "device" {
+        return match view.is_disk() {
+            true => Err(Undecided::new(format!(
+                "whether a host that boots from this disk has {name} is not on it"
+            ))),
+            // systemd waits for it, and the host that runs has it or not.
+            false => Ok(None),
+        };
+    }
+    let is_made = parsed.kind() == "slice" || name == "-.mount" || name == "init.scope";
+    if is_made || is_of_fstab(view, name)? {
+        return Ok(None);
+    }
+    match view.effective(name)?.load {
+        LoadState::Loaded => return Ok(None),
+        LoadState::Masked => return Ok(Some("is masked")),
+        LoadState::BadSetting(..) | LoadState::Error(..) => return Ok(Some("is refused by systemd")),
+        LoadState::NotFound if is_special(name) => return Ok(None),
+        LoadState::NotFound => {}
+    }
+    match maker(view, name, parsed.kind())? {
+        Some(maker) => {
+            let why = format!("{name} has no file here; {maker} may make it when the host boots");
+            Err(Undecided::new(why))
+        }
+        None => Ok(Some("does not exist")),
+    }
+}
+
+/// What makes units of this name when the host boots. On a running host they are there.
+fn maker(view: &ServiceView, name: &str, kind: &str) -> Result<Option<String>, Undecided> {
+    let Some(made) = view.made() else { return Ok(None) };
+    let stem = name.trim_end_matches(".service");
+    Ok(match kind {
+        "mount" | "automount" | "swap" => Some("a generator".to_owned()),
+        "service" if name.starts_with("systemd-") => Some("a generator".to_owned()),
+        "service" if is_script(view, stem)? => Some(format!("/etc/init.d/{stem}")),
+        "service" if made.provided.contains_key(stem) => {
+            made.provided.get(stem).map(|script| format!("{script}, which provides {stem},"))
+        }
+        "service" if made.scripts_unread.is_some() => made.scripts_unread.as_ref().map(ToString::to_string),
+        _ => made.generators.of(name).map(str::to_owned),
+    })
+}
+
+/// Whether a unit is of systemd's own package: a disk without its file shows a part of a host.
+fn is_special(name: &str) -> bool {
+    SPECIAL.contains(&name) || OF_SYSTEMD.iter().any(|(unit, by)| *unit == name || *by == name)
+}
+
+/// Beside those that a boot goes through, [`OF_SYSTEMD`] (systemd.special(7)).
+const SPECIAL: &[&str] = &[
+    "bluetooth.target",
+    "boot-complete.target",
+    "cryptsetup-pre.target",
+    "ctrl-alt-del.target",
+    "default.target",
+    "emergency.target",
+    "exit.target",
+    "final.target",
+    "first-boot-complete.target",
+    "getty-pre.target",
+    "halt.target",
+    "hibernate.target",
+    "hybrid-sleep.target",
+    "integritysetup.target",
+    "kexec.target",
+    "local-fs-pre.target",
+    "network-online.target",
+    "network-pre.target",
+    "network.target",
+    "nss-lookup.target",
+    "nss-user-lookup.target",
+    "poweroff.target",
+    "printer.target",
+    "reboot.target",
+    "remote-cryptsetup.target",
+    "remote-fs-pre.target",
+    "rescue.target",
+    "rpcbind.target",
+    "shutdown.target",
+    "sigpwr.target",
+    "sleep.target",
+    "smartcard.target",
+    "sound.target",
+    "soft-reboot.target",
+    "suspend-then-hibernate.target",
+    "suspend.target",
+    "system-update.target",
+    "systemd-journald.socket",
+    "time-set.target",
+    "time-sync.target",
+    "umount.target",
+    "usb-gadget.target",
+    "veritysetup.target",
+];
+
+/// Whether fstab(5) has a line for a mount unit: `srv-data.mount` is /srv/data (systemd.unit(5), "STRING ESCAPING"). One
+/// with `noauto` is mounted when it is required.
+fn is_of_fstab(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
+    let Some((made, escaped)) = view.made().zip(name.strip_suffix(".mount")) else { return Ok(false) };
+    let path = unit_name::unescape(escaped);
+    let mounts = made.mounts.known()?;
+    let mut all = mounts.mounts.iter().chain(&mounts.on_demand);
+    Ok(all.any(|(mount, _)| mount.trim_start_matches('/') == path))
+}
+
+/// Whether a script in /etc/init.d has this name, of which systemd-sysv-generator(8) makes a service.
+fn is_script(view: &ServiceView, stem: &str) -> Result<bool, Undecided> {
+    Ok(view.path(Need::Start, &format!("/etc/init.d/{stem}"))?.node()?.is_some())
 }

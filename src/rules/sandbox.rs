@@ -3,8 +3,9 @@
 pub mod order;
 
 use crate::facts::made::own_directories;
-use crate::facts::start::{HOMES, SYSTEM, TEMPORARY, lies_under, namespace_paths, simplified};
+use crate::facts::start::{NAMESPACE_SETTINGS, TEMPORARY, lies_under, namespace_paths, simplified};
 use crate::rules::prelude::*;
+use order::Kind;
 
 /// What a setting does to a path and all that lies below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,33 +35,22 @@ pub struct Mount<'a> {
 /// follows links before it mounts, so that `ProtectHome=` hides /var/home where /home leads there.
 pub fn mounts<'a>(view: &View, unit: &'a EffectiveUnit) -> Vec<Mount<'a>> {
     let mut all = Vec::new();
-    let mut add = |setting, effect, paths: &[&str]| {
-        all.extend(paths.iter().map(|path| Mount { path: (*path).to_owned(), effect, setting }));
+    let mut add = |setting, kind, key: &str, path: &str| {
+        let mount = |effect: &Effect| Mount { path: path.to_owned(), effect: *effect, setting };
+        all.extend(effects(kind, key).iter().map(mount));
     };
-    match unit.in_force("ProtectHome") {
-        Some(("yes", setting)) => add(setting, Effect::Hidden, HOMES),
-        Some(("tmpfs", setting)) => add(setting, Effect::Emptied, HOMES),
-        Some(("read-only", setting)) => add(setting, Effect::ReadOnly, HOMES),
-        _ => {}
+    for (setting, kind, paths) in order::protected(unit) {
+        paths.iter().for_each(|path| add(setting, kind, &setting.key, path));
     }
-    match unit.in_force("ProtectSystem") {
-        Some(("yes", setting)) => add(setting, Effect::ReadOnly, &SYSTEM[..3]),
-        Some(("full", setting)) => add(setting, Effect::ReadOnly, SYSTEM),
-        Some(("strict", setting)) => {
-            add(setting, Effect::ReadOnly, &["/"]);
-            // ProtectHome= decides about these.
-            add(setting, Effect::Writable, HOMES);
-            add(setting, Effect::Writable, &["/dev", "/proc", "/sys"]);
+    for path in namespace_paths(unit, NAMESPACE_SETTINGS) {
+        if let Some(kind) = Kind::of(path.key) {
+            add(path.setting, kind, path.key, &path.target);
         }
-        _ => {}
     }
-    // "If the value is set to "connected" or "yes" … mounts private /tmp/ and /var/tmp/" (systemd.exec(5)).
-    if let Some(("yes" | "connected" | "disconnected", setting)) = unit.in_force("PrivateTmp") {
-        add(setting, Effect::Emptied, TEMPORARY);
-        // What is private can be written, whatever ProtectSystem= says.
-        add(setting, Effect::Writable, TEMPORARY);
+    for own in own_directories(unit).into_iter().filter(|own| !own.is_roots) {
+        let paths = [Some(own.path), own.link, own.private].into_iter().flatten();
+        all.extend(paths.map(|path| Mount { path, effect: Effect::Writable, setting: own.setting }));
     }
-    named(unit, &mut all);
     drop_unmade(&mut all);
     let real = |mount: &Mount<'a>| {
         let real = view.path(Need::Start, &mount.path).ok()?.real()?;
@@ -82,21 +72,16 @@ fn drop_unmade(all: &mut Vec<Mount<'_>>) {
     all.retain(|mount| !is_unmade(mount));
 }
 
-/// Mounts that a setting names by their path.
-fn named<'a>(unit: &'a EffectiveUnit, all: &mut Vec<Mount<'a>>) {
-    let kinds: [(&[&'static str], Effect); 4] = [
-        (&["InaccessiblePaths"], Effect::Hidden),
-        (&["TemporaryFileSystem"], Effect::Emptied),
-        (&["ReadOnlyPaths", "BindReadOnlyPaths"], Effect::ReadOnly),
-        (&["ReadWritePaths", "BindPaths"], Effect::Writable),
-    ];
-    for (keys, effect) in kinds {
-        let paths = namespace_paths(unit, keys).into_iter();
-        all.extend(paths.map(|path| Mount { path: path.target, effect, setting: path.setting }));
-    }
-    for own in own_directories(unit).into_iter().filter(|own| !own.is_roots) {
-        let paths = [Some(own.path), own.link, own.private].into_iter().flatten();
-        all.extend(paths.map(|path| Mount { path, effect: Effect::Writable, setting: own.setting }));
+/// What a mount does to what lies below it. A private /tmp is empty, and can be written whatever `ProtectSystem=` says.
+fn effects(kind: Kind, key: &str) -> &'static [Effect] {
+    match kind {
+        Kind::Inaccessible => &[Effect::Hidden],
+        Kind::Empty => &[Effect::Emptied],
+        Kind::PrivateTmp => &[Effect::Emptied, Effect::Writable],
+        Kind::ReadOnly => &[Effect::ReadOnly],
+        Kind::Bind if key == "BindReadOnlyPaths" => &[Effect::ReadOnly],
+        Kind::Bind | Kind::ReadWrite | Kind::LeftAlone => &[Effect::Writable],
+        Kind::Image | Kind::PrivateDevices | Kind::NoExec | Kind::Exec => &[],
     }
 }
 

@@ -16,16 +16,26 @@ use crate::rules::prelude::*;
 
 /// What is made at a path, in the order in which it counts where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub enum Kind {
+    /// Nothing of it can be reached.
     Inaccessible,
+    /// The content of an image.
     Image,
+    /// What lies elsewhere on the host.
     Bind,
+    /// A /tmp of the service's own.
     PrivateTmp,
+    /// A /dev with the devices that every service may have.
     PrivateDevices,
+    /// What is there, to be read.
     ReadOnly,
+    /// What is there, to be written.
     ReadWrite,
+    /// What is there, not to be executed.
     NoExec,
+    /// What is there, to be executed.
     Exec,
+    /// An empty file system.
     Empty,
     /// What `ProtectSystem=strict` leaves alone.
     LeftAlone,
@@ -33,7 +43,7 @@ enum Kind {
 
 impl Kind {
     /// Of a setting that names paths.
-    fn of(key: &str) -> Option<Self> {
+    pub fn of(key: &str) -> Option<Self> {
         Some(match key {
             "InaccessiblePaths" => Self::Inaccessible,
             "MountImages" => Self::Image,
@@ -120,41 +130,51 @@ fn entries(unit: &EffectiveUnit) -> Vec<Entry<'_>> {
             all.push(Entry { path: target, kind, setting, named: Some(path), is_made: false });
         }
     }
-    let mut add = |setting, kind, paths: &[&str]| {
+    for (setting, kind, paths) in protected(unit) {
         let entry = |path: &&str| Entry { path: (*path).into(), kind, setting, named: None, is_made: false };
         all.extend(paths.iter().map(entry));
-    };
-    match unit.in_force("ProtectHome") {
-        Some(("yes", setting)) => add(setting, Kind::Inaccessible, HOMES),
-        Some(("tmpfs", setting)) => add(setting, Kind::Empty, HOMES),
-        Some(("read-only", setting)) => add(setting, Kind::ReadOnly, HOMES),
-        _ => {}
-    }
-    match unit.in_force("ProtectSystem") {
-        Some(("yes", setting)) => add(setting, Kind::ReadOnly, &SYSTEM[..3]),
-        Some(("full", setting)) => add(setting, Kind::ReadOnly, SYSTEM),
-        Some(("strict", setting)) => {
-            add(setting, Kind::ReadOnly, &["/"]);
-            add(setting, Kind::LeftAlone, HOMES);
-            add(setting, Kind::LeftAlone, &["/dev", "/proc", "/sys"]);
-        }
-        _ => {}
-    }
-    if let Some(("yes" | "connected" | "disconnected", setting)) = unit.in_force("PrivateTmp") {
-        add(setting, Kind::PrivateTmp, TEMPORARY);
-    }
-    for (key, kind, paths) in [
-        ("PrivateDevices", Kind::PrivateDevices, &["/dev"][..]),
-        ("ProtectKernelModules", Kind::Inaccessible, &["/lib/modules", "/usr/lib/modules"]),
-        ("ProtectKernelTunables", Kind::ReadOnly, &["/proc/sys", "/sys"]),
-        ("ProtectControlGroups", Kind::ReadOnly, &["/sys/fs/cgroup"]),
-    ] {
-        if let Some(("yes", setting)) = unit.in_force(key) {
-            add(setting, kind, paths);
-        }
     }
     all
 }
+
+/// What settings protect without naming it: the setting, what is made, and where.
+pub fn protected(unit: &EffectiveUnit) -> Vec<(&Setting, Kind, &'static [&'static str])> {
+    const STRICT: &[(Kind, &[&str])] =
+        &[(Kind::ReadOnly, &["/"]), (Kind::LeftAlone, HOMES), (Kind::LeftAlone, &["/dev", "/proc", "/sys"])];
+    const MODULES: &[(Kind, &[&str])] = &[(Kind::Inaccessible, &["/lib/modules", "/usr/lib/modules"])];
+    let mut all = Vec::new();
+    for key in PROTECTING {
+        let Some((value, setting)) = unit.in_force(key) else { continue };
+        let made: &[(Kind, &'static [&'static str])] = match (*key, value) {
+            ("ProtectHome", "yes") => &[(Kind::Inaccessible, HOMES)],
+            ("ProtectHome", "tmpfs") => &[(Kind::Empty, HOMES)],
+            ("ProtectHome", "read-only") => &[(Kind::ReadOnly, HOMES)],
+            ("ProtectSystem", "yes") => &[(Kind::ReadOnly, SYSTEM.split_at(3).0)],
+            ("ProtectSystem", "full") => &[(Kind::ReadOnly, SYSTEM)],
+            ("ProtectSystem", "strict") => STRICT,
+            // "If the value is set to "connected" or "yes" … mounts private /tmp/ and /var/tmp/" (systemd.exec(5)).
+            ("PrivateTmp", "yes" | "connected" | "disconnected") => &[(Kind::PrivateTmp, TEMPORARY)],
+            ("PrivateDevices", "yes") => &[(Kind::PrivateDevices, &["/dev"])],
+            ("ProtectKernelModules", "yes") => MODULES,
+            ("ProtectKernelTunables", "yes") => &[(Kind::ReadOnly, &["/proc/sys", "/sys"])],
+            ("ProtectControlGroups", "yes") => &[(Kind::ReadOnly, &["/sys/fs/cgroup"])],
+            _ => &[],
+        };
+        all.extend(made.iter().map(|(kind, paths)| (setting, *kind, *paths)));
+    }
+    all
+}
+
+/// Settings that protect places of their own.
+const PROTECTING: &[&str] = &[
+    "ProtectHome",
+    "ProtectSystem",
+    "PrivateTmp",
+    "PrivateDevices",
+    "ProtectKernelModules",
+    "ProtectKernelTunables",
+    "ProtectControlGroups",
+];
 
 /// What `PrivateDevices=yes` has in its /dev: `mount_private_dev` in systemd's sources, measured on 247 to 262.
 const PRIVATE_DEVICES: &[&str] = &[
@@ -177,12 +197,30 @@ const PRIVATE_DEVICES: &[&str] = &[
     "zero",
 ];
 
-/// What a setting takes what it lays into the sandbox from.
+/// What a setting needs a path to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub enum Source {
+    /// Anything.
     Any,
+    /// A directory.
     Directory,
+    /// A file or a device with a file system.
     Image,
+    /// A network namespace, which is a file without content.
+    Namespace,
+}
+
+/// Why a node cannot be what a setting needs; `None` where it may be.
+pub fn unfit(node: &Step, wanted: Source) -> Option<&'static str> {
+    let Meta { kind, size, .. } = node.meta;
+    match wanted {
+        Source::Directory if kind != NodeKind::Directory => Some("is not a directory"),
+        Source::Image if kind == NodeKind::Directory => Some("is a directory, not an image"),
+        // Those of processes are not looked into.
+        Source::Namespace if lies_under(&node.path, "/proc") => None,
+        Source::Namespace if kind != NodeKind::File || size > 0 => Some("is not a network namespace"),
+        _ => None,
+    }
 }
 
 /// What was made so far.
@@ -259,16 +297,11 @@ impl<'a> Making<'_, 'a> {
         if !self.start.has_for_sandbox(path)? {
             return Ok(Some(Lack::Absent));
         }
-        if wanted == Source::Any {
-            return Ok(None);
-        }
-        let is_directory = lookup.node()?.map(|node| node.meta.kind == NodeKind::Directory);
-        let unfit = match (wanted, is_directory) {
-            (Source::Directory, Some(false)) => "is not a directory",
-            (Source::Image, Some(true)) => "is a directory, not an image",
-            _ => return Ok(None),
+        let node = match wanted {
+            Source::Any => None,
+            _ => lookup.node()?,
         };
-        Ok(Some(Lack::Unfit(unfit.to_owned())))
+        Ok(node.and_then(|node| unfit(node, wanted)).map(|what| Lack::Unfit(what.to_owned())))
     }
 
     /// What keeps systemd from finding a path now; `None` where it finds it.

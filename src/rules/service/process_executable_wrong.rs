@@ -2,6 +2,7 @@
 
 use crate::facts::start::{base_name, commands, program_paths};
 use crate::rules::prelude::*;
+use crate::rules::processes::no_process;
 
 rule! {
     /// The process of a service does not execute the program of its unit.
@@ -33,16 +34,8 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let state = view.state(&view.service.unit.value)?;
-    if state.main_pid == 0 {
-        return Ok(Outcome::not_applicable("no process of it runs"));
-    }
-    let Some(process) = view.process(state.main_pid)? else {
-        return Ok(Outcome::not_applicable("its process has ended meanwhile"));
-    };
-    let Some(executable) = process.executable.known()? else {
-        return Ok(Outcome::not_applicable("its process has ended meanwhile"));
-    };
+    let Some(process) = view.main_process(unit)? else { return Ok(no_process()) };
+    let Some(executable) = process.executable.known()? else { return Ok(no_process()) };
     let demanded = view.service.command.as_ref().map_or(&view.service.unit.at, |command| &command.at);
     let finding = |message: String, expected: String| {
         Finding::new(message, unit.location(), demanded.clone())

@@ -1,6 +1,7 @@
 //! Who the main process really is.
 
 use crate::rules::prelude::*;
+use crate::rules::processes::no_process;
 
 rule! {
     /// The process of a service does not run as the contract's user.
@@ -32,13 +33,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let state = view.state(&view.service.unit.value)?;
-    if state.main_pid == 0 {
-        return Ok(Outcome::not_applicable("no process of it runs"));
-    }
-    let Some(process) = view.process(state.main_pid)? else {
-        return Ok(Outcome::not_applicable("its process has ended meanwhile"));
-    };
+    let Some(process) = view.main_process(unit)? else { return Ok(no_process()) };
     let accounts = view.accounts()?;
     // What the unit itself says otherwise is the word of the rules about units, and of their waivers.
     if let Some(runner) = view.runner(unit)?

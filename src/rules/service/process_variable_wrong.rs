@@ -2,6 +2,7 @@
 
 use crate::facts::start::commands;
 use crate::rules::prelude::*;
+use crate::rules::processes::no_process;
 use crate::rules::variables::{shown, written_demand};
 
 rule! {
@@ -59,22 +60,11 @@ rule! {
 
 fn check(view: &ServiceView, demand: &VariableDemand) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let state = view.state(&view.service.unit.value)?;
-    if state.main_pid == 0 {
-        return Ok(Outcome::not_applicable("no process of it runs"));
-    }
-    let Some(process) = view.process(state.main_pid)? else {
-        return Ok(Outcome::not_applicable("its process has ended meanwhile"));
-    };
+    let Some(process) = view.main_process(unit)? else { return Ok(no_process()) };
     let layers = view.layers(unit, &demand.name)?;
     let written = layers.last();
     if !is_met(demand, written.map(|layer| layer.value.as_str())) {
         return Ok(Outcome::not_applicable("its files already say otherwise (see env-variable-wrong)"));
-    }
-    // Between fork and exec a process has the environment of the manager.
-    let is_managers = |program: &&String| ["/systemd", "/systemd-executor"].iter().any(|end| program.ends_with(end));
-    if process.executable.known().ok().flatten().filter(is_managers).is_some() {
-        return Err(Undecided::new(format!("process {} is being started", process.pid)));
     }
     let unknown = |why: &str| Undecided::new(why).or_run("sudo golden audit");
     let variables = process.variables.known().map_err(|undecided| unknown(&undecided.why))?;

@@ -1,6 +1,7 @@
 //! Env files without which systemd does not start the service.
 
 use crate::syntax::glob::pattern;
+use crate::rules::earlier::is_made_by_none;
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
@@ -33,7 +34,7 @@ rule! {
     id: "start-env-file-missing",
     section: D,
     severity: Must,
-    needs: [Fragments, EnvFiles, Start],
+    needs: [Units, EnvFiles, Start],
     cause: Unit,
     why: "the next start fails before the program runs",
     see: ["systemctl show -p EnvironmentFiles,Result {unit}"],
@@ -62,7 +63,7 @@ fn check(view: &ServiceView) -> Ruling {
             looks.add(Ok(Some(none_matches(setting, at.clone()))));
         }
         for path in &files {
-            looks.add(fault(view, setting, path, at.clone()));
+            looks.add(fault(view, unit, setting, path, at.clone()));
         }
     }
     looks.ruling()
@@ -90,6 +91,7 @@ fn none_matches(setting: &Setting, at: Location) -> Finding {
 /// What keeps systemd from reading one file.
 fn fault(
     view: &ServiceView,
+    unit: &EffectiveUnit,
     setting: &Setting,
     path: &str,
     at: Location,
@@ -97,6 +99,7 @@ fn fault(
     let (message, location, observed) = match view.path(Need::EnvFiles, path)?.node()? {
         None => {
             view.is_on_disk_alone(path)?;
+            is_made_by_none(view, unit, &[], path)?;
             (format!("cannot start: {path} does not exist"), setting.at.clone(), "nothing".to_owned())
         }
         Some(node) if node.meta.kind != NodeKind::File => {

@@ -39,18 +39,13 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let accounts = view.accounts()?;
     let demanded = &view.service.group;
     let main = unit.scalar("Service", "Group").map(|setting| (setting.value().to_owned(), setting));
     let more = unit.words("Service", "SupplementaryGroups");
     let dynamic = unit.is_dynamic();
     let mut findings = Vec::new();
     for (name, setting) in main.filter(|_| !dynamic).into_iter().chain(more) {
-        let found = match name.parse() {
-            Ok(gid) => accounts.group_by_id(gid),
-            Err(_) => view.group(&name)?,
-        };
-        if found.is_some() {
+        if view.group_or_id(&name)?.is_some() {
             continue;
         }
         let remedy = if name == demanded.value && name.parse::<u32>().is_err() {

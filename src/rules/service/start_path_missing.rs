@@ -5,7 +5,7 @@ use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
-use crate::rules::sandbox::order::{self, Lack, Missing};
+use crate::rules::sandbox::order::{self, Lack, Missing, Source};
 
 rule! {
     /// The sandbox of a unit names a path that does not exist.
@@ -109,7 +109,7 @@ fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Op
     }
     let start = view.start_of(unit);
     let what = match start.has(path)? {
-        true => match unfit(start.path(path)?.node()?, key) {
+        true => match start.path(path)?.node()?.and_then(|node| order::unfit(node, wanted(key))) {
             Some(what) => what,
             None => return Ok(None),
         },
@@ -134,18 +134,11 @@ fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Op
     ))
 }
 
-/// What a node is that cannot be what the setting needs.
-fn unfit(node: Option<&Step>, key: &str) -> Option<&'static str> {
-    let meta = node?.meta;
-    match (key, meta.kind) {
-        ("RootDirectory", kind) if kind != NodeKind::Directory => Some("is not a directory"),
-        ("RootImage", NodeKind::Directory) => Some("is a directory, not an image"),
-        // The file of a network namespace has no content.
-        ("NetworkNamespacePath", NodeKind::Directory) => Some("is a directory, not a network namespace"),
-        // Those of processes are not looked into.
-        (_, NodeKind::Special) if node?.path.starts_with("/proc/") => None,
-        ("NetworkNamespacePath", NodeKind::Special) => Some("is a device or a socket, not a network namespace"),
-        ("NetworkNamespacePath", NodeKind::File) if meta.size > 0 => Some("is a file, not a network namespace"),
-        _ => None,
+/// What a setting of one path needs it to be.
+fn wanted(key: &str) -> Source {
+    match key {
+        "RootDirectory" => Source::Directory,
+        "RootImage" => Source::Image,
+        _ => Source::Namespace,
     }
 }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::boot::{OF_SYSTEMD, Reached};
+use crate::facts::boot::Reached;
 use crate::facts::condition::{self, Condition};
 use crate::facts::made::REQUIREMENTS;
 use crate::rules::conditions::{self, Unmet};
 use crate::rules::looks::Looks;
 use crate::rules::prelude::*;
 use crate::rules::remedy::by_hand;
-use crate::rules::required::{fails, waits_for};
+use crate::rules::required::{fails, lack, waits_for};
 use crate::rules::triggers;
-use crate::systemd::unit_name::{self, UnitName};
 
 rule! {
     /// A unit requires another unit that does not exist or is masked.
@@ -184,117 +183,4 @@ fn not_started(view: &ServiceView, name: &str) -> Result<Option<String>, Undecid
         Reached::No(_, why, _) => Ok(Some(format!("does not come up at boot: {why}"))),
         Reached::Unknown(why) => Err(Undecided::new(why)),
     }
-}
-
-/// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.
-fn lack(view: &ServiceView, name: &str) -> Result<Option<&'static str>, Undecided> {
-    let Ok(parsed) = UnitName::parse(name) else { return Ok(None) };
-    if parsed.kind() == "device" {
-        return match view.is_disk() {
-            true => Err(Undecided::new(format!("whether a host that boots from this disk has {name} is not on it"))),
-            // systemd waits for it, and the host that runs has it or not.
-            false => Ok(None),
-        };
-    }
-    let is_made = parsed.kind() == "slice" || name == "-.mount" || name == "init.scope";
-    if is_made || is_of_fstab(view, name)? {
-        return Ok(None);
-    }
-    match view.effective(name)?.load {
-        LoadState::Loaded => return Ok(None),
-        LoadState::Masked => return Ok(Some("is masked")),
-        LoadState::BadSetting(..) | LoadState::Error(..) => return Ok(Some("is refused by systemd")),
-        LoadState::NotFound if is_special(name) => return Ok(None),
-        LoadState::NotFound => {}
-    }
-    match maker(view, name, parsed.kind())? {
-        Some(maker) => {
-            let why = format!("{name} has no file here; {maker} may make it when the host boots");
-            Err(Undecided::new(why))
-        }
-        None => Ok(Some("does not exist")),
-    }
-}
-
-/// What makes units of this name when the host boots. On a running host they are there.
-fn maker(view: &ServiceView, name: &str, kind: &str) -> Result<Option<String>, Undecided> {
-    let Some(made) = view.made() else { return Ok(None) };
-    let stem = name.trim_end_matches(".service");
-    Ok(match kind {
-        "mount" | "automount" | "swap" => Some("a generator".to_owned()),
-        "service" if name.starts_with("systemd-") => Some("a generator".to_owned()),
-        "service" if is_script(view, stem)? => Some(format!("/etc/init.d/{stem}")),
-        "service" if made.provided.contains_key(stem) => {
-            made.provided.get(stem).map(|script| format!("{script}, which provides {stem},"))
-        }
-        "service" if made.scripts_unread.is_some() => made.scripts_unread.as_ref().map(ToString::to_string),
-        _ => made.generators.of(name).map(str::to_owned),
-    })
-}
-
-/// Whether a unit is of systemd's own package: a disk without its file shows a part of a host.
-fn is_special(name: &str) -> bool {
-    SPECIAL.contains(&name) || OF_SYSTEMD.iter().any(|(unit, by)| *unit == name || *by == name)
-}
-
-/// Beside those that a boot goes through, [`OF_SYSTEMD`] (systemd.special(7)).
-const SPECIAL: &[&str] = &[
-    "bluetooth.target",
-    "boot-complete.target",
-    "cryptsetup-pre.target",
-    "ctrl-alt-del.target",
-    "default.target",
-    "emergency.target",
-    "exit.target",
-    "final.target",
-    "first-boot-complete.target",
-    "getty-pre.target",
-    "halt.target",
-    "hibernate.target",
-    "hybrid-sleep.target",
-    "integritysetup.target",
-    "kexec.target",
-    "local-fs-pre.target",
-    "network-online.target",
-    "network-pre.target",
-    "network.target",
-    "nss-lookup.target",
-    "nss-user-lookup.target",
-    "poweroff.target",
-    "printer.target",
-    "reboot.target",
-    "remote-cryptsetup.target",
-    "remote-fs-pre.target",
-    "rescue.target",
-    "rpcbind.target",
-    "shutdown.target",
-    "sigpwr.target",
-    "sleep.target",
-    "smartcard.target",
-    "sound.target",
-    "soft-reboot.target",
-    "suspend-then-hibernate.target",
-    "suspend.target",
-    "system-update.target",
-    "systemd-journald.socket",
-    "time-set.target",
-    "time-sync.target",
-    "umount.target",
-    "usb-gadget.target",
-    "veritysetup.target",
-];
-
-/// Whether fstab(5) has a line for a mount unit: `srv-data.mount` is /srv/data (systemd.unit(5), "STRING ESCAPING"). One
-/// with `noauto` is mounted when it is required.
-fn is_of_fstab(view: &ServiceView, name: &str) -> Result<bool, Undecided> {
-    let Some((made, escaped)) = view.made().zip(name.strip_suffix(".mount")) else { return Ok(false) };
-    let path = unit_name::unescape(escaped);
-    let mounts = made.mounts.known()?;
-    let mut all = mounts.mounts.iter().chain(&mounts.on_demand);
-    Ok(all.any(|(mount, _)| mount.trim_start_matches('/') == path))
-}
-
-/// Whether a script in /etc/init.d has this name, of which systemd-sysv-generator(8) makes a service.
-fn is_script(view: &ServiceView, stem: &str) -> Result<bool, Undecided> {
-    Ok(view.path(Need::Start, &format!("/etc/init.d/{stem}"))?.node()?.is_some())
 }

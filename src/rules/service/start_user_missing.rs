@@ -42,17 +42,7 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let Some(setting) = unit.scalar("Service", "User") else { return Ok(Outcome::Pass) };
     let name = setting.value();
-    let accounts = view.accounts()?;
-    let dynamic = unit.scalar("Service", "DynamicUser").is_some_and(|setting| setting.value() == "yes");
-    if dynamic {
-        return Ok(Outcome::Pass);
-    }
-    let found = match name.parse() {
-        Ok(uid) => accounts.user_by_id(uid),
-        Err(_) => view.user(name)?,
-    };
-    let dynamic = unit.is_dynamic();
-    if found.is_some() || dynamic {
+    if unit.is_dynamic() || view.user_or_id(name)?.is_some() {
         return Ok(Outcome::Pass);
     }
     let demanded = &view.service.user;

@@ -23,6 +23,31 @@ fn what_cannot_be_seen_of_a_process_is_undecided() {
     assert!(results.iter().all(|result| !matches!(result.said, Said::Fail(_))));
 }
 
+/// Between fork and exec the process is the manager's: its program, its user, its environment.
+#[test]
+fn a_process_that_is_being_started_is_judged_by_no_rule() {
+    const RULES: [&str; 3] = ["process-variable-wrong", "process-user-wrong", "process-executable-wrong"];
+    for starter in
+        ["/usr/lib/systemd/systemd", "/lib/systemd/systemd-executor", "/usr/lib/systemd/systemd (deleted)"]
+    {
+        let block = format!(
+            "process 1001 exe={} uid=0 gid=0\nenviron 1001\n| PATH=/bin\n",
+            starter.replace(' ', "%")
+        );
+        let (mut host, contract) = stage(&block).unwrap();
+        let process = host.answers.as_mut().and_then(|answers| answers.processes.get_mut(&1001)).unwrap();
+        process.0.executable = crate::model::Observed::Found(starter.to_owned());
+        let results = judge(&host, &contract, &RULES);
+        let of_it = results.iter().filter(|result| result.subject.to_string() == "service:backend");
+        let mut count = 0;
+        for result in of_it.filter(|result| !matches!(result.said, Said::NotApplicable(_))) {
+            assert!(matches!(result.said, Said::Undecided(_)), "{result:?}");
+            count += 1;
+        }
+        assert!(count >= 3, "{count}");
+    }
+}
+
 #[test]
 fn a_restart_does_not_help_where_the_command_sets_the_variable() {
     let remedy = |block: &str| {

@@ -1,0 +1,37 @@
+//! The main process of a service, once it is the service's own.
+
+use super::prelude::*;
+use crate::facts::start::commands;
+use crate::model::answers::Process;
+
+/// The programs of systemd that become a service: between fork(2) and execve(2) a process has their executable, their user
+/// and their environment.
+const STARTERS: [&str; 2] = ["/lib/systemd/systemd", "/lib/systemd/systemd-executor"];
+
+/// Said where there is no process to judge.
+pub fn no_process() -> Outcome {
+    Outcome::not_applicable("no process of it runs")
+}
+
+impl<'a> ServiceView<'a> {
+    /// The main process of a unit; `None` where none runs, and undecided while it is being started.
+    pub fn main_process(&self, unit: &EffectiveUnit) -> Result<Option<&'a Process>, Undecided> {
+        let state = self.state(&self.service.unit.value)?;
+        if state.main_pid == 0 {
+            return Ok(None);
+        }
+        let Some(process) = self.process(state.main_pid)? else { return Ok(None) };
+        let executable = process.executable.known().ok().flatten().map_or("", String::as_str);
+        let executable = executable.strip_suffix(" (deleted)").unwrap_or(executable);
+        let is_of = |program: &str| STARTERS.iter().any(|starter| program.ends_with(starter));
+        // A manager of a user is such a program itself.
+        let is_own = || commands(unit, &["ExecStart"]).iter().any(|started| is_of(&started.command.program));
+        match is_of(executable) && !is_own() {
+            true => {
+                Err(Undecided::new(format!("process {} is being started", process.pid))
+                    .or_run("golden audit"))
+            }
+            false => Ok(Some(process)),
+        }
+    }
+}
