@@ -14,74 +14,82 @@ pub(super) const DOMAIN: &str = "golden.ledger/2";
 pub(super) fn bytes(number: u64, previous: &str, entry: &Entry) -> Vec<u8> {
     // Every field is taken by its name: one that is added and forgotten here does not compile.
     let Entry { at, by, event, verb, plan, plan_number, contract, steps, result, left, facts } = entry;
-    let mut out = Vec::new();
+    // Most entries find room in it; a long ledger is gone over line by line.
+    let mut out = Vec::with_capacity(2_048);
     sized(&mut out, DOMAIN);
-    field(&mut out, "number", &number.to_be_bytes());
-    field(&mut out, "previous", previous.as_bytes());
-    field(&mut out, "at", at.as_bytes());
-    field(&mut out, "by", &caller(by));
-    field(&mut out, "event", event.word().as_bytes());
-    field(&mut out, "verb", verb.as_bytes());
-    field(&mut out, "plan", plan.as_bytes());
-    field(&mut out, "plan_number", &plan_number.to_be_bytes());
-    field(&mut out, "contract", contract.as_bytes());
-    field(&mut out, "steps", &list(steps));
-    field(&mut out, "result", result.as_bytes());
-    field(&mut out, "left", &list(left));
-    field(&mut out, "facts", &map(facts));
+    field(&mut out, "number", number.to_be_bytes());
+    field(&mut out, "previous", previous);
+    field(&mut out, "at", at);
+    inside(&mut out, "by", |out| caller(out, by));
+    field(&mut out, "event", event.word());
+    field(&mut out, "verb", verb);
+    field(&mut out, "plan", plan);
+    field(&mut out, "plan_number", plan_number.to_be_bytes());
+    field(&mut out, "contract", contract);
+    inside(&mut out, "steps", |out| list(out, steps));
+    field(&mut out, "result", result);
+    inside(&mut out, "left", |out| list(out, left));
+    inside(&mut out, "facts", |out| map(out, facts));
     out
 }
 
-fn sized(out: &mut Vec<u8>, bytes: impl AsRef<[u8]>) {
-    let bytes = bytes.as_ref();
-    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-    out.extend_from_slice(bytes);
+fn count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&(count as u64).to_be_bytes());
 }
 
-fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+fn sized(out: &mut Vec<u8>, bytes: impl AsRef<[u8]>) {
+    count(out, bytes.as_ref().len());
+    out.extend_from_slice(bytes.as_ref());
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
     sized(out, name);
     sized(out, value);
 }
 
-fn list(members: &[String]) -> Vec<u8> {
-    let mut out = (members.len() as u64).to_be_bytes().to_vec();
-    members.iter().for_each(|member| sized(&mut out, member));
-    out
+/// A field whose value is made of others: its length is put before it when it is known.
+fn inside(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    sized(out, name);
+    let start = out.len();
+    count(out, 0);
+    value(out);
+    let length = (out.len() - start - 8) as u64;
+    out[start..start + 8].copy_from_slice(&length.to_be_bytes());
 }
 
-fn map(members: &BTreeMap<String, String>) -> Vec<u8> {
-    let mut out = (members.len() as u64).to_be_bytes().to_vec();
+fn list(out: &mut Vec<u8>, members: &[String]) {
+    count(out, members.len());
+    members.iter().for_each(|member| sized(out, member));
+}
+
+fn map(out: &mut Vec<u8>, members: &BTreeMap<String, String>) {
+    count(out, members.len());
     for (name, value) in members {
-        sized(&mut out, name);
-        sized(&mut out, value);
+        field(out, name, value);
     }
-    out
 }
 
 /// Something that may be missing is a list of none or one.
-fn optional(value: Option<impl AsRef<[u8]>>) -> Vec<u8> {
-    let mut out = u64::from(value.is_some()).to_be_bytes().to_vec();
-    value.iter().for_each(|value| sized(&mut out, value));
-    out
+fn optional(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) {
+    count(out, usize::from(value.is_some()));
+    value.iter().for_each(|value| sized(out, value));
 }
 
-fn caller(by: &By) -> Vec<u8> {
-    let mut out = Vec::new();
+fn caller(out: &mut Vec<u8>, by: &By) {
     match by {
         By::Who(Who { login_uid, login, sudo, uid, euid }) => {
-            field(&mut out, "kind", b"who");
-            field(&mut out, "login_uid", &optional(login_uid.map(u32::to_be_bytes)));
-            field(&mut out, "login", &optional(login.as_ref()));
-            field(&mut out, "sudo", &optional(sudo.as_ref()));
-            field(&mut out, "uid", &uid.to_be_bytes());
-            field(&mut out, "euid", &euid.to_be_bytes());
+            field(out, "kind", "who");
+            inside(out, "login_uid", |out| optional(out, login_uid.map(u32::to_be_bytes)));
+            inside(out, "login", |out| optional(out, login.as_ref()));
+            inside(out, "sudo", |out| optional(out, sudo.as_ref()));
+            field(out, "uid", uid.to_be_bytes());
+            field(out, "euid", euid.to_be_bytes());
         }
         By::Name(name) => {
-            field(&mut out, "kind", b"name");
-            field(&mut out, "name", name.as_bytes());
+            field(out, "kind", "name");
+            field(out, "name", name);
         }
     }
-    out
 }
 
 #[cfg(test)]

@@ -34,8 +34,11 @@ pub fn share_upper(hits: u64, of: u64, error: f64) -> f64 {
         // Newton's step by the density of the beta distribution, inside of what is known.
         let slope = (hits + 1) as f64 * (term(hits + 1, of, share) / share);
         let step = share + (tail - error) / slope;
-        let next = if step > low && step < high { step } else { 0.5 * (low + high) };
-        if (next - share).abs() <= f64::EPSILON * share || high - low <= f64::EPSILON * high {
+        let is_newtons = step > low && step < high;
+        let next = if is_newtons { step } else { 0.5 * (low + high) };
+        // What is wrong after a step of Newton's is about its square, so a small one was the last.
+        let is_last = is_newtons && (next - share).abs() <= 1e-9 * share;
+        if is_last || high - low <= f64::EPSILON * high {
             return next;
         }
         share = next;

@@ -42,7 +42,7 @@ pub struct Answer<'j> {
 
 /// Reads the answers; at least one, or why there is none.
 pub fn read<'j>(json: &'j [u8], wanted: Wanted<'_>, into: &mut Vec<Answer<'j>>) -> Result<(), String> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
+    let mut reader = serde_json::Deserializer::from_str(text(json)?);
     let read = Answers { wanted, into }.deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|error| plain(&error, json))?;
     match into.is_empty() {
@@ -61,7 +61,7 @@ pub fn read_inside<'j>(
     into: &mut Vec<Answer<'j>>,
 ) -> Result<bool, String> {
     let mut found = Inside::Nothing;
-    let mut reader = serde_json::Deserializer::from_slice(json);
+    let mut reader = serde_json::Deserializer::from_str(text(json)?);
     let outer = Outer { field, wanted, into: &mut *into, found: &mut found };
     let read = outer.deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|error| plain(&error, json))?;
@@ -74,6 +74,12 @@ pub fn read_inside<'j>(
         Inside::Answers if into.is_empty() => Err("it names no model".to_owned()),
         Inside::Answers => Ok(true),
     }
+}
+
+/// JSON is UTF-8 (RFC 8259, section 8.1). It is looked at once, not at every text in it.
+fn text(json: &[u8]) -> Result<&str, String> {
+    let wrong = |error: std::str::Utf8Error| format!("it is not UTF-8 behind byte {}", error.valid_up_to());
+    std::str::from_utf8(json).map_err(wrong)
 }
 
 /// An error without its place in the line, and what Python writes where JSON has no number.

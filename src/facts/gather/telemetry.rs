@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use super::dependencies::secret;
 use super::{Ground, Worker};
@@ -56,11 +57,12 @@ pub fn telemetry(system: &dyn System, contract: &Contract, asked: &Asked, facts:
         accounts: &found,
     };
     let worker = Worker { ground: &ground, walker: Walker::new(system) };
-    let (source, events) = live(&worker, safety, asked, facts.time);
-    let past = match facts.caller {
-        0 => past::past(system, asked),
-        _ => Observed::Absent,
-    };
+    // A long ledger is read while the server makes its reply ready.
+    let ((source, events), past) = std::thread::scope(|scope| {
+        let past = (facts.caller == 0).then(|| scope.spawn(|| past::past(system, asked)));
+        let seen = live(&worker, safety, asked, facts.time);
+        (seen, past.map_or(Observed::Absent, joined))
+    });
     take(facts, asked, source, events, past);
 }
 
@@ -93,6 +95,11 @@ fn take(
     judged.dedup();
     facts.telemetry = Some(TelemetryFacts { source, judged, events, past });
     facts.gathered = facts.gathered.and(Needs::of(&[Need::Telemetry]));
+}
+
+/// What a thread found. A panic goes on where it would have gone without the thread.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn live(worker: &Worker<'_>, safety: &Safety, asked: &Asked, now: i64) -> (Arc<str>, Observed<Events>) {
@@ -323,10 +330,7 @@ impl<'a> Count<'a> {
             let beside: Vec<_> =
                 elsewhere.chunks_mut(size).map(|models| scope.spawn(move || all(models))).collect();
             let mut found: BTreeMap<_, _> = all(here).into_iter().collect();
-            for part in beside {
-                // A panic goes on where it would have gone without the thread.
-                found.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            }
+            beside.into_iter().for_each(|part| found.extend(joined(part)));
             found
         });
         self.events

@@ -136,8 +136,11 @@ fn head(line: &[u8]) -> Result<Head> {
 }
 
 fn number(text: &[u8]) -> Result<u64> {
-    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let found = digits.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten();
+    let add = |number: u64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    let found = text.iter().try_fold(0, add).filter(|_| !text.is_empty());
     found.ok_or_else(|| wrong("a length that is not a number"))
 }
 
