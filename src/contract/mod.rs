@@ -11,6 +11,7 @@
 mod builtin;
 mod check;
 pub mod demand;
+mod dependency;
 pub mod diff;
 mod document;
 pub mod edit;
@@ -34,6 +35,7 @@ mod validate;
 pub(crate) mod words;
 
 pub use demand::{Form, SettingDemand, VariableDemand, VariableForm};
+pub use dependency::{Dependency, DependencyKind};
 pub use diff::diff;
 pub use error::ContractError;
 pub use models::{Assignment, Model, Query, Source as NumberSource, Watch};

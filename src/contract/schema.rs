@@ -50,6 +50,7 @@ tables! {
     SECTIONS "unit" ["name" "Unit" "Service" "Install"]
     DEPENDENCY "dependencies.*" [
         "kind" "unit" "address" "append_only" "loopback_only" "password" "named_by" "path" "owner" "check_up_to"
+        "get" "status" "role" "database"
     ]
     NAMED_BY "named_by" ["host" "port"]
     PASSWORD "password" ["file" "key"]
@@ -91,11 +92,12 @@ tables! {
 pub(super) const BUILT_IN_JOBS: &[&str] = &["audit", "gate", "scoreboard", "canary", "rollback"];
 
 /// Kinds of dependency.
-pub(super) const DEPENDENCY_KINDS: &[&str] = &["redis", "sqlite", "tcp", "unit"];
+pub(super) const DEPENDENCY_KINDS: &[&str] =
+    &["redis", "sqlite", "unit", "tcp", "unix", "http", "postgres", "mysql", "rabbitmq", "memcached"];
 
 /// Keys of a dependency that only some kinds have.
 pub(super) const DEPENDENCY_KEYS: &[(&str, &[&str])] = &[
-    ("address", &["redis", "tcp"]),
+    ("address", &["redis", "tcp", "unix", "http", "postgres", "mysql", "rabbitmq", "memcached"]),
     ("append_only", &["redis"]),
     ("loopback_only", &["redis"]),
     ("password", &["redis"]),
@@ -103,4 +105,8 @@ pub(super) const DEPENDENCY_KEYS: &[(&str, &[&str])] = &[
     ("path", &["sqlite"]),
     ("owner", &["sqlite"]),
     ("check_up_to", &["sqlite"]),
+    ("get", &["http"]),
+    ("status", &["http"]),
+    ("role", &["postgres"]),
+    ("database", &["postgres"]),
 ];

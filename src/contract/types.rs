@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::civil::Date;
 
 use super::words::lies_under;
-use super::{Job, Kind, Model, Provision, Safety, Service};
+use super::{Dependency, Job, Kind, Model, Provision, Safety, Service};
 use crate::model::{Location, RuleInfo, Section, Severity, Stated, Subject};
 
 /// A validated contract. Nothing in it contradicts itself.
@@ -433,54 +433,6 @@ pub struct Forbidden {
     pub why: String,
     /// Where it is written.
     pub at: Location,
-}
-
-/// Section E: something services rely on.
-#[derive(Clone, Debug)]
-pub struct Dependency {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What it is.
-    pub kind: DependencyKind,
-    /// The systemd unit that provides it.
-    pub unit: Option<Stated<String>>,
-    /// Where it is written.
-    pub at: Location,
-}
-
-/// The kinds of dependency.
-#[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a contract has a handful of them")]
-pub enum DependencyKind {
-    /// A Redis server.
-    Redis {
-        /// `host:port`.
-        address: Stated<String>,
-        /// It must persist with an append-only file.
-        append_only: Option<Stated<bool>>,
-        /// It must listen on loopback only.
-        loopback_only: Option<Stated<bool>>,
-        /// Env file and key of its password.
-        password: Option<(Stated<String>, Stated<String>)>,
-        /// The variables in which services find its host and its port.
-        named_by: Option<(Stated<String>, Stated<String>)>,
-    },
-    /// An SQLite database file.
-    Sqlite {
-        /// Its path.
-        path: Stated<String>,
-        /// Demanded owner.
-        owner: Option<Stated<String>>,
-        /// Largest file in bytes on which `quick_check` is run.
-        check_up_to: u64,
-    },
-    /// Something that must accept TCP connections.
-    Tcp {
-        /// `host:port`.
-        address: Stated<String>,
-    },
-    /// A unit that must be active.
-    Unit,
 }
 
 /// A dated exception.

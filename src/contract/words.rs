@@ -182,6 +182,39 @@ pub(super) fn address(text: &str) -> Result<String, Wrong> {
     )
 }
 
+/// The path of a Unix socket, as long as one can be (unix(7)).
+pub(super) fn socket(text: &str) -> Result<String, Wrong> {
+    const LONGEST: usize = 107;
+    match path(text) {
+        Ok(path) if path.len() > LONGEST => wrong(
+            format!("{text:?} is too long"),
+            format!("a Unix socket's path has at most {LONGEST} bytes"),
+        ),
+        other => other,
+    }
+}
+
+/// Where a server takes connections: `host:port`, or the path of a Unix socket.
+pub(super) fn endpoint(text: &str) -> Result<String, Wrong> {
+    if text.starts_with('/') { socket(text) } else { address(text) }
+}
+
+/// What an HTTP server is asked for: the origin form of RFC 9112, section 3.2.1.
+pub(super) fn target(text: &str) -> Result<String, Wrong> {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    wrong(format!("{text:?} cannot be asked for"), "begin with /, without blanks, such as \"/health\"")
+}
+
+/// A name that a server gives to one of its things: any text of one line.
+pub(super) fn title(text: &str) -> Result<String, Wrong> {
+    if !text.is_empty() && is_one_line(text) {
+        return Ok(text.to_owned());
+    }
+    wrong(format!("{text:?} cannot be a name"), "write a text of one line")
+}
+
 /// True for an address of this host itself.
 pub(super) fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, SqliteAnswer};
+use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, ServerAnswer, SqliteAnswer};
 use crate::model::{Location, Lookup, Observed, Scope};
 use crate::syntax::accounts::Accounts;
 use crate::syntax::redis_conf::{RedisConf, Refusal};
@@ -178,8 +178,9 @@ pub enum DependencyFacts {
     },
     /// A database file.
     Sqlite(Observed<SqliteAnswer>),
-    /// Something that accepts connections: found, or absent when refused.
-    Tcp(Observed<()>),
+    /// A server that is asked what it is; absent when nobody takes the connection.
+    #[serde(alias = "tcp")]
+    Server(Observed<Option<ServerAnswer>>),
     /// Only its unit is looked at.
     Unit,
 }

@@ -98,6 +98,60 @@ pub struct RedisAnswer {
     pub config_file: Observed<String>,
 }
 
+/// What a server is to speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Anything: that it takes the connection is enough.
+    Any,
+    /// HTTP/1 (RFC 9112).
+    Http {
+        /// What is asked for, from the first `/` on.
+        get: String,
+        /// The first and the last status that count.
+        statuses: (u16, u16),
+    },
+    /// The frontend/backend protocol 3.0 of PostgreSQL.
+    Postgres {
+        /// The role that must exist.
+        role: Option<String>,
+        /// The database that must exist.
+        database: Option<String>,
+    },
+    /// The client/server protocol of MySQL and MariaDB, version 10.
+    Mysql,
+    /// AMQP 0-9-1, as RabbitMQ speaks it.
+    Amqp,
+    /// The text protocol of memcached.
+    Memcached,
+}
+
+/// A server that is asked what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerQuestion<'a> {
+    /// `host:port`, or the path of a Unix socket.
+    pub address: &'a str,
+    /// What it is to speak.
+    pub protocol: &'a Protocol,
+    /// On this host it must be a process of this unit.
+    pub unit: Option<&'a str>,
+    /// As whom a Unix socket is connected to, where root asks: peer authentication lets in who is called as the role is.
+    pub caller: Option<Caller>,
+}
+
+/// An account by its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Its groups.
+    pub groups: Vec<u32>,
+}
+
+/// What a server said that took the connection: what it is, or what it says in place of that.
+pub type ServerAnswer = Result<String, String>;
+
 /// A python that is to be run, and the account as which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PythonQuestion {

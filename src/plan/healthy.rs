@@ -1,13 +1,12 @@
 //! Whether a service that was started is healthy: active and quiet for long enough, and answering where it should.
 
-use std::io::{Read, Write as _};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::Awaited;
 use super::program::{Failed, failed, journal_of};
 use crate::contract::Health;
 use crate::model::Observed;
+use crate::model::answers::{Protocol, ServerQuestion};
 use crate::system::hand::Hand;
 use crate::system::{Ask, System};
 
@@ -103,40 +102,30 @@ fn state(ask: &dyn Ask, unit: &str) -> Result<State, Failed> {
     })
 }
 
+/// The statuses by which HTTP says that a request has succeeded (RFC 9110, section 15.3).
+const SUCCESS: (u16, u16) = (200, 299);
+
 /// Whether a service answers where it should.
 pub(super) fn answers(ask: &dyn Ask, health: &Health) -> Result<(), String> {
     if let Some(address) = &health.tcp {
-        match ask.tcp(&address.value) {
-            Observed::Found(()) => {}
-            Observed::Absent => return Err(format!("nothing listens on {}", address.value)),
-            Observed::Unreadable(why) => return Err(format!("{}: {why}", address.value)),
-        }
+        says(ask, &address.value, &Protocol::Any)?;
     }
-    match &health.http {
-        Some(address) => get(&address.value),
-        None => Ok(()),
-    }
+    let Some(url) = &health.http else { return Ok(()) };
+    let rest = url.value.strip_prefix("http://").unwrap_or(&url.value);
+    let (authority, get) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let address = match authority.contains(':') && !authority.ends_with(']') {
+        true => authority.to_owned(),
+        false => format!("{authority}:80"),
+    };
+    let get = if get.is_empty() { "/".to_owned() } else { get.to_owned() };
+    says(ask, &address, &Protocol::Http { get, statuses: SUCCESS })
 }
 
-/// Asks an `http://` address and takes any status from 200 to 299 for an answer.
-fn get(address: &str) -> Result<(), String> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    let rest = address.strip_prefix("http://").unwrap_or(address);
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let wrong = |error: std::io::Error| format!("{address}: {error}");
-    let target =
-        authority.to_socket_addrs().map_err(wrong)?.next().ok_or_else(|| format!("{address}: no address"))?;
-    let mut stream = TcpStream::connect_timeout(&target, PATIENCE).map_err(wrong)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(wrong)?;
-    let request = format!("GET /{path} HTTP/1.0\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).map_err(wrong)?;
-    let mut head = [0; 64];
-    let got = stream.read(&mut head).map_err(wrong)?;
-    let line = String::from_utf8_lossy(&head[..got]).into_owned();
-    let status = line.split(' ').nth(1).and_then(|word| word.parse::<u16>().ok());
-    match status {
-        Some(status) if (200..300).contains(&status) => Ok(()),
-        Some(status) => Err(format!("{address} answers {status}")),
-        None => Err(format!("{address} does not answer in HTTP")),
+fn says(ask: &dyn Ask, address: &str, protocol: &Protocol) -> Result<(), String> {
+    match ask.server(&ServerQuestion { address, protocol, unit: None, caller: None }) {
+        Observed::Found(Ok(_)) => Ok(()),
+        Observed::Found(Err(said)) => Err(format!("{address} {said}")),
+        Observed::Absent => Err(format!("nothing listens on {address}")),
+        Observed::Unreadable(why) => Err(why),
     }
 }

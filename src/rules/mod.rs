@@ -159,7 +159,7 @@ rules! {
         place_on_link
         place_owner_wrong
         plan_interrupted
-        port_refused
+        dependency_not_answering
         redis_exposed
         redis_foreign_listener
         redis_not_answering

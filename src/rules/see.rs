@@ -113,7 +113,7 @@ fn of_job(contract: &Contract, job: &Job, values: &mut Values) {
 fn of_dependency(dependency: &Dependency, values: &mut Values) {
     dependency.unit.iter().for_each(|unit| drop(values.insert("unit", unit.value.clone())));
     match &dependency.kind {
-        DependencyKind::Redis { address, .. } | DependencyKind::Tcp { address } => {
+        DependencyKind::Redis { address, .. } | DependencyKind::Server { address, .. } => {
             if let Some((host, port)) = address.value.rsplit_once(':') {
                 values.insert("host", host.trim_matches(['[', ']']).to_owned());
                 values.insert("port", port.to_owned());

@@ -40,7 +40,7 @@ const TOPICS: &[(&str, &[&str])] = &[
     ),
     ("variables", &["env-variable-missing", "env-variable-wrong", "env-variable-hijacks"]),
     ("script", &["job-script-missing", "job-script-open"]),
-    ("server", &[OWN_REDIS, NAMED_REDIS, DEPENDENCY_PORT, DEPENDENCY_UNIT]),
+    ("server", &[OWN_REDIS, NAMED_REDIS, DEPENDENCY_SERVER, DEPENDENCY_UNIT]),
     ("database", &["database-missing", "database-invalid"]),
     ("directories", &["place-missing", "place-misplaced", "place-owner-wrong", "place-mode-wrong", UNPLACED]),
 ];
@@ -48,8 +48,8 @@ const TOPICS: &[(&str, &[&str])] = &[
 /// Asked only where a dependency is nothing but a unit: it takes a connection to systemd.
 const DEPENDENCY_UNIT: &str = "dependency-not-active";
 
-/// Asked only where a dependency is a port: it asks every server of the contract.
-const DEPENDENCY_PORT: &str = "port-refused";
+/// Asked only where a dependency is another server than Redis: it asks every server of the contract.
+const DEPENDENCY_SERVER: &str = "dependency-not-answering";
 
 /// Asked only where a service writes a directory that is no place of the layout: it takes a look at all that the
 /// unit's start needs.
@@ -94,14 +94,14 @@ pub fn check(system: &dyn System, contract: &Contract) -> Preflight {
 fn selection(contract: &Contract, is_thorough: bool) -> Selection {
     let has = |is: fn(&DependencyKind) -> bool| contract.dependencies.values().any(|other| is(&other.kind));
     let has_unit = has(|kind| matches!(kind, DependencyKind::Unit));
-    let has_port = has(|kind| matches!(kind, DependencyKind::Tcp { .. }));
+    let has_server = has(|kind| matches!(kind, DependencyKind::Server { .. }));
     let is_placed = |path: &str| contract.layout.values().any(|place| place.path.value == path);
     let mut written = contract.services.iter().flat_map(|service| &service.writes);
     let has_unplaced = written.any(|path| !is_placed(&path.value));
     let rules = TOPICS.iter().flat_map(|(_, rules)| *rules);
     let rules = rules.filter(|rule| match **rule {
         DEPENDENCY_UNIT => has_unit,
-        DEPENDENCY_PORT => has_port,
+        DEPENDENCY_SERVER => has_server,
         UNPLACED => has_unplaced,
         OWN_REDIS => is_thorough || !names_its_redis(contract),
         _ => true,
@@ -127,7 +127,7 @@ fn about(contract: &Contract, facts: &HostFacts, topic: &str) -> String {
     let asks_named_alone = facts.gathered.has(Need::NamedServers) && !facts.gathered.has(Need::Servers);
     let server = |dependency: &Dependency| match &dependency.kind {
         DependencyKind::Redis { .. } if asks_named_alone => None,
-        DependencyKind::Redis { address, .. } | DependencyKind::Tcp { address } => {
+        DependencyKind::Redis { address, .. } | DependencyKind::Server { address, .. } => {
             Some(address.value.clone())
         }
         DependencyKind::Unit => dependency.unit.as_ref().map(|unit| unit.value.clone()),

@@ -17,6 +17,7 @@
 //!                                      it has, changed by the lines that follow: `| NAME=value`, or `| NAME` (not set)
 //! environ-silent PID WHY
 //! listen ADDRESS PORT INODE            redis ADDRESS PING name=value … redis-silent ADDRESS WHY
+//! server ADDRESS is|says|silent WORDS
 //! python VENV version=3.11.2 prefix=PATH uid=N missing=a,b exit=N signal=N seconds=N refused=WHY says=nothing
 //!                                      what becomes of it when it is run; "| " lines are its complaint
 //! python-silent VENV WHY               it cannot be run
@@ -31,6 +32,7 @@
 //! `/etc/group`, or numbers. Lines that start with `#` are comments.
 
 mod elf;
+mod servers;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 
 use super::memory::{Answers, MemoryNode, MemorySystem, Owned};
 use crate::model::Observed;
-use crate::model::answers::{Listener, Process, PythonAnswer, PythonEnd, PythonSaid, RedisAnswer, UnitState};
+use crate::model::answers::{Listener, Process, PythonAnswer, PythonEnd, PythonSaid, UnitState};
 
 /// Changes `host` as the manifest says; an error names the manifest's line.
 pub fn apply(host: &mut MemorySystem, manifest: &str) -> Result<(), String> {
@@ -177,9 +179,12 @@ fn answer(answers: &mut Answers, word: &str, rest: &str, words: &[&str]) -> Resu
             });
         }
         "deaf" => answers.listeners.retain(|listener| listener.port.to_string() != name),
+        "server" => {
+            answers.servers.insert(name.into(), servers::server(words)?);
+        }
         "redis" => {
             let reply = *words.get(1).ok_or("a reply is missing")?;
-            let answer = redis(reply, &pairs(&words[2..])?)?;
+            let answer = servers::redis(reply, &pairs(&words[2..])?)?;
             answers.redis.insert(name.into(), Observed::Found(answer));
         }
         "redis-silent" => {
@@ -284,26 +289,6 @@ fn python(venv: &str, pairs: &[(&str, &str)], complaint: &str) -> Result<PythonA
     }
     let said = (end == PythonEnd::Exited(0) && pairs != [("says", "nothing")]).then_some(said);
     Ok(PythonAnswer { end, said, complaint: complaint.to_owned() })
-}
-
-fn redis(reply: &str, pairs: &[(&str, &str)]) -> Result<RedisAnswer, String> {
-    if reply != "PONG" {
-        let unread = || format!("the server refused: {reply}");
-        return Ok(RedisAnswer {
-            ping: Err(reply.into()),
-            config: Observed::Unreadable(unread()),
-            process_id: Observed::Unreadable(unread()),
-            config_file: Observed::Unreadable(unread()),
-        });
-    }
-    let mut config: BTreeMap<String, String> =
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.replace(',', " "))).collect();
-    let process_id = match config.remove("process_id") {
-        Some(text) => Observed::Found(number(&text)?),
-        None => Observed::Unreadable("INFO server has no process_id".into()),
-    };
-    let config_file = Observed::Found(config.remove("config_file").unwrap_or_default());
-    Ok(RedisAnswer { ping: Ok(reply.into()), config: Observed::Found(config), process_id, config_file })
 }
 
 fn add(host: &mut MemorySystem, words: &[&str], node: MemoryNode) -> Result<(), String> {

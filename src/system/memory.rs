@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::{Ask, Look, System};
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, StreamEvent,
-    StreamId, StreamQuestion, UnitState, UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, ServerAnswer,
+    ServerQuestion, SqliteAnswer, StreamEvent, StreamId, StreamQuestion, UnitState, UnitStates,
 };
 use crate::model::{Entry, Meta, NodeKind, Observed};
 
@@ -80,6 +80,8 @@ pub struct Answers {
     pub listeners: Vec<Listener>,
     /// Redis servers by address.
     pub redis: BTreeMap<String, Observed<RedisAnswer>>,
+    /// Other servers by address.
+    pub servers: BTreeMap<String, Observed<ServerAnswer>>,
     /// Streams of the Redis servers by key.
     pub streams: BTreeMap<String, Observed<MemoryStream>>,
     /// What becomes of a python that is run, by its path.
@@ -262,14 +264,13 @@ impl Ask for Answers {
         Observed::Found(given)
     }
 
-    fn tcp_of(&self, address: &str, _unit: Option<&str>) -> Observed<()> {
-        self.tcp(address)
-    }
-
-    fn tcp(&self, address: &str) -> Observed<()> {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    fn server(&self, question: &ServerQuestion<'_>) -> Observed<ServerAnswer> {
+        if let Some(answer) = self.servers.get(question.address) {
+            return answer.clone();
+        }
+        let port = question.address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         match self.listeners.iter().any(|listener| Some(listener.port) == port) {
-            true => Observed::Found(()),
+            true => Observed::Found(Ok(String::new())),
             false => Observed::Absent,
         }
     }

@@ -26,8 +26,8 @@ pub mod walk;
 use std::sync::Arc;
 
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, SqliteAnswer, StreamEvent,
-    StreamQuestion, UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, ServerAnswer,
+    ServerQuestion, SqliteAnswer, StreamEvent, StreamQuestion, UnitStates,
 };
 use crate::model::{Entry, Meta, Observed, Scope};
 
@@ -105,10 +105,9 @@ pub trait Ask: Sync {
     /// the server has no such key; unreadable when it gives no answer, not all of them, or is not the one that should
     /// answer.
     fn stream(&self, question: &StreamQuestion<'_>, each: &mut dyn FnMut(&StreamEvent<'_>)) -> Observed<u64>;
-    /// Whether something accepts a TCP connection at `host:port`.
-    fn tcp(&self, address: &str) -> Observed<()>;
-    /// The same; on this host it must be a process of the unit.
-    fn tcp_of(&self, address: &str, unit: Option<&str>) -> Observed<()>;
+    /// Asks a server what it is, by its own protocol; absent when nobody takes the connection, unreadable when nothing
+    /// answers in time or another process does.
+    fn server(&self, question: &ServerQuestion<'_>) -> Observed<ServerAnswer>;
     /// Runs these pythons, each as its account, and hears what each says of itself. The one exception from the rule
     /// that nothing is run to look at a host: it is made when somebody asks for it in so many words, and never else.
     fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>>;

@@ -144,7 +144,14 @@ fn fifth_service(host: &Host) {
 
 fn silent_port(host: &Host) {
     host.lay_fifth_service();
-    assert_eq!(host.audit().outcomes("port-refused").iter().filter(|outcome| **outcome == "pass").count(), 1);
+    assert_eq!(
+        host.audit()
+            .outcomes("dependency-not-answering")
+            .iter()
+            .filter(|outcome| **outcome == "pass")
+            .count(),
+        1
+    );
 
     host.listen("full");
     let start = Instant::now();
@@ -153,11 +160,18 @@ fn silent_port(host: &Host) {
     assert_eq!((report.code, report.failures()), (2, Vec::new()));
     let undecided = report.undecided();
     assert_eq!(undecided.len(), 1, "{undecided:#?}");
-    assert!(undecided[0].rule == "port-refused" && undecided[0].message.contains(FEED), "{undecided:#?}");
+    assert!(
+        undecided[0].rule == "dependency-not-answering" && undecided[0].message.contains(FEED),
+        "{undecided:#?}"
+    );
 
     host.sh("systemctl stop feed");
     let report = host.audit();
-    assert!(report.code == 1 && report.fails("port-refused", "host", FEED), "{:#?}", report.failures());
+    assert!(
+        report.code == 1 && report.fails("dependency-not-answering", "host", FEED),
+        "{:#?}",
+        report.failures()
+    );
 }
 
 fn unedited_template(host: &Host) {

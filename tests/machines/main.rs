@@ -27,6 +27,7 @@ mod plan;
 mod reboot;
 mod rehearsal;
 mod second_contract;
+mod servers;
 mod service;
 mod starts;
 mod wrapper;

@@ -391,7 +391,7 @@ fn compare_all(kind: Image, suite: Suite) {
     assert!(zoo.differences.is_empty(), "{:#?}", zoo.differences);
     let (least_units, least_values) = match kind {
         Image::Zoo => (300, 8000),
-        Image::Base | Image::Web => (150, 4000),
+        Image::Base | Image::Web | Image::Servers => (150, 4000),
     };
     assert!(names.len() >= least_units && zoo.compared >= least_values);
 }

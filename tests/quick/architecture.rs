@@ -232,7 +232,6 @@ const LONGER: &[(&str, usize)] = &[
     ("contract/diff/duties.rs service", 65),
     ("contract/tests/arbitrary.rs line", 66),
     ("contract/tests/broken.rs", 540),
-    ("contract/types.rs", 503),
     ("facts/gather/libraries.rs", 511),
     ("facts/gather/repository.rs", 526),
     ("facts/gather/repository.rs clones", 81),

@@ -39,6 +39,8 @@ pub enum Image {
     Zoo,
     /// systemd, D-Bus, nginx, Node; neither Redis nor Python nor git.
     Web,
+    /// The servers that services rely on: PostgreSQL, MariaDB, RabbitMQ, memcached, nginx.
+    Servers,
 }
 
 /// A Debian release.
@@ -113,6 +115,7 @@ pub fn image(kind: Image, suite: Suite) -> PathBuf {
         Image::Base => "base",
         Image::Zoo => "zoo",
         Image::Web => "web",
+        Image::Servers => "with:memcached,mariadb-server,nginx,postgresql,rabbitmq-server",
     };
     let suite = match suite {
         Suite::Bullseye => "bullseye",

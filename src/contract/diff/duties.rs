@@ -1,7 +1,9 @@
 //! A contract as a list of single duties. Every field is taken out by name, so that a new one cannot be forgotten.
 
+mod dependency;
 mod models;
 
+use self::dependency::dependency;
 use self::models::{model, models};
 use super::shape::Shape;
 use super::{Kind, Side};
@@ -307,40 +309,6 @@ fn forbid(all: &mut Vec<Duty>, forbidden: &Forbidden) {
         Shape::All(words.clone()),
         at,
     );
-}
-
-fn dependency(all: &mut Vec<Duty>, dependency: &Dependency) {
-    let Dependency { name, kind, unit, at } = dependency;
-    let mut of = of(all, format!("dependency:{name}"), at);
-    of.maybe("unit", unit);
-    let word = match kind {
-        DependencyKind::Redis { address, append_only, loopback_only, password, named_by } => {
-            of.exactly("address", address);
-            for (what, flag) in [("append_only", append_only), ("loopback_only", loopback_only)] {
-                flag.iter().for_each(|flag| of.flag(what, flag.value, &flag.at));
-            }
-            for (what, pair) in [("password", password), ("named_by", named_by)] {
-                if let Some((first, second)) = pair {
-                    let value = format!("{} {}", first.value, second.value);
-                    of.add(what, format!("{what} = {value}"), Shape::Exactly(value), &first.at);
-                }
-            }
-            "redis"
-        }
-        DependencyKind::Sqlite { path, owner, check_up_to } => {
-            of.exactly("path", path);
-            of.maybe("owner", owner);
-            let text = format!("check_up_to = {check_up_to}");
-            of.add("check_up_to", text, Shape::AtLeast(*check_up_to as f64), at);
-            "sqlite"
-        }
-        DependencyKind::Tcp { address } => {
-            of.exactly("address", address);
-            "tcp"
-        }
-        DependencyKind::Unit => "unit",
-    };
-    of.add("kind", format!("kind = {word:?}"), Shape::Exactly(word.to_owned()), at);
 }
 
 fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {

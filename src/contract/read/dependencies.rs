@@ -6,11 +6,16 @@ use std::sync::Arc;
 use super::places::{account, path_value};
 use super::{Cx, Fields, name};
 use crate::contract::tree::{Entry, Node};
+use crate::contract::words::Wrong;
 use crate::contract::{Dependency, DependencyKind, schema, words};
 use crate::model::Stated;
+use crate::model::answers::Protocol;
 
 /// Up to which size a database is read through, where the contract does not say: 256 MiB.
 const CHECK_UP_TO: u64 = 256 << 20;
+
+/// Statuses that count as an answer where the contract names none: whatever is no error (RFC 9110, section 15).
+const ANSWERED: (u16, u16) = (200, 399);
 
 /// `[dependencies]`
 pub(super) fn dependencies<'a>(cx: &mut Cx<'a>, root: &Fields<'_, 'a>) -> BTreeMap<Arc<str>, Dependency> {
@@ -39,11 +44,11 @@ fn dependency<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: Arc<str>) -> Option<
     let kind = match kind_name {
         "redis" => redis(cx, &fields),
         "sqlite" => sqlite(cx, &fields),
-        "tcp" => tcp_address(cx, &fields).map(|address| DependencyKind::Tcp { address }),
-        _ => {
+        "unit" => {
             fields.need(cx, "unit", "\"app.service\"", |_, _, _| Some(()))?;
             Some(DependencyKind::Unit)
         }
+        _ => server(cx, &fields, kind_name),
     };
     Some(Dependency { name, kind: kind?, unit, at: cx.at(entry.at) })
 }
@@ -72,6 +77,54 @@ fn redis<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>) -> Option<DependencyKind>
         cx.error(span, message, "write \"127.0.0.1:…\", or `loopback_only = false`");
     }
     Some(DependencyKind::Redis { address, append_only, loopback_only, password, named_by })
+}
+
+/// What a word must look like.
+type Check = fn(&str) -> Result<String, Wrong>;
+
+/// A server that is asked what it is.
+fn server<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, kind: &str) -> Option<DependencyKind> {
+    let (example, address): (_, Check) = match kind {
+        "tcp" => ("\"127.0.0.1:8080\"", words::address),
+        "unix" => ("\"/run/app/app.sock\"", words::socket),
+        _ => ("\"127.0.0.1:5432\" or \"/run/postgresql/.s.PGSQL.5432\"", words::endpoint),
+    };
+    let address = fields.need(cx, "address", example, |cx, node, key| cx.word(node, key, address));
+    let text = |cx: &mut Cx<'a>, key| fields.opt(cx, key, |cx, node, key| cx.word(node, key, words::title));
+    let protocol = match kind {
+        "http" => {
+            let get = fields.opt(cx, "get", |cx, node, key| cx.word(node, key, words::target));
+            let status = fields.opt(cx, "status", status);
+            let statuses = status.map_or(ANSWERED, |status| (status, status));
+            Protocol::Http { get: get.map_or_else(|| "/".to_owned(), |get| get.value), statuses }
+        }
+        "postgres" => {
+            let role = text(cx, "role").map(|role| role.value);
+            if let (Some(entry), None) = (fields.get("database"), &role) {
+                cx.error(entry.at, "`database` needs a `role`", "name the role that uses the database");
+            }
+            Protocol::Postgres { role, database: text(cx, "database").map(|database| database.value) }
+        }
+        "mysql" => Protocol::Mysql,
+        "rabbitmq" => Protocol::Amqp,
+        "memcached" => Protocol::Memcached,
+        _ => Protocol::Any,
+    };
+    Some(DependencyKind::Server { address: address?, protocol })
+}
+
+/// A status code of HTTP (RFC 9110, section 15).
+fn status<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<u16> {
+    let number = cx.count(node, key)?;
+    let status = u16::try_from(number.value).ok().filter(|status| (100..=599).contains(status));
+    if status.is_none() {
+        cx.error(
+            node.span,
+            format!("{} is not a status of HTTP", number.value),
+            "write a number from 100 to 599",
+        );
+    }
+    status
 }
 
 /// `password = { file = "…", key = "…" }`

@@ -1,4 +1,4 @@
-//! Redis by its protocol, databases read-only, ports by a connection, and the files that configure them.
+//! Servers by their protocols, databases read-only, and the files that configure them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use super::{Ground, Pad, Part, Worker, redis_start};
 use crate::contract::{Contract, Dependency, DependencyKind, Service};
 use crate::facts::{DependencyFacts, Need, environment};
 use crate::model::Observed;
-use crate::model::answers::{BESIDE_SQLITE, Listener, RedisAnswer, RedisQuestion};
+use crate::model::answers::{
+    BESIDE_SQLITE, Caller, Listener, Protocol, RedisAnswer, RedisQuestion, ServerQuestion,
+};
 use crate::syntax::env_file;
 use crate::system::System;
 
@@ -90,12 +92,24 @@ fn look(
                 },
             )
         }
-        DependencyKind::Tcp { address } => DependencyFacts::Tcp(match worker.ground.system.ask() {
-            Some(ask) if asks(worker) => ask.tcp_of(&address.value, unit_of(dependency)),
-            _ => Observed::Absent,
-        }),
+        DependencyKind::Server { address, protocol } => {
+            let (unit, caller) = (unit_of(dependency), caller(worker, protocol));
+            let question = ServerQuestion { address: &address.value, protocol, unit, caller };
+            DependencyFacts::Server(match worker.ground.system.ask() {
+                Some(ask) if asks(worker) => ask.server(&question).map(Some),
+                _ => Observed::Absent,
+            })
+        }
         DependencyKind::Unit => DependencyFacts::Unit,
     }
+}
+
+/// The account that is called as the role is.
+fn caller(worker: &Worker<'_>, protocol: &Protocol) -> Option<Caller> {
+    let Protocol::Postgres { role: Some(role), .. } = protocol else { return None };
+    let Observed::Found(accounts) = worker.ground.accounts else { return None };
+    let user = accounts.user(role)?;
+    Some(Caller { uid: user.uid, gid: user.gid, groups: accounts.group_ids_of(user) })
 }
 
 fn unit_of(dependency: &Dependency) -> Option<&str> {

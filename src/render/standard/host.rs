@@ -7,6 +7,7 @@ use crate::contract::secrets::is_hidden;
 use crate::contract::{
     Content, Contract, Dependency, DependencyKind, Place, Service, VariableDemand, VariableForm,
 };
+use crate::model::answers::Protocol;
 use crate::model::{Severity, Stated};
 use crate::render::markdown::{Page, code, codes};
 use crate::render::{example, rendered, words};
@@ -325,10 +326,36 @@ fn dependency_words(dependency: &Dependency) -> (&'static str, String, String) {
                 format!("a valid database, read through up to {}{owner}", words::size(*check_up_to));
             ("SQLite", code(&path.value), demanded)
         }
-        DependencyKind::Tcp { address } => {
-            ("TCP server", code(&address.value), "it accepts connections".to_owned())
+        DependencyKind::Server { address, protocol } => {
+            let (what, demanded) = server_words(protocol);
+            (what, code(&address.value), demanded)
         }
         DependencyKind::Unit => ("unit", String::new(), String::new()),
+    }
+}
+
+/// What a server is, and what it must do.
+fn server_words(protocol: &Protocol) -> (&'static str, String) {
+    let has = |what: &str, name: &Option<String>| {
+        name.as_ref().map(|name| format!("it has the {what} {}", code(name)))
+    };
+    let greets = || "it says what it is".to_owned();
+    match protocol {
+        Protocol::Any => ("server", "it accepts connections".to_owned()),
+        Protocol::Http { get, statuses: (first, last) } if first == last => {
+            ("HTTP", format!("{} answers {first}", code(get)))
+        }
+        Protocol::Http { get, statuses: (first, last) } => {
+            ("HTTP", format!("{} answers {first} to {last}", code(get)))
+        }
+        Protocol::Postgres { role, database } => {
+            let demanded: Vec<String> =
+                has("role", role).into_iter().chain(has("database", database)).collect();
+            ("PostgreSQL", if demanded.is_empty() { greets() } else { demanded.join("; ") })
+        }
+        Protocol::Mysql => ("MySQL", greets()),
+        Protocol::Amqp => ("RabbitMQ", greets()),
+        Protocol::Memcached => ("memcached", greets()),
     }
 }
 

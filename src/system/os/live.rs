@@ -1,20 +1,16 @@
 //! The running host: processes and ports from `/proc`, the rest by the protocols of its servers.
 
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::line::Line;
-use super::owner::{self, Owner};
-use super::{bus, environ, listeners, python, redis, stream};
+use super::owner::Owner;
+use super::{bus, environ, listeners, python, redis, servers, stream};
 use crate::model::Observed;
 use crate::model::answers::{
-    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, StreamEvent, StreamQuestion,
-    UnitStates,
+    Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, ServerAnswer,
+    ServerQuestion, StreamEvent, StreamQuestion, UnitStates,
 };
 use crate::system::Ask;
-
-const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Asks the host this process runs on.
 #[derive(Default)]
@@ -110,22 +106,8 @@ impl Ask for LiveHost {
         stream::read(question, each)
     }
 
-    fn tcp(&self, address: &str) -> Observed<()> {
-        self.tcp_of(address, None)
-    }
-
-    fn tcp_of(&self, address: &str, unit: Option<&str>) -> Observed<()> {
-        let line = match Line::open(address, TIME_LIMIT, 0) {
-            Ok(line) => line,
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Observed::Absent,
-            Err(error) => return Observed::Unreadable(format!("{address}: {error}")),
-        };
-        let owner = unit.map(|unit| line.ends().map(|ends| (owner::of_listener(ends, unit), unit)));
-        match owner.transpose() {
-            Ok(Some((owner, unit))) => believed(&owner, address, unit),
-            Ok(None) => Observed::Found(()),
-            Err(error) => Observed::Unreadable(format!("{address}: {error}")),
-        }
+    fn server(&self, question: &ServerQuestion<'_>) -> Observed<ServerAnswer> {
+        servers::ask(question)
     }
 
     fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>> {

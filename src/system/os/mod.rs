@@ -12,6 +12,7 @@ mod owner;
 mod python;
 mod redis;
 mod resp;
+mod servers;
 mod sqlite;
 mod stream;
 

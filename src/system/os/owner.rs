@@ -56,6 +56,21 @@ pub(super) fn of_listener((server, own): (SocketAddr, SocketAddr), unit: &str) -
     }
 }
 
+/// Whose process listens on a Unix socket of this host.
+pub(super) fn of_process(pid: u32, unit: &str) -> Owner {
+    match pid {
+        // systemd itself holds the sockets that start a unit.
+        1 => Owner::Unit,
+        // One of another PID namespace has no number here.
+        0 => Owner::Unknown("the process that listens there has no number here".to_owned()),
+        _ => match processes(unit) {
+            Ok(processes) if processes.contains(&pid) => Owner::Unit,
+            Ok(_) => Owner::Other,
+            Err(why) => Owner::Unknown(why),
+        },
+    }
+}
+
 /// Every one of these sockets must be held by a process of the unit.
 fn of_sockets(sockets: &[Socket], unit: &str) -> Owner {
     let processes = match processes(unit) {
