@@ -115,7 +115,7 @@ pub fn image(kind: Image, suite: Suite) -> PathBuf {
         Image::Base => "base",
         Image::Zoo => "zoo",
         Image::Web => "web",
-        Image::Servers => "with:memcached,mariadb-server,nginx,postgresql,rabbitmq-server",
+        Image::Servers => "servers",
     };
     let suite = match suite {
         Suite::Bullseye => "bullseye",

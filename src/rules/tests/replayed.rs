@@ -56,3 +56,17 @@ fn a_replay_judges_as_the_audit_did() {
     let of_values = ["env-variable-wrong", "process-variable-wrong"];
     assert!(hidden.iter().all(|id| of_values.contains(id)), "{hidden:?}");
 }
+
+#[test]
+fn a_port_of_facts_from_before_other_servers_were_known_is_read() {
+    use crate::facts::DependencyFacts;
+    use crate::model::Observed;
+    for (text, found) in [
+        (r#"{"tcp":{"found":null}}"#, Observed::Found(None)),
+        (r#"{"tcp":"absent"}"#, Observed::Absent),
+        (r#"{"server":{"found":{"Ok":"AMQP 0-9"}}}"#, Observed::Found(Some(Ok("AMQP 0-9".to_owned())))),
+    ] {
+        let facts: DependencyFacts = serde_json::from_str(text).unwrap();
+        assert!(matches!(&facts, DependencyFacts::Server(answer) if *answer == found), "{text}: {facts:?}");
+    }
+}
