@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::placeholder::{ServiceWords, fill};
 use super::{CommandDemand, Service};
+use crate::model::answers::Protocol;
 use crate::model::{Location, Stated};
 
 /// Values by the name of a variable, or by section and setting.
@@ -85,6 +86,9 @@ const QUIET: u64 = 3;
 /// Seconds after which a service that is not healthy never will be, where its contract does not say.
 const WITHIN: u64 = 90;
 
+/// The statuses by which HTTP says that a request has succeeded (RFC 9110, section 15.3).
+const SUCCESS: (u16, u16) = (200, 299);
+
 impl Health {
     /// Seconds that it must have been active without a restart.
     pub fn quiet(&self) -> u64 {
@@ -99,6 +103,18 @@ impl Health {
     /// Whether it answers anywhere.
     pub fn answers(&self) -> bool {
         self.tcp.is_some() || self.http.is_some()
+    }
+
+    /// Where it answers, what it is asked there, and where the contract says so.
+    pub fn questions(&self) -> Vec<(String, Protocol, &Location)> {
+        let tcp = self.tcp.iter().map(|address| (address.value.clone(), Protocol::Any, &address.at));
+        let http = self.http.iter().map(|url| {
+            let rest = url.value.strip_prefix("http://").unwrap_or(&url.value);
+            let (authority, get) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let get = if get.is_empty() { "/".to_owned() } else { get.to_owned() };
+            (authority.to_owned(), Protocol::Http { get, statuses: SUCCESS }, &url.at)
+        });
+        tcp.chain(http).collect()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod condition;
 pub mod environment;
 pub mod gather;
 pub mod generators;
+mod health;
 pub mod leads;
 pub mod logs;
 pub mod made;
@@ -112,6 +113,9 @@ pub struct HostFacts {
     pub boot: Option<boot::BootFacts>,
     /// Main processes by id.
     pub processes: BTreeMap<u32, Observed<Process>>,
+    /// What running services say where their health is asked, by the service's name, in the order of the contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<Arc<str>, Vec<Observed<ServerAnswer>>>,
     /// Env files by path.
     pub env_files: BTreeMap<Arc<str>, Observed<EnvFileFacts>>,
     /// Programs and scripts by path.

@@ -105,7 +105,7 @@ impl<'a> View<'a> {
         Self { contract, facts, needs }
     }
 
-    fn facts(&self, need: Need) -> Result<&'a HostFacts, Undecided> {
+    pub(super) fn facts(&self, need: Need) -> Result<&'a HostFacts, Undecided> {
         if !self.needs.has(need) {
             return Err(Undecided::new(format!("the rule did not declare that it needs {}", need.name())));
         }

@@ -6,7 +6,7 @@ use super::Awaited;
 use super::program::{Failed, failed, journal_of};
 use crate::contract::Health;
 use crate::model::Observed;
-use crate::model::answers::{Protocol, ServerQuestion};
+use crate::model::answers::ServerQuestion;
 use crate::system::hand::Hand;
 use crate::system::{Ask, System};
 
@@ -102,30 +102,16 @@ fn state(ask: &dyn Ask, unit: &str) -> Result<State, Failed> {
     })
 }
 
-/// The statuses by which HTTP says that a request has succeeded (RFC 9110, section 15.3).
-const SUCCESS: (u16, u16) = (200, 299);
-
 /// Whether a service answers where it should.
 pub(super) fn answers(ask: &dyn Ask, health: &Health) -> Result<(), String> {
-    if let Some(address) = &health.tcp {
-        says(ask, &address.value, &Protocol::Any)?;
+    for (address, protocol, _) in health.questions() {
+        match ask.server(&ServerQuestion { address: &address, protocol: &protocol, unit: None, caller: None })
+        {
+            Observed::Found(Ok(_)) => {}
+            Observed::Found(Err(said)) => return Err(format!("{address} {said}")),
+            Observed::Absent => return Err(format!("nothing listens on {address}")),
+            Observed::Unreadable(why) => return Err(why),
+        }
     }
-    let Some(url) = &health.http else { return Ok(()) };
-    let rest = url.value.strip_prefix("http://").unwrap_or(&url.value);
-    let (authority, get) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let address = match authority.contains(':') && !authority.ends_with(']') {
-        true => authority.to_owned(),
-        false => format!("{authority}:80"),
-    };
-    let get = if get.is_empty() { "/".to_owned() } else { get.to_owned() };
-    says(ask, &address, &Protocol::Http { get, statuses: SUCCESS })
-}
-
-fn says(ask: &dyn Ask, address: &str, protocol: &Protocol) -> Result<(), String> {
-    match ask.server(&ServerQuestion { address, protocol, unit: None, caller: None }) {
-        Observed::Found(Ok(_)) => Ok(()),
-        Observed::Found(Err(said)) => Err(format!("{address} {said}")),
-        Observed::Absent => Err(format!("nothing listens on {address}")),
-        Observed::Unreadable(why) => Err(why),
-    }
+    Ok(())
 }

@@ -141,6 +141,7 @@ rules! {
         database_owner_wrong
         database_unwritable
         dependency_not_active
+        dependency_not_answering
         dependency_not_enabled
         dependency_unit_missing
         journal_not_persistent
@@ -159,7 +160,6 @@ rules! {
         place_on_link
         place_owner_wrong
         plan_interrupted
-        dependency_not_answering
         redis_exposed
         redis_foreign_listener
         redis_not_answering
@@ -199,6 +199,7 @@ rules! {
         process_user_wrong
         process_variable_wrong
         redis_named_not_answering
+        service_not_answering
         start_condition_fails
         start_credential_missing
         start_directory_blocked

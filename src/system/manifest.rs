@@ -178,7 +178,7 @@ fn answer(answers: &mut Answers, word: &str, rest: &str, words: &[&str]) -> Resu
                 inode: number(inode)?,
             });
         }
-        "deaf" => answers.listeners.retain(|listener| listener.port.to_string() != name),
+        "deaf" => servers::deafen(answers, name),
         "server" => {
             answers.servers.insert(name.into(), servers::server(words)?);
         }

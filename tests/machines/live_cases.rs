@@ -38,6 +38,7 @@ const CASES: &[(&str, Case)] = &[
     ("a D-Bus that does not answer", silent_bus),
     ("a caller who is not root", not_root),
     ("a Redis that does not answer", silent_redis),
+    ("a backend that is not well, and one that hangs", unwell),
     ("a fifth service", fifth_service),
     ("a port whose queue is full", silent_port),
     ("an unedited template", unedited_template),
@@ -114,6 +115,24 @@ fn not_root(host: &Host) {
         "{}",
         text(&human.stdout)
     );
+}
+
+fn unwell(host: &Host) {
+    let health = r#"health = { http = "http://127.0.0.1:8000/no-such-page", within = "4s" }"#;
+    let contract = format!("schema = 1\nextends = \"quantum\"\n[services.backend]\n{health}\n");
+    host.machine.write("/root/unwell.toml", contract, 0o600, "root:root");
+    // Until it could have become healthy.
+    host.sh("sleep 6");
+    let audit = ["golden", "--contract", "/root/unwell.toml", "audit", "--format", "json"];
+    let report = Report::of(&host.machine.run(&audit));
+    let unit = "/etc/systemd/system/quantum-backend.service";
+    assert!(report.fails("service-not-answering", "service:backend", unit), "{:#?}", report.failures());
+    assert_eq!(report.code, 1);
+    host.sh("systemctl kill -s STOP quantum-backend.service");
+    let report = host.audit();
+    host.sh("systemctl kill -s CONT quantum-backend.service");
+    assert_eq!((report.code, report.failures()), (2, Vec::new()));
+    assert_unknown(&report, &["service-not-answering"]);
 }
 
 fn silent_redis(host: &Host) {

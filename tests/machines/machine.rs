@@ -17,6 +17,9 @@ use demo::{Demo, Judged};
 /// takes up by a restart, and is what a break expects only where it is the point (`strict`).
 const STALE: &[&str] = &["process-older-than-unit"];
 
+/// Rules about what runs, as their ids begin.
+const OF_RUNNING: &[&str] = &["process-", "service-not-answering"];
+
 /// The host that is changed and put back, and the report on it, which is compliant.
 fn compliant() -> (Demo, Judged) {
     let demo = Demo::boot();
@@ -196,7 +199,9 @@ fn silenced_elsewhere(baseline: &Judged, judged: &Judged, entry: &Break) -> Vec<
     let own = format!(" {} ", entry.subject);
     // Of what died of the break no process can be judged.
     let died = entry.also.iter().any(|also| also == "unit-not-active");
-    let follows = |result: &String| result.contains(&own) || died && result.starts_with("process-");
+    let follows = |result: &String| {
+        result.contains(&own) || died && OF_RUNNING.iter().any(|rule| result.starts_with(rule))
+    };
     silenced(baseline, judged).into_iter().filter(|result| !follows(result)).collect()
 }
 

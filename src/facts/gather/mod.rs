@@ -13,6 +13,7 @@ mod environment;
 mod generators;
 mod git;
 mod git_owners;
+mod health;
 mod in_run;
 mod libraries;
 mod logs;
@@ -99,6 +100,9 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
             let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
             let states = units::ask_systemd(ask, &names);
             units::take_states(&worker, states, &mut pad, &mut facts.processes);
+            if needs.has(Need::Servers) {
+                facts.answers = health::gather(system, ask, contract, &pad);
+            }
         }
         facts.named_servers = named.taken();
         (pad, host.taken(), answers.taken())
@@ -146,6 +150,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         units: BTreeMap::new(),
         boot: None,
         processes: BTreeMap::new(),
+        answers: BTreeMap::new(),
         env_files: BTreeMap::new(),
         programs: BTreeMap::new(),
         mains: BTreeMap::new(),

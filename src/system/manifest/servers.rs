@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use super::number;
 use crate::model::Observed;
 use crate::model::answers::{RedisAnswer, ServerAnswer};
+use crate::system::memory::Answers;
+
+/// `deaf PORT`: nothing listens there any more.
+pub(super) fn deafen(answers: &mut Answers, port: &str) {
+    answers.listeners.retain(|listener| listener.port.to_string() != port);
+    answers.servers.retain(|address, _| address.rsplit_once(':').is_none_or(|(_, other)| other != port));
+}
 
 /// `server ADDRESS is|says|silent WORDS`
 pub(super) fn server(words: &[&str]) -> Result<Observed<ServerAnswer>, String> {

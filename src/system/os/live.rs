@@ -73,9 +73,14 @@ impl Ask for LiveHost {
             Observed::Found(path) => !STARTERS.iter().any(|starter| path.ends_with(starter)),
             _ => true,
         };
-        for _ in 0..50 {
+        // While execve(2) lays the new memory out, the environment there is empty: one that stays so is.
+        let is_laid_out = |process: &Process| match &process.variables {
+            Observed::Found(found) => variables.is_empty() || !found.is_empty(),
+            _ => true,
+        };
+        for tries in 0..50 {
             match look_at_process(pid, variables) {
-                Observed::Found(process) if !is_started(&process) => {
+                Observed::Found(process) if !is_started(&process) || tries < 5 && !is_laid_out(&process) => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 known => return known,

@@ -1,0 +1,71 @@
+//! Services that run, asked where their health is to be seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Pad;
+use crate::contract::{Contract, Health, Service};
+use crate::model::Observed;
+use crate::model::answers::{ServerAnswer, ServerQuestion, UnitState};
+use crate::system::{Ask, System};
+
+/// One that was started just now is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// And asked again after so long.
+const PAUSE: Duration = Duration::from_millis(100);
+
+type Answers = Vec<Observed<ServerAnswer>>;
+
+/// Asks them, each on a thread of its own: one that is stuck keeps no other waiting. What does not run is not asked, since a
+/// connection may start it.
+pub(super) fn gather(
+    system: &dyn System,
+    ask: &dyn Ask,
+    contract: &Contract,
+    pad: &Pad,
+) -> BTreeMap<Arc<str>, Answers> {
+    let running = |service: &Service| match &pad.units.get(service.unit.value.as_str())?.state {
+        Observed::Found(state) if state.active_state == "active" => Some(state),
+        _ => None,
+    };
+    let asked = contract.services.iter().filter(|service| service.health.is_some());
+    let asked = asked.filter_map(|service| Some((service, running(service)?)));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = asked
+            .map(|(service, state)| {
+                let health = service.health();
+                let may_still_come = is_young(&health, state, system.now());
+                (service.name.clone(), scope.spawn(move || answers(ask, &health, may_still_come)))
+            })
+            .collect();
+        let joined = threads.into_iter().map(|(name, thread)| {
+            (name, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        joined.collect()
+    })
+}
+
+/// Whether it was started so short a time ago that it need not be healthy yet.
+fn is_young(health: &Health, state: &UnitState, now: i64) -> bool {
+    state.started > 0 && now.saturating_sub(state.started) < health.patience() as i64
+}
+
+fn answers(ask: &dyn Ask, health: &Health, may_still_come: bool) -> Answers {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answers: Answers = health
+            .questions()
+            .iter()
+            .map(|(address, protocol, _)| {
+                ask.server(&ServerQuestion { address, protocol, unit: None, caller: None })
+            })
+            .collect();
+        let is_well = |answer: &Observed<ServerAnswer>| matches!(answer, Observed::Found(Ok(_)));
+        if !may_still_come || answers.iter().all(is_well) || Instant::now() + PAUSE > end {
+            return answers;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
