@@ -130,13 +130,17 @@ fn a_deployment_restarts_what_differs_and_asks_what_answered() {
     // A version that starts and does not answer goes back as soon as it had to be healthy.
     let before = host.checked_out();
     host.commit("echo 500 >api/health");
-    host.deploy("", 1, &["shop-api.service is not healthy after 6 s", "answers 500", "runs as before"]);
+    host.deploy(
+        "",
+        1,
+        &["shop-api.service is not healthy after 6 s", "answers GET /health with 500", "runs as before"],
+    );
     assert_eq!(host.checked_out(), before);
     host.0.sh_ok("golden audit --quiet");
 
     // A version that is healthy itself and breaks what stands in front of it.
     host.commit("echo 200 >api/health; echo 500 >api/answer");
-    host.deploy("", 1, &["shop-front.service is not healthy after 6 s", "answers 502"]);
+    host.deploy("", 1, &["shop-front.service is not healthy after 6 s", "answers GET / with 502"]);
     assert_eq!(host.checked_out(), before);
     host.0.sh_ok("systemctl is-active shop-front && curl --fail --silent http://127.0.0.1:8081/ || python3 -c 'import urllib.request as u; u.urlopen(\"http://127.0.0.1:8081/\")'");
 

@@ -10,7 +10,7 @@ use crate::model::Observed;
 use crate::model::answers::{ServerAnswer, ServerQuestion, UnitState};
 use crate::system::{Ask, System};
 
-/// One that was started just now is waited for so long.
+/// While something was started just now, so long is waited.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// And asked again after so long.
@@ -30,14 +30,16 @@ pub(super) fn gather(
         Observed::Found(state) if state.active_state == "active" => Some(state),
         _ => None,
     };
-    let asked = contract.services.iter().filter(|service| service.health.is_some());
-    let asked = asked.filter_map(|service| Some((service, running(service)?)));
+    let now = system.now();
+    let all = contract.services.iter().filter_map(|service| Some((service, running(service)?)));
+    // One that has run for long may stand before one that is just coming.
+    let may_still_come = all.clone().any(|(service, state)| is_young(&service.health(), state, now));
     std::thread::scope(|scope| {
-        let threads: Vec<_> = asked
-            .map(|(service, state)| {
-                let health = service.health();
-                let may_still_come = is_young(&health, state, system.now());
-                (service.name.clone(), scope.spawn(move || answers(ask, &health, may_still_come)))
+        let threads: Vec<_> = all
+            .filter(|(service, _)| service.health.is_some())
+            .map(|(service, _)| {
+                let answers = move || answers(ask, &service.health(), may_still_come);
+                (service.name.clone(), scope.spawn(answers))
             })
             .collect();
         let joined = threads.into_iter().map(|(name, thread)| {

@@ -100,7 +100,8 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
             let names: Vec<Arc<str>> = pad.units.keys().cloned().collect();
             let states = units::ask_systemd(ask, &names);
             units::take_states(&worker, states, &mut pad, &mut facts.processes);
-            if needs.has(Need::Servers) {
+            // A job that is to be run does not wait for the health of a service.
+            if needs.has(Need::Servers) && needs.has(Need::Processes) {
                 facts.answers = health::gather(system, ask, contract, &pad);
             }
         }

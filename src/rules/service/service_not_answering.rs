@@ -24,7 +24,7 @@ rule! {
     id: "service-not-answering",
     section: D,
     severity: Must,
-    needs: [Units, Bus, Servers],
+    needs: [Units, Bus, Processes, Servers],
     cause: Process,
     why: "it runs and does not do its work, and systemd sees nothing of it",
     see: ["systemctl status {unit}", "journalctl -u {unit} -n 50"],

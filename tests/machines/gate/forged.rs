@@ -60,7 +60,7 @@ fn values(host: &Host) {
     ] {
         with(host, saying(json), because);
     }
-    with(host, saying(b"\xff\xfe\x00".as_slice()), "expected value");
+    with(host, saying(b"\xff\xfe\x00".as_slice()), "it is not UTF-8 behind byte 0");
     with(host, Event::at(now() - 5_000).with("payload", "{\"model_breakdown\":7}"), "expected an object");
     with(host, Event::at(now() - 5_000).with("other", "x"), "it has no model_breakdown");
 }
