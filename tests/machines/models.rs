@@ -642,6 +642,9 @@ fn killed_in(host: &Host, transition: &Transition) -> usize {
             let (code, said) =
                 host.said(&format!("NO_COLOR=1 python3 /root/person.py patchtst {kill} {begin}"));
             kills += usize::from(code != 0);
+            if all {
+                println!("           {name}, {call} {number}: ended with {code}");
+            }
             // The next call says what it found, and brings back what did not come to its end.
             host.expect("golden apply --recover", 0);
             let is_done = host.expect("golden model list", 0).contains(done);
