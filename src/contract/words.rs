@@ -207,14 +207,6 @@ pub(super) fn target(text: &str) -> Result<String, Wrong> {
     wrong(format!("{text:?} cannot be asked for"), "begin with /, without blanks, such as \"/health\"")
 }
 
-/// A name that a server gives to one of its things: any text of one line.
-pub(super) fn title(text: &str) -> Result<String, Wrong> {
-    if !text.is_empty() && is_one_line(text) {
-        return Ok(text.to_owned());
-    }
-    wrong(format!("{text:?} cannot be a name"), "write a text of one line")
-}
-
 /// True for an address of this host itself.
 pub(super) fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);

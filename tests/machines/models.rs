@@ -4,7 +4,9 @@
 use crate::support::example;
 use crate::support::machine;
 
+mod kills;
 mod outside;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -64,7 +66,7 @@ const CASES: &[(&str, Case)] = &[
     ("only a verdict that counts", only_a_verdict_that_counts),
     ("canary, promoted, rolled back", a_whole_life),
     ("two, and back twice", two_and_back_twice),
-    ("the gate itself, and the watch", gate_and_watch),
+    ("the gate itself, and the watch", watch::gate_and_watch),
     ("a signature where there is no terminal", a_signature),
     ("one that dies after its first seconds", dies_later),
     ("no place to write", no_place_to_write),
@@ -74,7 +76,7 @@ const CASES: &[(&str, Case)] = &[
     ("an edited ledger", an_edited_ledger),
 ];
 
-const KILLS: &[(&str, Case)] = &[("killed at many writes", killed)];
+const KILLS: &[(&str, Case)] = &[("killed at many writes", kills::killed)];
 
 const SHADOW: &str = "/opt/quantum/ai_engine/models/shadow/patchtst.json";
 const ACTIVE: &str = "/opt/quantum/ai_engine/models/active";
@@ -384,107 +386,6 @@ fn two_and_back_twice(host: &Host) {
     host.expect("golden audit --quiet", 0);
 }
 
-/// A trade of the example's book with this profit, made or taken out again.
-const TRADE: &str = "runuser -u qt -- python3 /root/trade.py";
-
-fn gate_and_watch(host: &Host) {
-    host.machine.write("/root/trade.py", include_str!("models/trade.py"), 0o644, "root:root");
-    host.shell("chmod 0711 /root");
-    host.shell(&format!("cp -p {ENV} /root/env; sed -i s/^TICK_SECONDS=.*/TICK_SECONDS=0.01/ {ENV}"));
-    let digest = host.registered("[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]", "v20");
-    let blocked = host.person("patchtst", "model canary patchtst", 1);
-    assert!(blocked.contains("no verdict"), "{blocked}");
-    host.shell("systemctl restart quantum-ai-engine; sleep 8");
-    host.expect("golden gate --model patchtst --no-report", 0);
-    host.shell(&format!("grep -q 'patchtst_digest={digest}' /var/lib/golden/ledger.jsonl"));
-    host.person("patchtst", "model canary patchtst", 0);
-    // The gate has not judged the canary yet, which is no yes.
-    let said = host.expect("golden model watch --once", 2);
-    assert!(said.contains("? gate") && said.contains("nothing is due"), "{said}");
-    host.expect("golden gate --model patchtst --no-report", 0);
-    let said = host.expect("golden model watch --once", 0);
-    for word in ["✓ gate", "✓ loss", "✓ errors", "✓ service", "✓ audit"] {
-        assert!(said.contains(word), "{word}: {said}");
-    }
-    // Each trigger for itself.
-    let due = |word: &str| {
-        let said = host.expect("golden model watch --once", 1);
-        assert!(said.contains("ROLLBACK IS DUE") && said.contains(word), "{word}: {said}");
-    };
-    host.shell(&format!("{TRADE} -900"));
-    due("✗ loss");
-    host.shell(TRADE);
-    host.gated(|entry| {
-        of_artefact(entry, &digest);
-        entry.result = "blocked: dead zone".into();
-    });
-    due("dead zone");
-    host.shell("chmod 0666 /etc/quantum/execution.env");
-    due("✗ audit");
-    host.shell(
-        "chmod 0640 /etc/quantum/execution.env; systemctl kill --signal=KILL quantum-ai-engine; sleep 2",
-    );
-    due("✗ service");
-    host.shell("systemctl reset-failed quantum-ai-engine; systemctl restart quantum-ai-engine");
-    number_in_redis(host);
-    host.expect("golden model rollback --yes", 0);
-    host.shell(&format!("cp -p /root/env {ENV}; systemctl restart quantum-ai-engine; sleep 1"));
-    assert_eq!(host.process(), IN_SHADOW);
-    let said = host.expect("golden model watch --once", 0);
-    assert!(said.contains("nothing is watched"), "{said}");
-    assert_eq!(host.said("systemctl is-enabled golden-model-watch-quantum-patchtst.timer").1, "disabled\n");
-}
-
-/// A number that Redis holds: asked for with the password, on no command line, and believed of the unit's process alone.
-fn number_in_redis(host: &Host) {
-    let secret = "/opt/quantum/secrets/redis.env";
-    host.machine.write(secret, "REDIS_PASSWORD=s3cret\n", 0o600, "root:root");
-    host.machine.write(
-        "/root/watch.toml",
-        "schema = 1\nextends = \"quantum\"\n[dependencies.redis]\n\
-         password = { file = \"/opt/quantum/secrets/redis.env\", key = \"REDIS_PASSWORD\" }\n\
-         [models.patchtst.watch]\nerrors = { dependency = \"redis\", key = \"the errors\" }\n",
-        0o600,
-        "root:root",
-    );
-    let errors = || {
-        let trace = "strace -f -qq -s 999 -e trace=execve -o /root/execs";
-        let (_, said) = host.said(&format!("{trace} golden --contract /root/watch.toml model watch --once"));
-        let started = host.shell("cat /root/execs");
-        assert!(!started.contains("s3cret") && !started.contains("redis-cli"), "{started}");
-        said.lines().find(|line| line.contains(" errors ")).unwrap_or_else(|| panic!("{said}")).to_owned()
-    };
-    let client = "redis-cli --no-auth-warning -a s3cret";
-    host.shell(&format!("redis-cli config set requirepass s3cret; {client} set 'the errors' 0.02"));
-    assert!(errors().contains("✗ errors   2.00 % failed"), "{}", errors());
-    host.shell(&format!("{client} set 'the errors' 0.001"));
-    assert!(errors().contains("✓ errors"), "{}", errors());
-    host.shell(&format!("{client} set 'the errors' 'a few'"));
-    assert!(errors().contains("? errors   redis answers \"a few\""), "{}", errors());
-    host.shell(&format!("{client} del 'the errors'; {client} rpush 'the errors' 0"));
-    assert!(errors().contains("? errors   redis: ") && errors().contains("WRONGTYPE"), "{}", errors());
-    host.shell(&format!("{client} del 'the errors'"));
-    assert!(errors().contains("? errors   there is no number"), "{}", errors());
-    host.machine.write(secret, "REDIS_PASSWORD=wrong\n", 0o600, "root:root");
-    assert!(errors().contains("? errors   redis: the server refused"), "{}", errors());
-    host.machine.write(secret, "REDIS_PASSWORD=s3cret\n", 0o600, "root:root");
-    // Somebody else answers on the port, and would say that all is well.
-    let services = "quantum-backend quantum-ai-engine quantum-execution quantum-rl-agent";
-    host.shell(&format!(
-        "systemctl stop {services} redis-server; redis-server --port 6379 --bind 127.0.0.1 --daemonize yes --save '' \
-         --pidfile /run/other.pid >/dev/null; for i in $(seq 50); do redis-cli ping && break; sleep 0.1; done; redis-cli set 'the errors' 0"
-    ));
-    assert!(
-        errors().contains("is answered by a process that is not of redis-server.service"),
-        "{}",
-        errors()
-    );
-    host.shell(&format!(
-        "redis-cli shutdown nosave; while redis-cli ping 2>/dev/null; do sleep 0.1; done; \
-         systemctl start redis-server {services}; sleep 5; rm /root/watch.toml {secret}"
-    ));
-}
-
 fn a_signature(host: &Host) {
     let seed = ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]);
     let key = ssh_key::PrivateKey::from(seed);
@@ -550,123 +451,6 @@ fn dies_later(host: &Host) {
     assert!(host.expect("golden model list", 0).contains("shadow    v8"));
     host.shell("cp -p /root/kept.py /home/qt/quantum_trader/src/ai_engine/patchtst.py; systemctl restart quantum-ai-engine");
     host.expect("golden audit --quiet", 0);
-}
-
-/// A transition that is killed at its writes.
-struct Transition {
-    name: &'static str,
-    /// What carries it out, without the kill.
-    begin: &'static str,
-    /// What `golden model list` says when it is done.
-    done: &'static str,
-    /// Brings back where it began.
-    back: fn(&Host),
-}
-
-const TRANSITIONS: &[Transition] = &[
-    Transition {
-        name: "canary",
-        begin: "golden model canary patchtst",
-        done: "canary    v9",
-        back: |host| drop(host.expect("golden model rollback --yes", 0)),
-    },
-    Transition {
-        name: "promote",
-        begin: "golden model promote patchtst",
-        done: "active    v9",
-        // Without --to it would go back to before the canary.
-        back: |host| {
-            let last = "tac /var/lib/golden/ledger.jsonl | grep -m1 '\"event\":\"canary\"' | grep -o '\"number\":[0-9]*' | cut -d: -f2";
-            drop(host.expect(&format!("golden model rollback --yes --to $({last})"), 0));
-        },
-    },
-    Transition {
-        name: "rollback",
-        begin: "golden model rollback --yes",
-        done: "shadow    v9",
-        back: |host| drop(host.person("patchtst", "model canary patchtst", 0)),
-    },
-];
-
-/// The old state or the new one, whichever write the kill comes before; and the ledger says which.
-fn killed(host: &Host) {
-    let digest = host.registered("[0.9, 0.1]", "v9");
-    let only = std::env::var("GOLDEN_KILLED").unwrap_or_default();
-    for transition in TRANSITIONS {
-        let start = Instant::now();
-        host.passed(&digest);
-        let kills = if only.is_empty() || only == transition.name { killed_in(host, transition) } else { 0 };
-        println!(
-            "           {} killed {kills} times, {:.0} s",
-            transition.name,
-            start.elapsed().as_secs_f32()
-        );
-        if transition.name == "canary" {
-            host.person("patchtst", "model canary patchtst", 0);
-        }
-    }
-    host.expect("golden model rollback --yes", 0);
-    host.expect("golden audit --quiet", 0);
-}
-
-/// The calls by which golden, and what it starts, change anything.
-const WRITES: &[&str] = &[
-    "renameat2",
-    "rename",
-    "fsync",
-    "unlinkat",
-    "write",
-    "ftruncate",
-    "fchmod",
-    "fchown",
-    "mkdirat",
-    "utimensat",
-    "sendto",
-    "sendmsg",
-];
-
-/// How often a transition was killed before it went through.
-fn killed_in(host: &Host, transition: &Transition) -> usize {
-    let Transition { name, begin, done, back } = transition;
-    let before = host.state();
-    let mut after = None;
-    let mut kills = 0;
-    let all = std::env::var_os("GOLDEN_KILLS").is_some();
-    let sampled: &[_] = &[("renameat2", 1, 1), ("rename", 2, 7), ("fsync", 4, 23)];
-    let every: Vec<_> = WRITES.iter().map(|call| (*call, 1, 1)).collect();
-    for (call, first, stride) in if all { &every } else { sampled } {
-        for number in (*first..).step_by(*stride) {
-            let kill = format!(
-                "strace -f -qq -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}"
-            );
-            let (code, said) =
-                host.said(&format!("NO_COLOR=1 python3 /root/person.py patchtst {kill} {begin}"));
-            kills += usize::from(code != 0);
-            if all {
-                println!("           {name}, {call} {number}: ended with {code}");
-            }
-            // The next call says what it found, and brings back what did not come to its end.
-            host.expect("golden apply --recover", 0);
-            let is_done = host.expect("golden model list", 0).contains(done);
-            assert!(is_done || code != 0, "{name} said that it was done: {said}");
-            if is_done {
-                let state = host.state();
-                assert_eq!(
-                    &state,
-                    after.get_or_insert_with(|| state.clone()),
-                    "{name}, {call} {number}: {said}"
-                );
-                back(host);
-            }
-            assert_eq!(host.state(), before, "{name} killed at {call} {number}: {said}");
-            host.expect("golden ledger verify", 0);
-            if code == 0 {
-                break;
-            }
-        }
-    }
-    assert!(kills > 3 && after.is_some(), "{name}: {kills}");
-    kills
 }
 
 fn no_place_to_write(host: &Host) {

@@ -18,7 +18,12 @@ group = "orders"
 [services.orders]
 kind = "executable"
 command = ["/usr/bin/sleep"]
-requires = ["orders", "postgres-tcp", "shop", "shop-socket", "queue", "sessions", "front", "mysql-port", "admin"]
+requires = ["forked", "orders", "postgres-tcp", "shop", "shop-socket", "queue", "sessions", "front", "mysql-port", "admin"]
+
+[dependencies.forked]
+kind = "unix"
+unit = "forked.service"
+address = "/run/forked.sock"
 
 [dependencies.orders]
 kind = "postgres"
@@ -69,6 +74,16 @@ kind = "unix"
 unit = "mariadb.service"
 address = "/run/mysqld/mysqld.sock"
 "#;
+
+/// Listens, and leaves the socket to a child.
+const FORKED: &str = r#"#!/usr/bin/perl
+use IO::Socket::UNIX;
+my $server = IO::Socket::UNIX->new(Local => '/run/forked.sock', Listen => 5) or die;
+exit 0 if fork;
+while (my $client = $server->accept) { close $client }
+"#;
+
+const FORKED_UNIT: &str = "[Service]\nType=forking\nExecStart=/usr/local/bin/forked\n";
 
 /// A place, and words that are said of it.
 type Expected = (&'static str, &'static str);
@@ -137,14 +152,16 @@ fn servers_are_asked_by_their_own_protocols() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_golden")).unwrap();
     machine.write("/usr/local/bin/golden", program, 0o755, "root:root");
     machine.write("/root/servers.toml", CONTRACT, 0o600, "root:root");
+    machine.write("/usr/local/bin/forked", FORKED, 0o755, "root:root");
+    machine.write("/etc/systemd/system/forked.service", FORKED_UNIT, 0o644, "root:root");
     machine.sh_ok(
-        "useradd --system orders
+        "useradd --system orders; systemctl daemon-reload; systemctl start forked
          systemctl start postgresql mariadb rabbitmq-server memcached nginx
          su postgres -c 'createuser orders && createdb -O orders orders'",
     );
     let healthy = audit(&machine);
     assert_eq!(said(&healthy), [], "{:#?}", healthy.failures());
-    assert_eq!(healthy.outcomes("dependency-not-answering"), ["pass"; 9]);
+    assert_eq!(healthy.outcomes("dependency-not-answering"), ["pass"; 10]);
     for (shell, back, expected) in BREAKS {
         machine.sh_ok(shell);
         let found = said(&audit(&machine));

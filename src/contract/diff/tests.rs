@@ -156,3 +156,26 @@ fn a_change_without_version_or_change_log_is_said() {
     assert!(missing(&newer.replace("[layout]", entry)).is_empty());
     assert!(missing(&BASE.replace("[layout]", entry)).is_empty(), "no duty changed, so nothing is missing");
 }
+
+#[test]
+fn what_a_server_must_have_is_a_duty() {
+    let with = |fields: &str| {
+        let tcp = "kind = \"tcp\"\naddress = \"127.0.0.1:7000\"";
+        assert!(BASE.contains(tcp));
+        parse(&BASE.replacen(tcp, &fields.replace("ADDRESS", "address = \"127.0.0.1:7000\""), 1))
+    };
+    let differ =
+        |old: &str, new: &str| diff(&with(old), &with(new)).iter().any(|change| change.kind != Kind::Missing);
+    let role = "kind = \"postgres\"\nADDRESS\nrole = \"a\"";
+    for (old, new) in [
+        ("kind = \"http\"\nADDRESS\nget = \"/a\"", "kind = \"http\"\nADDRESS\nget = \"/b\""),
+        ("kind = \"http\"\nADDRESS", "kind = \"http\"\nADDRESS\nstatus = 200"),
+        ("kind = \"postgres\"\nADDRESS", role),
+        (role, &format!("{role}\ndatabase = \"b\"")),
+        ("kind = \"mysql\"\nADDRESS", "kind = \"rabbitmq\"\nADDRESS"),
+        ("kind = \"tcp\"\nADDRESS", "kind = \"unix\"\naddress = \"/run/a\""),
+    ] {
+        assert!(differ(old, new) && differ(new, old), "{old} -> {new}");
+        assert!(!differ(old, old) && !differ(new, new));
+    }
+}

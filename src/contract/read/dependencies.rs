@@ -90,7 +90,6 @@ fn server<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, kind: &str) -> Option<De
         _ => ("\"127.0.0.1:5432\" or \"/run/postgresql/.s.PGSQL.5432\"", words::endpoint),
     };
     let address = fields.need(cx, "address", example, |cx, node, key| cx.word(node, key, address));
-    let text = |cx: &mut Cx<'a>, key| fields.opt(cx, key, |cx, node, key| cx.word(node, key, words::title));
     let protocol = match kind {
         "http" => {
             let get = fields.opt(cx, "get", |cx, node, key| cx.word(node, key, words::target));
@@ -99,11 +98,12 @@ fn server<'a>(cx: &mut Cx<'a>, fields: &Fields<'_, 'a>, kind: &str) -> Option<De
             Protocol::Http { get: get.map_or_else(|| "/".to_owned(), |get| get.value), statuses }
         }
         "postgres" => {
-            let role = text(cx, "role").map(|role| role.value);
+            let role = fields.opt(cx, "role", Cx::text).map(|role| role.value);
+            let database = fields.opt(cx, "database", Cx::text).map(|database| database.value);
             if let (Some(entry), None) = (fields.get("database"), &role) {
                 cx.error(entry.at, "`database` needs a `role`", "name the role that uses the database");
             }
-            Protocol::Postgres { role, database: text(cx, "database").map(|database| database.value) }
+            Protocol::Postgres { role, database }
         }
         "mysql" => Protocol::Mysql,
         "rabbitmq" => Protocol::Amqp,

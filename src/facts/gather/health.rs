@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Pad;
+use super::{Pad, joined};
 use crate::contract::{Contract, Health, Service};
 use crate::model::Observed;
 use crate::model::answers::{ServerAnswer, ServerQuestion, UnitState};
@@ -16,9 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// And asked again after so long.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// No more are asked at once.
+const MOST_THREADS: usize = 32;
+
 type Answers = Vec<Observed<ServerAnswer>>;
 
-/// Asks them, each on a thread of its own: one that is stuck keeps no other waiting. What does not run is not asked, since a
+/// Asks them, on threads of their own, so that one that is stuck keeps few others waiting. What does not run is not asked, since a
 /// connection may start it.
 pub(super) fn gather(
     system: &dyn System,
@@ -34,18 +37,14 @@ pub(super) fn gather(
     let all = contract.services.iter().filter_map(|service| Some((service, running(service)?)));
     // One that has run for long may stand before one that is just coming.
     let may_still_come = all.clone().any(|(service, state)| is_young(&service.health(), state, now));
+    let asked: Vec<&Service> =
+        all.map(|(service, _)| service).filter(|service| service.health.is_some()).collect();
+    let each = |service: &&Service| (service.name.clone(), answers(ask, &service.health(), may_still_come));
     std::thread::scope(|scope| {
-        let threads: Vec<_> = all
-            .filter(|(service, _)| service.health.is_some())
-            .map(|(service, _)| {
-                let answers = move || answers(ask, &service.health(), may_still_come);
-                (service.name.clone(), scope.spawn(answers))
-            })
-            .collect();
-        let joined = threads.into_iter().map(|(name, thread)| {
-            (name, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        joined.collect()
+        let parts = asked.chunks(asked.len().div_ceil(MOST_THREADS).max(1));
+        let threads: Vec<_> =
+            parts.map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(joined).collect()
     })
 }
 

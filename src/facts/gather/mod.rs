@@ -41,6 +41,7 @@ pub use telemetry::{Asked, recorded, telemetry};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::thread::ScopedJoinHandle;
 
 use super::made::MountFacts;
 use super::unit::OWN_PROGRAMS;
@@ -408,6 +409,11 @@ fn each_service<'a>(
     parts
 }
 
+/// What a thread found. A panic goes on where it would have gone without the thread.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// A service as it is written: its unit and what is in its environment.
 fn described(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     units::gather(worker, &service.unit.value, pad);
@@ -433,7 +439,7 @@ struct Beside<'scope, 'env> {
 /// What is gathered there.
 enum Gathered<'scope, T> {
     Now(T),
-    Beside(std::thread::ScopedJoinHandle<'scope, T>),
+    Beside(ScopedJoinHandle<'scope, T>),
 }
 
 impl<'scope> Beside<'scope, '_> {
@@ -450,9 +456,7 @@ impl<T> Gathered<'_, T> {
     fn taken(self) -> T {
         match self {
             Gathered::Now(gathered) => gathered,
-            Gathered::Beside(thread) => {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            }
+            Gathered::Beside(thread) => joined(thread),
         }
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 
 use super::dependencies::secret;
-use super::{Ground, Worker};
+use super::{Ground, Worker, joined};
 use crate::contract::{Contract, DependencyKind, Safety};
 use crate::facts::telemetry::{Events, Malformed, ModelEvents, Past, TelemetryFacts, Votes};
 use crate::facts::{HostFacts, Need, Needs};
@@ -95,11 +94,6 @@ fn take(
     judged.dedup();
     facts.telemetry = Some(TelemetryFacts { source, judged, events, past });
     facts.gathered = facts.gathered.and(Needs::of(&[Need::Telemetry]));
-}
-
-/// What a thread found. A panic goes on where it would have gone without the thread.
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn live(worker: &Worker<'_>, safety: &Safety, asked: &Asked, now: i64) -> (Arc<str>, Observed<Events>) {

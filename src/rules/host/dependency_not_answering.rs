@@ -10,7 +10,8 @@ rule! {
     /// whether PostgreSQL has the role and the database, the greeting of MySQL or MariaDB, the `connection.start`
     /// of RabbitMQ, the version of memcached; of kinds `tcp` and `unix` that they take the connection. A refused
     /// connection is a violation, and so is an answer that says no. One that does not come in time is undecided, and so
-    /// is one of another process than those of the dependency's unit. No password is told. Redis has rules of its own.
+    /// is one of another process than those of the dependency's unit. No password is told and no TLS spoken: what
+    /// cannot be seen for that is undecided. Redis has rules of its own.
     ///
     /// ```bad
     /// deaf 6379

@@ -10,7 +10,8 @@ rule! {
     /// A process that hangs, or that has lost what it needs, is active to systemd all the same. golden connects, and asks an
     /// `http` address with GET: a status from 200 to 299 is well. Nothing is asked of a service that does not run, because
     /// a connection may start it. One that has not been up for as long as `within` allows may still come: that is undecided,
-    /// and so is one that takes the connection and says nothing in time.
+    /// and so is one that takes the connection and says nothing in time. Which process answers is not looked at: a
+    /// proxy may stand before the service.
     ///
     /// ```bad
     /// server 127.0.0.1:8000 says answers GET /health with 503
@@ -44,7 +45,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(Outcome::not_applicable("it does not run"));
     }
     let Some(answers) = view.answers()? else {
-        return Ok(Outcome::not_applicable("services were not asked when these facts were recorded"));
+        return Err(Undecided::new("services were not asked for their health when these facts were recorded"));
     };
     let mut looks = Looks::default();
     let up = view.now().saturating_sub(state.started);

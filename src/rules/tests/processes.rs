@@ -90,3 +90,34 @@ fn a_secret_of_a_process_is_neither_shown_nor_recorded() {
     let words: Vec<_> = token.filter(|result| result.subject.to_string() == "service:backend").collect();
     assert!(words.iter().all(|result| !matches!(result.said, Said::Fail(_) | Said::Pass)), "{words:#?}");
 }
+
+/// What the rule about health says of the one service that has any.
+fn health(block: &str) -> Said {
+    let (host, contract) = stage(block).unwrap();
+    let mut results = judge(&host, &contract, &["service-not-answering"]).into_iter();
+    results.find(|result| result.subject.to_string() == "service:backend").unwrap().said
+}
+
+#[test]
+fn the_health_of_what_runs_is_asked_and_of_nothing_else() {
+    let unwell = "server 127.0.0.1:8000 says answers GET /health with 503";
+    assert!(matches!(health(unwell), Said::Fail(_)));
+    let stopped = "unit quantum-backend.service LoadState=loaded ActiveState=inactive SubState=dead";
+    for state in [stopped, "unit quantum-backend.service LoadState=loaded ActiveState=failed SubState=failed"]
+    {
+        assert!(matches!(health(&format!("{unwell}\n{state}")), Said::NotApplicable(_)), "{state}");
+    }
+    assert!(matches!(health("server 127.0.0.1:8000 silent timed out"), Said::Undecided(_)));
+}
+
+#[test]
+fn facts_from_before_health_was_asked_say_nothing_of_it() {
+    let (host, contract) = stage("").unwrap();
+    let selection = Selection { rules: vec!["service-not-answering".to_owned()], ..Selection::default() };
+    let mut facts = gather(&host, &contract, selection.needs(&contract));
+    assert_eq!(facts.answers.len(), 1, "only one service has any");
+    facts.answers.clear();
+    let report = audit(&contract, &facts, &selection, true);
+    let undecided = report.results.iter().filter(|result| matches!(result.said, Said::Undecided(_)));
+    assert_eq!(undecided.count(), 1);
+}

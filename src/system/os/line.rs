@@ -14,6 +14,7 @@ pub(super) struct Line {
     stream: Stream,
     until: Instant,
     room: usize,
+    first: Option<u8>,
 }
 
 impl Line {
@@ -22,12 +23,12 @@ impl Line {
     pub(super) fn open(address: &str, limit: Duration, room: usize) -> Result<Self> {
         let until = Instant::now() + limit;
         if address.starts_with('/') {
-            return Ok(Self { stream: Stream::Unix(unix(address)?), until, room });
+            return Ok(Self { stream: Stream::Unix(unix(address)?), until, room, first: None });
         }
         let mut last = Error::new(ErrorKind::NotFound, format!("{address} resolves to no address"));
         for address in resolved(address, limit)? {
             match TcpStream::connect_timeout(&address, left(until)?) {
-                Ok(stream) => return Ok(Self { stream: Stream::Tcp(stream), until, room }),
+                Ok(stream) => return Ok(Self { stream: Stream::Tcp(stream), until, room, first: None }),
                 // A refusal is the kernel's answer; silence of another address says more.
                 Err(error)
                     if last.kind() == ErrorKind::NotFound || error.kind() != ErrorKind::ConnectionRefused =>
@@ -56,15 +57,19 @@ impl Line {
         }
     }
 
-    /// The process that listens on the Unix socket (unix(7), `SO_PEERCRED`); none for TCP.
-    pub(super) fn listener(&self) -> Result<Option<u32>> {
-        match &self.stream {
-            Stream::Tcp(_) => Ok(None),
-            Stream::Unix(stream) => {
-                let whose = rustix::net::sockopt::socket_peercred(stream)?;
-                Ok(Some(whose.pid.as_raw_nonzero().get().unsigned_abs()))
-            }
-        }
+    /// The process that began to listen on the Unix socket (unix(7), `SO_PEERCRED`), and the path that it bound; none for
+    /// TCP.
+    pub(super) fn listener(&self) -> Result<Option<(u32, String)>> {
+        let Stream::Unix(stream) = &self.stream else { return Ok(None) };
+        let pid = rustix::net::sockopt::socket_peercred(stream)?.pid.as_raw_nonzero().get().unsigned_abs();
+        let bound = stream.peer_addr()?;
+        let path = bound.as_pathname().map(|path| path.to_string_lossy().into_owned());
+        Ok(Some((pid, path.unwrap_or_default())))
+    }
+
+    /// The first byte that came; none before one did.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.first
     }
 }
 
@@ -141,6 +146,7 @@ impl Read for Line {
         };
         let got = got.map_err(timed_out)?;
         self.room -= got;
+        self.first = self.first.or_else(|| buffer[..got].first().copied());
         Ok(got)
     }
 }

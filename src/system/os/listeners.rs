@@ -56,6 +56,24 @@ pub(super) fn listening() -> Result<Vec<Socket>, String> {
     }
 }
 
+/// The inodes of the Unix sockets that listen at a path, by `/proc/net/unix` (proc_pid_net(5)).
+#[expect(clippy::disallowed_methods, reason = "this is the door to the world")]
+pub(super) fn unix(path: &str) -> Result<Vec<u64>, String> {
+    const TABLE: &str = "/proc/net/unix";
+    /// `__SO_ACCEPTCON`
+    const LISTENS: u64 = 1 << 16;
+    let text = std::fs::read(TABLE).map_err(|error| format!("{TABLE}: {error}"))?;
+    let text = String::from_utf8_lossy(&text);
+    let inode = |line: &str| {
+        let (fields, bound) = line.split_at_checked(line.find('/')?)?;
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        let flags = u64::from_str_radix(fields.get(3)?, 16).ok()?;
+        let is_it = bound == path && flags & LISTENS != 0;
+        fields.get(6)?.parse().ok().filter(|_| is_it)
+    };
+    Ok(text.lines().filter_map(inode).collect())
+}
+
 /// The server's end of a connection of this host, from the address that it was made to and the one it came from.
 pub(super) fn connection(server: SocketAddr, client: SocketAddr) -> Result<Option<Socket>, String> {
     let found = match one(server, client) {

@@ -31,7 +31,7 @@ pub(super) fn of_connection((server, own): (SocketAddr, SocketAddr), unit: &str)
         return Owner::Remote;
     }
     match listeners::connection(server, own) {
-        Ok(Some(socket)) => of_sockets(&[socket], unit),
+        Ok(Some(socket)) => of_sockets(&numbered(&[socket]), unit),
         Ok(None) => Owner::Unknown(format!("no process of this host holds {server}")),
         Err(why) => Owner::Unknown(why),
     }
@@ -51,13 +51,14 @@ pub(super) fn of_listener((server, own): (SocketAddr, SocketAddr), unit: &str) -
     let any: Vec<Socket> = of_port().filter(|socket| socket.local.ip().is_unspecified()).copied().collect();
     match (exact.as_slice(), any.as_slice()) {
         ([], []) => Owner::Unknown(format!("no process of this host listens on {server}")),
-        ([], any) => of_sockets(any, unit),
-        (exact, _) => of_sockets(exact, unit),
+        ([], any) => of_sockets(&numbered(any), unit),
+        (exact, _) => of_sockets(&numbered(exact), unit),
     }
 }
 
-/// Whose process listens on a Unix socket of this host.
-pub(super) fn of_process(pid: u32, unit: &str) -> Owner {
+/// Whose process listens on a Unix socket of this host: given are the one that began to (listen(2)), and the path that it
+/// bound.
+pub(super) fn of_unix_listener((pid, path): (u32, &str), unit: &str) -> Owner {
     match pid {
         // systemd itself holds the sockets that start a unit.
         1 => Owner::Unit,
@@ -65,14 +66,31 @@ pub(super) fn of_process(pid: u32, unit: &str) -> Owner {
         0 => Owner::Unknown("the process that listens there has no number here".to_owned()),
         _ => match processes(unit) {
             Ok(processes) if processes.contains(&pid) => Owner::Unit,
-            Ok(_) => Owner::Other,
+            Ok(_) if uid_of(pid).is_some() => Owner::Other,
+            // A daemon that forks has left the socket to a child of its.
+            Ok(_) => match listeners::unix(path) {
+                Ok(inodes) if inodes.is_empty() => {
+                    Owner::Unknown(format!("process {pid}, which listened on {path}, has ended"))
+                }
+                Ok(inodes) => {
+                    of_sockets(&inodes.into_iter().map(|inode| (inode, None)).collect::<Vec<_>>(), unit)
+                }
+                Err(why) => Owner::Unknown(why),
+            },
             Err(why) => Owner::Unknown(why),
         },
     }
 }
 
+/// The number of a socket, and who made it, where that is known.
+type Numbered = (u64, Option<u32>);
+
+fn numbered(sockets: &[Socket]) -> Vec<Numbered> {
+    sockets.iter().map(|socket| (socket.inode, Some(socket.uid))).collect()
+}
+
 /// Every one of these sockets must be held by a process of the unit.
-fn of_sockets(sockets: &[Socket], unit: &str) -> Owner {
+fn of_sockets(sockets: &[Numbered], unit: &str) -> Owner {
     let processes = match processes(unit) {
         Ok(processes) => processes,
         Err(why) => return Owner::Unknown(why),
@@ -91,12 +109,14 @@ fn of_sockets(sockets: &[Socket], unit: &str) -> Owner {
             }
         }
     }
-    let is_held = |socket: &Socket| held.contains(&socket.inode);
+    let is_held = |(inode, _): &Numbered| held.contains(inode);
+    let made_by_one = |(_, uid): &Numbered| uid.is_some_and(|uid| uids.contains(&uid));
+    let is_made_known = sockets.iter().all(|(_, uid)| uid.is_some());
     match hidden {
         _ if sockets.iter().all(is_held) => Owner::Unit,
         None => Owner::Other,
         // Without the right to look into processes, their users are compared: the kernel knows who made a socket.
-        Some(_) if !uids.is_empty() => match sockets.iter().all(|socket| uids.contains(&socket.uid)) {
+        Some(_) if !uids.is_empty() && is_made_known => match sockets.iter().all(made_by_one) {
             true => Owner::Unit,
             false => Owner::Other,
         },

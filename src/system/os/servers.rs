@@ -19,8 +19,12 @@ mod memcached;
 mod mysql;
 mod postgres;
 
-/// For the whole conversation.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// For the whole conversation. A page of health may ask a database first; a connection is the kernel's to take.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+const TO_CONNECT: Duration = Duration::from_secs(2);
+
+/// What TLS begins an alert with (RFC 8446, section 5.1): so a server answers that wants a handshake.
+const TLS_ALERT: u8 = 21;
 
 /// No first answer of a server is longer.
 const ROOM: usize = 64 << 10;
@@ -31,9 +35,10 @@ pub(super) fn ask(question: &ServerQuestion<'_>) -> Observed<ServerAnswer> {
     let is_path = address.starts_with('/');
     let unreadable = |error: Error| Observed::Unreadable(format!("{address}: {error}"));
     let caller = question.caller.as_ref().filter(|_| is_path && rustix::process::geteuid().is_root());
+    let limit = if *question.protocol == Protocol::Any { TO_CONNECT } else { TIME_LIMIT };
     let line = match caller {
-        Some(caller) => Line::open_as(caller, address, TIME_LIMIT, ROOM),
-        None => Line::open(address, TIME_LIMIT, ROOM),
+        Some(caller) => Line::open_as(caller, address, limit, ROOM),
+        None => Line::open(address, limit, ROOM),
     };
     let mut line = match line {
         Ok(line) => line,
@@ -61,6 +66,9 @@ pub(super) fn ask(question: &ServerQuestion<'_>) -> Observed<ServerAnswer> {
         Protocol::Memcached => memcached::talk(&mut line),
     };
     match said {
+        Ok(Err(_)) if line.first() == Some(TLS_ALERT) => {
+            Observed::Unreadable(format!("{address} speaks TLS, and golden does not"))
+        }
         Ok(said) => Observed::Found(said),
         Err(error) if is_end(error.kind()) => {
             Observed::Found(Err("closes the connection without an answer".to_owned()))
@@ -76,7 +84,7 @@ fn is_end(kind: ErrorKind) -> bool {
 /// Whose process takes the connection.
 fn owner<'u>(line: &Line, unit: &'u str) -> Result<(owner::Owner, &'u str)> {
     let whose = match line.listener()? {
-        Some(pid) => owner::of_process(pid, unit),
+        Some((pid, path)) => owner::of_unix_listener((pid, &path), unit),
         None => owner::of_listener(line.ends()?, unit),
     };
     Ok((whose, unit))

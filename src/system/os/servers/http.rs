@@ -24,6 +24,7 @@ pub(super) fn talk(
     Ok(match status {
         None => no("HTTP"),
         Some(status) if (first..=last).contains(&status) => Ok(said),
-        Some(status) => Err(format!("answers GET {get} with {status}")),
+        // What stands behind the path may be a secret.
+        Some(status) => Err(format!("answers GET {} with {status}", get.split('?').next().unwrap_or(get))),
     })
 }

@@ -100,9 +100,7 @@ fn who_may_come_in_is_not_what_is_there() {
 
 #[test]
 fn a_server_that_hangs_up_has_answered_and_a_silent_one_has_not() {
-    for protocol in
-        [http((200, 399)), postgres(Some("app")), Protocol::Mysql, Protocol::Amqp, Protocol::Memcached]
-    {
+    for protocol in [http((200, 399)), postgres(Some("app")), Protocol::Mysql, Protocol::Amqp] {
         let hung_up = Err("closes the connection without an answer".to_owned());
         assert_eq!(asked(&protocol, b""), Observed::Found(hung_up), "{protocol:?}");
     }
@@ -111,6 +109,28 @@ fn a_server_that_hangs_up_has_answered_and_a_silent_one_has_not() {
     let answer =
         ask(&ServerQuestion { address: &address, protocol: &Protocol::Mysql, unit: None, caller: None });
     assert!(matches!(answer, Observed::Unreadable(_)), "{answer:?}");
+}
+
+#[test]
+fn what_golden_does_not_speak_is_not_wrong() {
+    // What OpenSSL says to a client that does not begin a handshake: a fatal alert, unexpected_message.
+    let alert = b"\x15\x03\x01\x00\x02\x02\x0a";
+    for protocol in [http((200, 399)), Protocol::Amqp, Protocol::Memcached] {
+        let answer = asked(&protocol, alert);
+        assert!(
+            matches!(&answer, Observed::Unreadable(why) if why.contains("TLS")),
+            "{protocol:?} {answer:?}"
+        );
+    }
+    let binary = asked(&Protocol::Memcached, b"");
+    assert!(matches!(&binary, Observed::Unreadable(why) if why.contains("binary")), "{binary:?}");
+}
+
+#[test]
+fn what_is_asked_behind_a_question_mark_is_not_told() {
+    let protocol = Protocol::Http { get: "/health?token=s3cret".to_owned(), statuses: (200, 399) };
+    let answer = asked(&protocol, b"HTTP/1.1 403 Forbidden\r\n");
+    assert_eq!(answer, Observed::Found(Err("answers GET /health with 403".to_owned())));
 }
 
 #[test]
