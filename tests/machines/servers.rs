@@ -18,7 +18,7 @@ group = "orders"
 [services.orders]
 kind = "executable"
 command = ["/usr/bin/sleep"]
-requires = ["forked", "orders", "postgres-tcp", "shop", "shop-socket", "queue", "sessions", "front", "mysql-port", "admin"]
+requires = ["forked", "role", "orders", "postgres-tcp", "shop", "shop-socket", "queue", "sessions", "front", "mysql-port", "admin"]
 
 [dependencies.forked]
 kind = "unix"
@@ -31,6 +31,12 @@ unit = "postgresql@15-main.service"
 address = "/run/postgresql/.s.PGSQL.5432"
 role = "orders"
 database = "orders"
+
+[dependencies.role]
+kind = "postgres"
+unit = "postgresql@15-main.service"
+address = "/run/postgresql/.s.PGSQL.5432"
+role = "worker"
 
 [dependencies.postgres-tcp]
 kind = "postgres"
@@ -155,13 +161,13 @@ fn servers_are_asked_by_their_own_protocols() {
     machine.write("/usr/local/bin/forked", FORKED, 0o755, "root:root");
     machine.write("/etc/systemd/system/forked.service", FORKED_UNIT, 0o644, "root:root");
     machine.sh_ok(
-        "useradd --system orders; systemctl daemon-reload; systemctl start forked
+        "useradd --system orders; useradd --system worker; systemctl daemon-reload; systemctl start forked
          systemctl start postgresql mariadb rabbitmq-server memcached nginx
-         su postgres -c 'createuser orders && createdb -O orders orders'",
+         su postgres -c 'createuser worker && createuser orders && createdb -O orders orders'",
     );
     let healthy = audit(&machine);
     assert_eq!(said(&healthy), [], "{:#?}", healthy.failures());
-    assert_eq!(healthy.outcomes("dependency-not-answering"), ["pass"; 10]);
+    assert_eq!(healthy.outcomes("dependency-not-answering"), ["pass"; 11]);
     for (shell, back, expected) in BREAKS {
         machine.sh_ok(shell);
         let found = said(&audit(&machine));

@@ -33,6 +33,10 @@ fn postgres(role: Option<&str>) -> Protocol {
     Protocol::Postgres { role: role.map(str::to_owned), database: None }
 }
 
+fn database() -> Protocol {
+    Protocol::Postgres { role: Some("app".to_owned()), database: Some("app".to_owned()) }
+}
+
 /// A message of PostgreSQL.
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &(body.len() as u32 + 4).to_be_bytes(), body].concat()
@@ -67,7 +71,7 @@ fn what_a_server_of_its_protocol_says_is_heard() {
         (postgres(None), b"HTTP/1.1 400 Bad Request\r\n", Err("does not speak PostgreSQL's protocol".into())),
         (postgres(Some("app")), &trusted, Ok(String::new())),
         (
-            postgres(Some("app")),
+            database(),
             &error("3D000", "Datenbank \u{bb}app\u{ab} existiert nicht", "InitPostgres"),
             Err("says: Datenbank \u{bb}app\u{ab} existiert nicht (3D000)".into()),
         ),
@@ -75,6 +79,12 @@ fn what_a_server_of_its_protocol_says_is_heard() {
             postgres(Some("app")),
             &error("28000", "role \"app\" does not exist", "InitializeSessionUserId"),
             Err("says: role \"app\" does not exist (28000)".into()),
+        ),
+        // Nobody named a database.
+        (
+            postgres(Some("app")),
+            &error("3D000", "database \"app\" does not exist", "InitPostgres"),
+            Ok("it has the role".into()),
         ),
         (Protocol::Any, b"", Ok(String::new())),
     ];
