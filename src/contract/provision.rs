@@ -100,6 +100,11 @@ impl Health {
         self.within.as_ref().map_or(WITHIN + self.quiet(), |stated| stated.value.max(self.quiet() + 1))
     }
 
+    /// Whether a service that was started then (in seconds since the epoch, 0 for never) need not be healthy yet.
+    pub fn may_still_come(&self, started: i64, now: i64) -> bool {
+        started > 0 && now.saturating_sub(started) < i64::try_from(self.patience()).unwrap_or(i64::MAX)
+    }
+
     /// Whether it answers anywhere.
     pub fn answers(&self) -> bool {
         self.tcp.is_some() || self.http.is_some()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Pad, joined};
 use crate::contract::{Contract, Health, Service};
 use crate::model::Observed;
-use crate::model::answers::{ServerAnswer, ServerQuestion, UnitState};
+use crate::model::answers::{ServerAnswer, ServerQuestion};
 use crate::system::{Ask, System};
 
 /// While something was started just now, so long is waited.
@@ -36,7 +36,8 @@ pub(super) fn gather(
     let now = system.now();
     let all = contract.services.iter().filter_map(|service| Some((service, running(service)?)));
     // One that has run for long may stand before one that is just coming.
-    let may_still_come = all.clone().any(|(service, state)| is_young(&service.health(), state, now));
+    let may_still_come =
+        all.clone().any(|(service, state)| service.health().may_still_come(state.started, now));
     let asked: Vec<&Service> =
         all.map(|(service, _)| service).filter(|service| service.health.is_some()).collect();
     let each = |service: &&Service| (service.name.clone(), answers(ask, &service.health(), may_still_come));
@@ -46,11 +47,6 @@ pub(super) fn gather(
             parts.map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(joined).collect()
     })
-}
-
-/// Whether it was started so short a time ago that it need not be healthy yet.
-fn is_young(health: &Health, state: &UnitState, now: i64) -> bool {
-    state.started > 0 && now.saturating_sub(state.started) < health.patience() as i64
 }
 
 fn answers(ask: &dyn Ask, health: &Health, may_still_come: bool) -> Answers {

@@ -49,10 +49,10 @@ fn check(view: &ServiceView) -> Ruling {
     };
     let mut looks = Looks::default();
     let up = view.now().saturating_sub(state.started);
-    let is_young = state.started > 0 && up < health.patience() as i64;
+    let may_still_come = health.may_still_come(state.started, view.now());
     for ((address, _, at), answer) in health.questions().into_iter().zip(answers) {
         looks.add(wrong(answer).and_then(|wrong| match wrong {
-            Some(wrong) if is_young => {
+            Some(wrong) if may_still_come => {
                 let why = format!("{address}: {wrong}, and it was started {up} s ago");
                 Err(Undecided::new(why).or_run("golden audit"))
             }
