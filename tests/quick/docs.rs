@@ -27,7 +27,9 @@ fn tree(path: &str) -> PathBuf {
 }
 
 fn rules_page() -> String {
-    let mut page = "# Rules\n\nMade from the rules themselves: `UPDATE_DOCS=1 cargo test --test quick docs::`. `golden explain RULE` shows one.\n".to_owned();
+    let mut page =
+        "# Rules\n\nMade from the rules themselves: `make docs`. `golden explain RULE` shows one.\n"
+            .to_owned();
     for section in Section::ALL {
         let mut rules: Vec<_> =
             RULES.iter().map(|rule| &rule.info).filter(|info| info.section == *section).collect();
@@ -73,15 +75,23 @@ fn write_remedy(page: &mut String, info: &RuleInfo) {
     let _ = writeln!(page, "```\n\nMend it: {}\n\nManual: {man}. Since {since}.\n", info.mend);
 }
 
+/// What makes all generated documents anew.
+const UPDATE: &str = "make docs";
+
+/// Whether documents are made anew before they are held against what they are made of.
+fn is_updating() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
+}
+
 #[test]
 fn the_page_of_all_rules_is_fresh() {
     let path = tree("docs/rules.md");
     let page = rules_page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
+    if is_updating() {
         std::fs::write(&path, &page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "docs/rules.md is stale: UPDATE_DOCS=1 cargo test --test quick docs::");
+    assert!(committed == page, "docs/rules.md is stale: {UPDATE}");
 }
 
 #[test]
@@ -421,18 +431,54 @@ fn a_riddle_is_found_and_a_name_is_none() {
     assert_eq!(literals(source), ["some\\\"body", "x\"y"]);
 }
 
+/// golden with these words and the built-in contract, from the tree.
+fn golden(words: &str) -> std::process::Output {
+    let mut golden = std::process::Command::new(env!("CARGO_BIN_EXE_golden"));
+    golden
+        .args(["--contract", "builtin:quantum"])
+        .args(words.split(' '))
+        .current_dir(tree("."))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_example_holds_what_the_contract_makes() {
+    if is_updating() {
+        assert!(golden("render --out examples/quantum_trader").status.success());
+    }
+    let checked = golden("render --check --out examples/quantum_trader");
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(checked.status.success(), "{UPDATE}: {said}");
+}
+
 /// The sample at the top of the README, as text and as a picture: what golden says of facts that lie here.
 #[test]
 fn the_sample_of_the_readme_is_what_golden_says() {
     const COMMAND: &str = "audit --facts demo/facts/service-as-root.json";
-    let mut golden = std::process::Command::new(env!("CARGO_BIN_EXE_golden"));
-    golden.args(["--contract", "builtin:quantum"]).args(COMMAND.split(' ')).current_dir(tree("."));
-    let said = String::from_utf8(golden.output().unwrap().stdout).unwrap();
+    let said = String::from_utf8(golden(COMMAND).stdout).unwrap();
     assert!(said.contains("VIOLATED"), "{said}");
     let sample = format!("```text\n$ golden {COMMAND}\n{said}```\n");
+    if is_updating() {
+        let readme = std::fs::read_to_string(tree("README.md")).unwrap();
+        let (before, rest) = readme.split_once(&format!("```text\n$ golden {COMMAND}\n")).unwrap();
+        let (_, after) = rest.split_once("```\n").unwrap();
+        std::fs::write(tree("README.md"), format!("{before}{sample}{after}")).unwrap();
+        let script = format!("tools/picture 'golden {COMMAND}' >docs/audit.svg");
+        let coloured = golden(&format!("--color always {COMMAND}")).stdout;
+        let mut shell = std::process::Command::new("sh");
+        let mut shell = shell
+            .args(["-ec", &script])
+            .current_dir(tree("."))
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut shell.stdin.take().unwrap(), &coloured).unwrap();
+        assert!(shell.wait().unwrap().success());
+    }
     assert!(
         std::fs::read_to_string(tree("README.md")).unwrap().contains(&sample),
-        "README.md should say:\n{sample}"
+        "README.md should say ({UPDATE}):\n{sample}"
     );
     let picture = std::fs::read_to_string(tree("docs/audit.svg")).unwrap();
     let text: String = picture.split('<').filter_map(|piece| Some(piece.split_once('>')?.1)).collect();
@@ -443,6 +489,5 @@ fn the_sample_of_the_readme_is_what_golden_says() {
         .replace("&gt;", ">")
         .replace("&amp;", "&");
     let bare = |text: &str| text.split_whitespace().collect::<String>();
-    let way = "golden audit … --color always | tools/picture 'golden audit …' >docs/audit.svg";
-    assert!(bare(&text).contains(&bare(&said)), "docs/audit.svg is stale: {way}");
+    assert!(bare(&text).contains(&bare(&said)), "docs/audit.svg is stale: {UPDATE}");
 }
