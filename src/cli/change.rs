@@ -162,6 +162,11 @@ pub(super) fn take_host(verb: &str, host: &Host, said: &mut Said) -> Result<Alon
         output::complain(&format!("the plan {id} was interrupted; what it had done is {undone}"));
         name_left(&left, RECOVER);
     }
+    for paid in apply::make_up(&host.tools(), &alone, said).map_err(|trouble| troubled(&trouble))? {
+        let (plan, unit) = (&paid.plan, &paid.unit);
+        let became = paid.done.map_or_else(|failed| failed.why, |()| "it is restarted now".to_owned());
+        output::complain(visible(&format!("the plan {plan} could not restart {unit}: {became}")).as_ref());
+    }
     Ok(alone)
 }
 

@@ -152,6 +152,8 @@ events! {
     InterruptedUndone = "interrupted-undone",
     /// A step failed, and what went before it was taken back.
     FailedUndone = "failed-undone",
+    /// What an ended plan should have restarted was restarted by a later call.
+    MadeUp = "made-up-for",
     /// An artefact of a model was registered.
     Shadowed = "shadowed",
     /// A person let an artefact be obeyed on probation.

@@ -10,9 +10,9 @@ use super::prepare::known_accounts;
 use super::program::{Failed, Hands, failed, keep, perform};
 use super::store::{Store, note as written};
 use super::undo::{restore, undo};
-use super::{Left, Prepared, Progress, What, Work, healthy};
+use super::{Left, Paid, Prepared, Progress, What, Work, healthy, owed};
 use crate::ledger::{self, By, Entry, Event, Mode, Who};
-use crate::model::change::Change;
+use crate::model::change::{Change, Verb};
 use crate::system::System;
 use crate::system::act::Act;
 use crate::system::hand::{Hand, Node, interrupted};
@@ -53,9 +53,14 @@ impl<'a> Order<'a> {
         Self { verb, contract, by, said: &[], done: Event::Applied }
     }
 
+    /// Whether it takes back what a person let happen.
+    fn goes_back(&self) -> bool {
+        self.done == Event::RolledBack
+    }
+
     /// Whether a broken ledger is a reason not to begin: never for what goes back.
     fn mode(&self) -> Mode {
-        if self.done == Event::RolledBack { Mode::EvenIfBroken } else { Mode::Strict }
+        if self.goes_back() { Mode::EvenIfBroken } else { Mode::Strict }
     }
 }
 
@@ -68,6 +73,8 @@ pub struct Applied {
     pub works: usize,
     /// Units that were not started, and why.
     pub skipped: Vec<(String, String)>,
+    /// Units that were to be restarted and go on as before; the next call tries again.
+    pub owed: Vec<String>,
 }
 
 /// A plan that was not.
@@ -149,6 +156,23 @@ pub fn recover(
     Ok(undone)
 }
 
+/// Restarts what ended plans should have restarted and did not.
+pub fn make_up(tools: &Tools<'_>, _alone: &Alone, listener: &mut dyn Listener) -> Result<Vec<Paid>, Trouble> {
+    let refused = |error: io::Error| Trouble::Refused(error.to_string());
+    let mut all = Vec::new();
+    for mut kept in Kept::all(tools.act).map_err(refused)? {
+        if kept.journal.progress != Progress::Done {
+            continue;
+        }
+        let paid = owed::pay(tools, &mut kept, listener).map_err(refused)?;
+        if paid.iter().any(|paid| paid.done.is_ok()) {
+            note(tools.act, &kept, (Event::MadeUp, "restarted what it had left"), &[]).map_err(refused)?;
+        }
+        all.extend(paid);
+    }
+    Ok(all)
+}
+
 /// Carries a plan out.
 pub fn apply(
     tools: &Tools<'_>,
@@ -178,7 +202,7 @@ pub fn apply(
             continue;
         }
         listener.begins(index + 1, prepared.works.len(), &work.title);
-        let done = one(tools, &mut kept, index, work, &id, listener);
+        let done = one(tools, &mut kept, (index, work), order, listener);
         works += usize::from(done.is_ok());
         let done = match done {
             Err(failed) if work.tried && !interrupted() => {
@@ -206,7 +230,7 @@ pub fn apply(
     ended.map_err(|error| {
         Trouble::Refused(format!("everything was done, but it could not be written down: {error}"))
     })?;
-    Ok(Applied { id, works, skipped })
+    Ok(Applied { owed: owed::of(&kept), id, works, skipped })
 }
 
 /// Brings back what a work that was only tried has begun. A unit that was down stays as systemd has it now: who undoes the
@@ -257,9 +281,8 @@ fn waiting(work: &Work) -> Record {
 fn one(
     tools: &Tools<'_>,
     kept: &mut Kept,
-    index: usize,
-    work: &Work,
-    id: &str,
+    (index, work): (usize, &Work),
+    order: &Order<'_>,
     listener: &mut dyn Listener,
 ) -> Result<(), Failed> {
     if interrupted() {
@@ -281,7 +304,12 @@ fn one(
             }
         }
         What::Program(change) => {
-            keep(tools.hand, change, id, &mut record)?;
+            keep(tools.hand, change, &kept.journal.id, &mut record)?;
+            if let Change::Unit { verb: Verb::Restart, unit } = change
+                && order.goes_back()
+            {
+                record.ends = owed::main_process(tools.system, unit);
+            }
             if matches!(change, Change::LeaveGroup { .. }) {
                 record.accounts = account_files(tools.hand, &kept.store())?;
             }

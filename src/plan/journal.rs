@@ -66,6 +66,9 @@ pub struct Record {
     /// Units as they were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitBefore>,
+    /// The main process that a restart is to end, in a plan that is not taken back where the restart fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Runner>,
     /// The unit that it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits: Option<super::Awaited>,
@@ -115,6 +118,7 @@ impl Record {
             progress: Progress::Waiting,
             edit: None,
             units: Vec::new(),
+            ends: None,
             awaits: None,
             links: None,
             accounts: Vec::new(),

@@ -14,6 +14,7 @@ mod healthy;
 pub mod journal;
 mod left;
 mod links;
+mod owed;
 mod prepare;
 mod program;
 mod store;
@@ -24,6 +25,7 @@ pub use apply::{Applied, Listener, Order, Tools, Trouble, Watch};
 pub use build::{Hindrance, Ours, plan};
 use journal::Progress;
 pub use left::Left;
+pub use owed::Paid;
 pub use prepare::{Prepared, Refusal, prepare};
 pub use program::Failed;
 

@@ -282,14 +282,25 @@ fn clone(
 
 fn unit_verb(hand: &dyn Hand, verb: Verb, unit: &str) -> Result<(), Failed> {
     if verb == Verb::Restart {
-        // A unit that has failed too often would refuse.
-        let _ = systemctl(hand, &["reset-failed", "--", unit]);
+        return restart(hand, unit);
     }
     let words: &[&str] = match verb {
         Verb::Retire => &["--quiet", "disable", "--now", "--", unit],
         _ => &["--quiet", verb.word(), "--", unit],
     };
-    systemctl(hand, words).map(drop).map_err(|error| {
+    said_by_journal(hand, unit, systemctl(hand, words))
+}
+
+/// Restarts a unit.
+pub(super) fn restart(hand: &dyn Hand, unit: &str) -> Result<(), Failed> {
+    // One that has failed too often would refuse.
+    let _ = systemctl(hand, &["reset-failed", "--", unit]);
+    said_by_journal(hand, unit, systemctl(hand, &["--quiet", Verb::Restart.word(), "--", unit]))
+}
+
+/// What became of a verb; where it failed, with what the unit's journal says.
+fn said_by_journal(hand: &dyn Hand, unit: &str, done: Result<String, Failed>) -> Result<(), Failed> {
+    done.map(drop).map_err(|error| {
         let journal = journal_of(hand, unit, String::new()).said;
         Failed { why: error.why, said: if journal.is_empty() { error.said } else { journal } }
     })

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{Alone, Listener, Order, Tools, Unwatched, apply, recover, undo_plan};
+use super::apply::{Alone, Listener, Order, Tools, Unwatched, apply, make_up, recover, undo_plan};
 use super::journal::Kept;
 use super::{Plan, Step, Trouble, Watch, prepare};
 use crate::contract::Contract;
-use crate::ledger::Who;
+use crate::ledger::{self, Event, Who};
+use crate::model::answers::UnitState;
 use crate::model::change::{Change, How, Spot, Verb};
-use crate::system::MemorySystem;
 use crate::system::act::Act;
 use crate::system::hand::{MemoryHand, Node, Rights};
+use crate::system::memory::{Answers, MemorySystem};
 
 const HOST: &str = "\
 file /etc/passwd root:root 0644
@@ -341,6 +342,44 @@ fn an_undo_that_was_cut_off_goes_on_with_the_next_call() {
         assert!(more.iter().any(|call| call == words), "{words}: {more:#?}");
     }
     assert!(recover(&tools, &alone, &mut Silent).unwrap().is_empty());
+}
+
+/// A rollback is not undone where its service cannot be restarted: the next call restarts it.
+#[test]
+fn a_restart_that_a_rollback_could_not_make_is_made_up_for() {
+    let command = "systemctl --quiet restart -- a.service";
+    for (done, owed) in [(Event::RolledBack, 1), (Event::Applied, 0)] {
+        let mut ground = Ground::new();
+        // Its main process is one that lives on: this one.
+        let state = UnitState { main_pid: std::process::id(), ..UnitState::default() };
+        let units = [("a.service".into(), state)].into_iter().collect();
+        ground.system.answers = Some(Answers { units, ..Answers::default() });
+        let mut hand = hand();
+        hand.ends.insert(command.into(), 1);
+        let mut plan = plan([variable("2"), restart()]);
+        plan.steps[1].tried = true;
+        let prepared = prepare(&hand, &ground.system, &Contract::built_in(), &plan).unwrap();
+        let order = Order { done, ..Order::new("model rollback", "c", &ground.by) };
+        let alone = Alone::take(&ground.act).unwrap();
+        let tools = Tools { act: &ground.act, hand: &hand, system: &ground.system };
+        let applied = apply(&tools, &prepared, &order, &alone, &mut Silent, &mut Unwatched).unwrap();
+        assert_eq!((applied.skipped.len(), applied.owed.len()), (1, owed));
+
+        // It still does not restart: said again with every call.
+        let tries = |hand: &MemoryHand| hand.calls().iter().filter(|call| *call == command).count();
+        let before = tries(&hand);
+        let paid = make_up(&tools, &alone, &mut Silent).unwrap();
+        assert_eq!(paid.iter().filter(|paid| paid.done.is_err()).count(), owed);
+        assert_eq!(tries(&hand) - before, owed);
+        // It does: once, and the ledger says so.
+        hand.ends.clear();
+        let tools = Tools { act: &ground.act, hand: &hand, system: &ground.system };
+        let paid = make_up(&tools, &alone, &mut Silent).unwrap();
+        assert_eq!(paid.iter().filter(|paid| paid.done.is_ok()).count(), owed);
+        assert!(make_up(&tools, &alone, &mut Silent).unwrap().is_empty());
+        let chain = ledger::read(&ledger::load(&ground.act.place(ledger::LEDGER)).unwrap());
+        assert_eq!(chain.lines.iter().filter(|line| line.entry.event == Event::MadeUp).count(), owed);
+    }
 }
 
 #[test]

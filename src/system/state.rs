@@ -288,12 +288,16 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// The process with this id; `None` where none has it.
+    pub fn with_id(pid: u32) -> Option<Self> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let boot = std::fs::read_to_string(BOOT).ok()?;
+        Some(Self { pid, started: started(&stat)?, boot: boot.trim().to_owned() })
+    }
+
     /// Whether this process still runs.
     pub fn lives(&self) -> bool {
-        let stat = std::fs::read(format!("/proc/{}/stat", self.pid));
-        let boot = std::fs::read_to_string(BOOT);
-        stat.is_ok_and(|stat| started(&stat) == Some(self.started))
-            && boot.is_ok_and(|boot| boot.trim() == self.boot)
+        Self::with_id(self.pid).as_ref() == Some(self)
     }
 }
 
@@ -302,10 +306,7 @@ pub const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// This process; `None` without `/proc`.
 pub fn this_process() -> Option<Runner> {
-    let pid = std::process::id();
-    let stat = std::fs::read("/proc/self/stat").ok()?;
-    let boot = std::fs::read_to_string(BOOT).ok()?;
-    Some(Runner { pid, started: started(&stat)?, boot: boot.trim().to_owned() })
+    Runner::with_id(std::process::id())
 }
 
 /// The time of start in what `/proc/PID/stat` holds (proc_pid_stat(5), the 22nd field).

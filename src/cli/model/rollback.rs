@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{ground, life, model, obeyed, refused, said_in_journal};
-use crate::cli::change::{self, Confirm, Host, Said, caller, take_host, troubled};
+use crate::cli::change::{self, Confirm, Host, RECOVER, Said, caller, take_host, troubled};
 use crate::cli::{Failure, Global, output};
 use crate::ledger::models::{Lifecycle, Step};
 use crate::model::visible;
 use crate::plan::apply::Unwatched;
-use crate::plan::{Order, apply, prepare, short};
+use crate::plan::{Applied, Order, apply, prepare, short};
 use crate::system::System as _;
 
 /// What is taken back.
@@ -100,14 +100,20 @@ pub(super) fn roll(
             let line = format!("model {} is rolled back to {now} (plan {})", model.name, applied.id);
             said_in_journal(&host, &unit, began, &line);
             output::print(&format!("\n{line}\nVerify: golden audit && golden model show {}\n", model.name))?;
-            match applied.skipped.first() {
-                None => Ok(ExitCode::SUCCESS),
-                Some((unit, why)) => {
-                    Ok(refused(&format!("it is rolled back, but {unit} is not healthy: {why}")))
-                }
-            }
+            Ok(ended(&applied))
         }
         Err(trouble) => Ok(troubled(&trouble)),
+    }
+}
+
+/// What a person reads where the service is not as it should be.
+fn ended(applied: &Applied) -> ExitCode {
+    match applied.skipped.first() {
+        None => ExitCode::SUCCESS,
+        Some((unit, why)) if applied.owed.contains(unit) => {
+            refused(&format!("it is rolled back, but {unit} still runs as before: {why}; try: {RECOVER}"))
+        }
+        Some((unit, why)) => refused(&format!("it is rolled back, but {unit} is not healthy: {why}")),
     }
 }
 
