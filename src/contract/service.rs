@@ -54,6 +54,8 @@ pub struct Service {
     pub timer: Option<Stated<String>>,
     /// What starts it in place of the boot.
     pub activation: Option<Stated<Activation>>,
+    /// Seconds within which its last run must have succeeded, for what is started for one task.
+    pub succeeded_within: Option<Stated<u64>>,
     /// The user it must run as.
     pub user: Stated<String>,
     /// The group it must run as.

@@ -229,6 +229,7 @@ rules! {
         unit_group_wrong
         unit_holds_secret
         unit_last_run_failed
+        unit_last_success_old
         unit_masked
         unit_misplaced
         unit_missing

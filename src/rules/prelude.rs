@@ -26,3 +26,18 @@ pub fn overridden(setting: &Setting) -> Vec<(Location, String)> {
     let line = |(at, value): &(Location, String)| (at.clone(), format!("{}={value}", setting.key));
     setting.overrode.iter().rev().map(line).collect()
 }
+
+/// A number of seconds in the largest unit that fits.
+pub fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A moment, given in seconds since the epoch, as people write it.
+pub fn moment(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("second {seconds}"), |at| at.to_string())
+}

@@ -11,6 +11,13 @@ pub fn timer<'v>(
     Ok(matches!(unit.load, LoadState::Loaded).then_some((timer, unit)))
 }
 
+/// Whether a timer is to fire again and again, and not once after a boot.
+pub fn recurs(timer: &EffectiveUnit) -> bool {
+    let from_itself =
+        ["OnUnitActiveSec", "OnUnitInactiveSec"].iter().any(|key| timer.scalar("Timer", key).is_some());
+    from_itself || timer.assignments("Timer", "OnCalendar").next().is_some()
+}
+
 /// Why a rule about a timer that loads does not apply.
 pub fn no_timer(view: &ServiceView) -> Outcome {
     match view.service.timer {

@@ -1,6 +1,6 @@
 //! Bootstrap intervals, seeded: the same sample gives the same interval.
 //!
-//! At most 256 values are drawn (m out of n) for the deviation, and four order statistics for p90 - p10, so that the
+//! At most 64 values are drawn (m out of n) for the deviation, and four order statistics for p90 - p10, so that the
 //! time does not grow with the window.
 
 use super::Interval;
@@ -11,7 +11,7 @@ use super::random::Random;
 const REPLICATES: usize = 499;
 
 /// How many values are drawn at most. More values make each draw narrower by a known factor.
-const DRAWN: usize = 256;
+const DRAWN: usize = 64;
 
 const SEED: u64 = 0x676f_6c64_656e;
 
@@ -24,8 +24,8 @@ fn between(mut replicates: Vec<f64>, level: f64) -> Interval {
 
 /// An interval of the population standard deviation of a sample of at least one value.
 ///
-/// Of more than 256 values, 256 are drawn with replacement, and the distance of a draw from the sample is shrunk by the
-/// root of 256 / n: the m out of n bootstrap (Bickel, Götze and van Zwet, 1997).
+/// Of more than 64 values, 64 are drawn with replacement, and the distance of a draw from the sample is shrunk by the
+/// root of 64 / n: the m out of n bootstrap (Bickel, Götze and van Zwet, 1997).
 pub fn deviation_interval(values: &[f64], level: f64) -> Interval {
     let drawn = values.len().min(DRAWN);
     let shrink = (drawn as f64 / values.len() as f64).sqrt();

@@ -5,6 +5,8 @@ use crate::support::example;
 use crate::support::machine;
 use crate::support::report;
 
+mod jobs;
+
 use std::time::{Duration, Instant};
 
 use example::text;
@@ -45,6 +47,7 @@ const CASES: &[(&str, Case)] = &[
     ("a start reset in a drop-in", start_reset_in_a_drop_in),
     ("a contract that others can write", contract_of_others),
     ("pythons that are run", probe),
+    ("a job that does not run", jobs::jobs),
 ];
 
 fn no_bus(host: &Host) {

@@ -311,6 +311,16 @@ fn forbid(all: &mut Vec<Duty>, forbidden: &Forbidden) {
     );
 }
 
+/// What starts it in place of the boot, and how old its last success may be.
+fn trigger(of: &mut Of<'_>, activation: Option<&Stated<Activation>>, succeeded_within: Option<&Stated<u64>>) {
+    if let Some(way) = activation {
+        of.exactly("activation", &Stated::new(way.value.word().to_owned(), way.at.clone()));
+    }
+    if let Some(most) = succeeded_within {
+        of.number("succeeded_within", most, Shape::AtMost(most.value as f64));
+    }
+}
+
 fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
     let Service {
         name,
@@ -319,6 +329,7 @@ fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
         unit,
         timer,
         activation,
+        succeeded_within,
         user,
         group,
         group_stated,
@@ -344,9 +355,7 @@ fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
     of.add("kind", format!("kind = {word}"), Shape::Exactly(word), &kind.at);
     of.exactly("unit", unit);
     of.maybe("timer", timer);
-    if let Some(way) = activation {
-        of.exactly("activation", &Stated::new(way.value.word().to_owned(), way.at.clone()));
-    }
+    trigger(&mut of, activation.as_ref(), succeeded_within.as_ref());
     of.exactly("user", user);
     of.exactly("group", group);
     of.flag("group stated", *group_stated, &group.at);

@@ -18,7 +18,7 @@ use crate::contract::{
 };
 use crate::model::{Location, Severity, Stated};
 pub(super) use keys::env_file;
-use keys::{activation, command, health, path_of, provision, timer};
+use keys::{activation, command, health, path_of, provision, succeeded_within, timer};
 
 /// Every kind with its name in a contract.
 pub(super) const KINDS: [(&str, Kind); 5] = [
@@ -199,6 +199,7 @@ fn pattern(
         unit: Stated::new(unit.clone(), at.clone()),
         timer,
         activation: None,
+        succeeded_within: None,
         user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
         group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
         group_stated: layer.group.is_some(),
@@ -246,6 +247,7 @@ impl Around<'_> {
             unit: draft.unit.clone(),
             timer: timer(cx, draft),
             activation: activation(cx, draft),
+            succeeded_within: succeeded_within(cx, draft),
             user: account_of(cx, "user", |layer| layer.user.as_ref(), &identity.user),
             group: account_of(cx, "group", |layer| layer.group.as_ref(), &identity.group),
             group_stated: own.is_some_and(|own| own.group.is_some()) || inherited.group.is_some(),

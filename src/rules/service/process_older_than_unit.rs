@@ -116,13 +116,3 @@ fn only_systemd_reads(unit: &EffectiveUnit, file: &str) -> bool {
             || (&*setting.key == "ExecStartPre" && commands().iter().all(is_preflight))
     })
 }
-
-/// A number of seconds in the largest unit that fits.
-fn span(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}

@@ -104,8 +104,7 @@ fn check(view: &ServiceView) -> Ruling {
     if let Some((why, setting)) = never.filter(|_| !fires) {
         return Ok(found(format!("its timer never fires: {why}"), &setting.at, written(setting)));
     }
-    let recurs = from_itself.is_some() || unit.assignments("Timer", "OnCalendar").next().is_some();
-    match stays_active(view)?.filter(|_| recurs) {
+    match stays_active(view)?.filter(|_| triggers::recurs(unit)) {
         Some(setting) => {
             let message = "its timer starts it once: with RemainAfterExit=yes it stays active".to_owned();
             Ok(found(message, &setting.at, written(setting)))

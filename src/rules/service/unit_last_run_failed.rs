@@ -60,10 +60,7 @@ fn check(view: &ServiceView) -> Ruling {
         // A line before failed, or systemd ended it.
         (result, _) => result.to_owned(),
     };
-    let when = match jiff::Timestamp::from_second(state.exited) {
-        Ok(at) if state.exited > 0 => format!(" at {at}"),
-        _ => String::new(),
-    };
+    let when = if state.exited > 0 { format!(" at {}", moment(state.exited)) } else { String::new() };
     let quoted = quoted(&name.value);
     let remedy = Remedy::decide("find out why it failed")
         .candidate("", format!("journalctl -u {quoted} -n 50"))

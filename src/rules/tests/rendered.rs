@@ -1,5 +1,7 @@
 //! What a contract says is rendered or refused, and what is rendered passes the audit.
 
+mod not;
+
 use proptest::prelude::*;
 
 use super::judge;
@@ -8,6 +10,7 @@ use crate::model::{RuleResult, Said};
 use crate::render::{Artefact, artefacts};
 use crate::system::MemorySystem;
 use crate::systemd::command_line::{expand_arguments, parse_with};
+use not::NOT_RENDERED;
 
 const BASE: &str = r#"schema = 1
 [contract]
@@ -275,75 +278,6 @@ const RENDERED: &[(&str, &str, &str, &str)] = &[
         "",
         "!no Makefile",
     ),
-];
-
-/// Tables and keys that are judged, or that other verbs than `render` carry out; nothing is rendered of them.
-const NOT_RENDERED: &[&str] = &[
-    "the contract",
-    "approval",
-    "ledger",
-    "contract",
-    "changes",
-    "runtime",
-    "unit.forbidden.*",
-    "dependencies.*",
-    "named_by",
-    "password",
-    "health",
-    "safety",
-    "safety.telemetry",
-    "safety.gate",
-    "safety.scoreboard",
-    "safety.rollback",
-    "models.*",
-    "models.*.set",
-    "models.*.watch",
-    "models.*.watch.loss",
-    "checklist",
-    "waivers",
-    // Judged only.
-    "layout.*.not_under",
-    "layout.*.not_on",
-    "layout.*.no_links",
-    "layout.*.outside_repository",
-    "layout.*.required",
-    "layout.*.level",
-    "layout.*.keys",
-    "layout.*.mounted",
-    "identity.forbidden_groups",
-    "identity.must_not_write",
-    "env.tolerated",
-    "env.secret_names",
-    "env.variables.*.level",
-    "unit.*.level",
-    "unit.*.presence",
-    "unit.forbidden",
-    "env_files.overrides",
-    "services.*.activation",
-    "repository.clone_roots",
-    "repository.clone_depth",
-    "repository.clone_skip",
-    "repository.must_not_hold",
-    // Carried out by `plan`, `deploy`, `rehearse` and the wrapper.
-    "provision.packages",
-    "provision.rehearse",
-    "provision.interpreter",
-    "provision.wheelhouse",
-    "provision.uv",
-    "provision.requirements",
-    "provision.branch",
-    "services.*.provision",
-    "services.*.provision.health",
-    "services.*.health",
-    "services.*.code",
-    "repository.remote",
-    "jobs.*.service",
-    "jobs.*.script",
-    "jobs.*.built_in",
-    "jobs.*.replaces",
-    "jobs.*.needs",
-    "jobs.*.single_flight",
-    "jobs.*.time_limit",
 ];
 
 /// A contract with one service `a`, or why it is refused; with everything that is made of it as text.

@@ -53,6 +53,22 @@ pub(super) fn activation<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<S
     way
 }
 
+/// `succeeded_within = "26h"`: how old the last success of what a timer or another unit starts may be.
+pub(super) fn succeeded_within<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Stated<u64>> {
+    let entry = draft.fields.get("succeeded_within")?;
+    let within =
+        draft.fields.opt(cx, "succeeded_within", |cx, node, key| cx.word(node, key, words::seconds))?;
+    // systemd forgets the runs of a unit that nothing holds loaded.
+    let is_held = draft.kind.value == Kind::TimerJob || draft.fields.get("activation").is_some();
+    if !is_held {
+        let message =
+            format!("nothing that systemd keeps starts {}, so its last run is forgotten", draft.name);
+        cx.error(entry.at, message, "remove `succeeded_within`, or write `kind = \"timer-job\"`");
+        return None;
+    }
+    Some(within)
+}
+
 /// `[services.NAME.provision]`
 pub(super) fn provision<'a>(
     cx: &mut Cx<'a>,
