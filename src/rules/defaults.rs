@@ -75,14 +75,6 @@ pub fn meets(
     })
 }
 
-/// Words that systemctl shows as numbers.
-const NUMBERED: &[(&str, &str, &str)] = &[
-    ("SyslogLevel", "6", "info"),
-    ("SyslogFacility", "3", "daemon"),
-    ("IOSchedulingClass", "2", "best-effort"),
-    ("CPUSchedulingPolicy", "0", "other"),
-];
-
 /// Defaults with a second spelling, which systemctl shows as another value: a watchdog is off with 0 (`timestamp_is_set`
 /// takes neither 0 nor infinity for a time), and a quota without a period is one of 100ms ("The default setting is 100ms",
 /// systemd.resource-control(5)). Timeouts that take 0 for infinity are read so in the first place.
@@ -98,15 +90,13 @@ fn same(
     demanded: &str,
 ) -> Result<bool, Undecided> {
     let (section, key) = (demand.section.as_str(), &*demand.key);
-    let numbered =
-        NUMBERED.iter().any(|(of, number, word)| *of == key && *number == default && *word == demanded);
     // Root is who runs what names no user, and `/` where it runs (systemd.exec(5)).
     let nameless = match key {
         "User" | "Group" => default.is_empty() && matches!(demanded, "root" | "0"),
         "WorkingDirectory" | "RootDirectory" => default.is_empty() && demanded == "/",
         _ => false,
     };
-    if default == demanded || numbered || nameless {
+    if default == demanded || nameless {
         return Ok(true);
     }
     let read = canonical(version, unit, section, key, demanded);
@@ -117,6 +107,10 @@ fn same(
     }
     match (read, canonical(version, unit, section, key, default)) {
         (Some(read), default_read) => Ok(read == default || Some(read) == default_read),
+        // Where words stand beside yes and no, those two are still a boolean.
+        (None, _) if let (Ok(one), Ok(other)) = (value::boolean(default), value::boolean(demanded)) => {
+            Ok(one == other)
+        }
         // A setting without a value has no other spelling.
         (None, _) if default.is_empty() || demanded.is_empty() => Ok(false),
         (None, _) => Err(Undecided::new(format!(
@@ -204,6 +198,14 @@ const OF_NO_NEW_PRIVILEGES: &[&str] = &[
     "SystemCallLog",
 ];
 
+/// A unit without `Type=`, `BusName=` and `ExecStart=` is a oneshot (systemd.service(5), `Type=`).
+fn without_start(unit: &EffectiveUnit, key: &str) -> Option<Result<Default, String>> {
+    let value = if key == "Type" { "oneshot" } else { "infinity" };
+    let from = format!("without ExecStart= systemd takes {key}= as {value}");
+    let is_oneshot = unit.scalar("Service", "Type").is_none() && unit.service_type() == "oneshot";
+    is_oneshot.then(|| Ok(Default { value: value.to_owned(), from }))
+}
+
 /// What other settings of the same unit make of one that it does not state: the value, or why nobody knows.
 fn implied(unit: &EffectiveUnit, key: &str) -> Option<Result<Default, String>> {
     let stated = |key: &str| unit.scalar("Service", key).filter(|setting| !setting.value().is_empty());
@@ -225,11 +227,10 @@ fn implied(unit: &EffectiveUnit, key: &str) -> Option<Result<Default, String>> {
             .or_else(|| stated("WatchdogSec"))
             .and_then(|setting| by("main", setting)),
         "Type" if stated("BusName").is_some() => of(&["BusName"], "dbus"),
-        "Type" if stated("ExecStart").is_none() => {
-            Some(Err("without ExecStart= it depends on what else the unit states".into()))
-        }
+        "Type" => without_start(unit, key),
         "TimeoutStartSec" => as_well("TimeoutSec")
-            .or_else(|| is("Type", &["oneshot"]).and_then(|setting| by("infinity", setting))),
+            .or_else(|| is("Type", &["oneshot"]).and_then(|setting| by("infinity", setting)))
+            .or_else(|| without_start(unit, key)),
         "TimeoutStopSec" => as_well("TimeoutSec"),
         "TimeoutAbortSec" => as_well("TimeoutStopSec").or_else(|| as_well("TimeoutSec")),
         "RestartKillSignal" => as_well("KillSignal"),

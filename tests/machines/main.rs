@@ -16,6 +16,7 @@ mod support;
 mod adopt;
 mod attack;
 mod copy_host;
+mod demands;
 mod deploy;
 mod fixes;
 mod gate;

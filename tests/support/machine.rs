@@ -68,6 +68,14 @@ impl Suite {
         }
     }
 
+    /// Debian 12 and 13, or every release where this variable says `all`.
+    pub fn of(variable: &str) -> &'static [Self] {
+        match std::env::var(variable).as_deref() {
+            Ok("all") => &[Self::Bullseye, Self::Bookworm, Self::Backports, Self::Trixie, Self::Forky],
+            _ => &[Self::Bookworm, Self::Trixie],
+        }
+    }
+
     /// The major version of the release's systemd.
     pub fn systemd(self) -> u32 {
         match self {

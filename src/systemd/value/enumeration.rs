@@ -11,12 +11,14 @@ struct Words {
     always: &'static [&'static str],
     /// Words with the version that has learned them.
     since: &'static [(u32, &'static [&'static str])],
-    /// Numbers that stand for words, from 0 up to here.
+    /// The greatest number that is taken, too.
     or_number: Option<u32>,
+    /// The words that numbers from 0 stand for; empty where one stands for none.
+    numbered: &'static [&'static str],
 }
 
 const fn words(always: &'static [&'static str]) -> Words {
-    Words { or_boolean: false, always, since: &[], or_number: None }
+    Words { or_boolean: false, always, since: &[], or_number: None, numbered: &[] }
 }
 
 const fn or_boolean(always: &'static [&'static str]) -> Words {
@@ -40,13 +42,26 @@ impl Words {
         learned.is_some_and(|(since, _)| version.has(*since).is_none())
     }
 
-    const fn or_number(self, most: u32) -> Self {
-        Words { or_number: Some(most), ..self }
+    const fn or_number(self, most: u32, numbered: &'static [&'static str]) -> Self {
+        Words { or_number: Some(most), numbered, ..self }
     }
 }
 
-const LEVELS: Words =
-    words(&["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]).or_number(7);
+const LEVEL_WORDS: &[&str] = &["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+
+const LEVELS: Words = words(LEVEL_WORDS).or_number(7, LEVEL_WORDS);
+
+/// syslog(3); between `ftp` and `local0` are numbers without a word.
+const FACILITIES: &[&str] = &[
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "",
+    "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+];
+
+/// ioprio_set(2)
+const IO_CLASSES: &[&str] = &["none", "realtime", "best-effort", "idle"];
+
+/// `SCHED_…` of sched.h
+const SCHEDULING: &[&str] = &["other", "fifo", "rr", "batch", "", "idle", "", "ext"];
 
 const JOB_MODES: Words = words(&[
     "fail",
@@ -100,12 +115,12 @@ fn of(key: &str, kind: &str) -> Option<Words> {
             "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
             "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
         ])
-        .or_number(23),
+        .or_number(23, FACILITIES),
         ("LEVEL", _) => LEVELS,
-        ("IOCLASS", _) => words(&["none", "realtime", "best-effort", "idle"]).or_number(7),
+        ("IOCLASS", _) => words(IO_CLASSES).or_number(7, IO_CLASSES),
         ("CPUSCHEDPOLICY", _) => words(&["other", "batch", "idle", "fifo", "rr"])
             .since(&[(262, &["ext"])])
-            .or_number(i32::MAX as u32),
+            .or_number(i32::MAX as u32, SCHEDULING),
         (_, "OnFailureJobMode" | "OnSuccessJobMode") => JOB_MODES,
         (_, "LogLevelMax") => LEVELS,
         (_, "CollectMode") => words(&["inactive", "inactive-or-failed"]),
@@ -164,7 +179,8 @@ pub(super) fn read(
     if let (Some(most), Ok(number)) = (words.or_number, text.parse::<u32>())
         && number <= most
     {
-        return Some(Ok(text.to_owned()));
+        let word = words.numbered.get(number as usize).filter(|word| !word.is_empty());
+        return Some(Ok(word.map_or_else(|| text.to_owned(), |word| (*word).to_owned())));
     }
     let known = known.collect::<Vec<_>>().join(", ");
     Some(match (words.or_boolean, known.is_empty()) {
