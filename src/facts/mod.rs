@@ -11,6 +11,7 @@ mod health;
 pub mod leads;
 pub mod logs;
 pub mod made;
+pub mod misfit;
 pub mod models;
 pub mod needs;
 pub mod repository;
@@ -129,6 +130,9 @@ pub struct HostFacts {
     /// The texts of Python's path files (`*.pth`), by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub path_files: BTreeMap<Arc<str>, Observed<String>>,
+    /// What does not fit the runtime that a service is started with, by its unit; units of which all fits are not among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub misfits: BTreeMap<Arc<str>, Observed<Vec<misfit::Misfit>>>,
     /// Venvs by path.
     pub venvs: BTreeMap<Arc<str>, Observed<VenvFacts>>,
     /// Dependencies by name.

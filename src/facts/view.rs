@@ -1,5 +1,7 @@
 //! What a rule is given: the contract, the subject, and the facts it said it needs.
 
+mod programs;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,9 +13,9 @@ use super::models::ModelFacts;
 use super::repository::{Search, WorkTree};
 use super::telemetry::{Events, ModelEvents, Past};
 use super::{
-    ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, FileFacts, HostFacts, LogFacts,
-    MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts, StateFacts, SudoersFiles, TelemetryFacts,
-    UnitFacts, VenvFacts, VenvScript,
+    ApprovalFacts, ContractFiles, DependencyFacts, EnvFileFacts, FileFacts, HostFacts, LogFacts, Need, Needs,
+    ProgramFacts, RepositoryFacts, StateFacts, SudoersFiles, TelemetryFacts, UnitFacts, VenvFacts,
+    VenvScript,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
 use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
@@ -340,31 +342,6 @@ impl<'a> View<'a> {
             .get(address)
             .ok_or_else(|| not_looked_at(address))?
             .known()
-    }
-
-    /// What an executable is; `None` when it does not exist.
-    pub fn program(&self, path: &str) -> Result<Option<&'a ProgramFacts>, Undecided> {
-        self.facts(Need::Start)?.programs.get(path).ok_or_else(|| not_looked_at(path))?.known()
-    }
-
-    /// The shared libraries that a program lacks; `None` where it was not said how they are looked for.
-    pub fn missing_libraries(&self, program: &str) -> Result<Option<&'a Vec<MissingLibrary>>, Undecided> {
-        let missing = self.facts(Need::Start)?.libraries.get(program);
-        missing.map_or(Ok(None), Observed::known)
-    }
-
-    /// The text of a path file of Python, where it was looked at.
-    pub fn path_file(&self, path: &str) -> Result<Option<&'a String>, Undecided> {
-        match self.facts(Need::Start)?.path_files.get(path) {
-            Some(text) => text.known(),
-            None => Ok(None),
-        }
-    }
-
-    /// The `main` of a package.json; `None` where there is no such file, or no word of it.
-    pub fn main_of(&self, package: &str) -> Result<Option<&'a String>, Undecided> {
-        let main = self.facts(Need::Start)?.mains.get(package);
-        main.map_or(Ok(None), Observed::known)
     }
 
     /// A venv by its path; `None` when it does not exist.

@@ -214,6 +214,7 @@ rules! {
         start_program_missing
         start_program_noexec
         start_requirement_missing
+        start_runtime_unfit
         start_sandbox_hides
         start_sandbox_locks
         start_script_missing

@@ -236,7 +236,6 @@ const LONGER: &[(&str, usize)] = &[
     ("facts/gather/repository.rs", 526),
     ("facts/gather/repository.rs clones", 81),
     ("facts/gather/units.rs", 590),
-    ("facts/view.rs", 510),
     ("model/change/mod.rs", 595),
     ("model/change/mod.rs words", 68),
     ("model/change/shell.rs shell", 131),

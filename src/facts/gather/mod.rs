@@ -20,6 +20,7 @@ mod logs;
 mod made;
 mod manager;
 mod mask;
+mod misfits;
 mod models;
 mod places;
 mod probes;
@@ -44,6 +45,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::ScopedJoinHandle;
 
 use super::made::MountFacts;
+use super::misfit::Misfit;
 use super::unit::OWN_PROGRAMS;
 use super::{
     EnvFileFacts, FileFacts, HostFacts, LogFacts, MissingLibrary, Need, Needs, ProgramFacts, RepositoryFacts,
@@ -157,6 +159,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         programs: BTreeMap::new(),
         mains: BTreeMap::new(),
         path_files: BTreeMap::new(),
+        misfits: BTreeMap::new(),
         libraries: BTreeMap::new(),
         venvs: BTreeMap::new(),
         dependencies: BTreeMap::new(),
@@ -300,6 +303,7 @@ struct Pad {
     programs: BTreeMap<Arc<str>, Observed<ProgramFacts>>,
     mains: BTreeMap<Arc<str>, Observed<String>>,
     path_files: BTreeMap<Arc<str>, Observed<String>>,
+    misfits: BTreeMap<Arc<str>, Observed<Vec<Misfit>>>,
     libraries: BTreeMap<Arc<str>, Observed<Vec<MissingLibrary>>>,
     /// What was read to know the libraries.
     libraries_known: libraries::Known,
@@ -329,6 +333,7 @@ impl Pad {
         facts.programs = self.programs;
         facts.mains = self.mains;
         facts.path_files = self.path_files;
+        facts.misfits = self.misfits;
         facts.libraries = self.libraries;
         facts.venvs = self.venvs;
     }
@@ -345,6 +350,7 @@ impl Pad {
         self.programs.append(&mut other.programs);
         self.mains.append(&mut other.mains);
         self.path_files.append(&mut other.path_files);
+        self.misfits.append(&mut other.misfits);
         self.libraries.append(&mut other.libraries);
         self.venvs.append(&mut other.venvs);
     }

@@ -1,6 +1,6 @@
 //! Everything systemd will need to start a unit, looked at before it needs it.
 
-use super::{Pad, Worker, libraries, venvs};
+use super::{Pad, Worker, libraries, misfits, venvs};
 use crate::contract::Service;
 use crate::facts::condition;
 use crate::facts::environment;
@@ -70,6 +70,9 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         if let Some(directory) = &directory {
             code(worker, &unit, &started.command.program, words, directory, pad);
         }
+    }
+    if let Some(directory) = &directory {
+        misfits::gather(worker, &unit, directory, pad);
     }
     demanded_program(worker, service, &unit, pad);
     if worker.needs(Need::EnvFiles) {

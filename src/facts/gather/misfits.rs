@@ -1,0 +1,312 @@
+//! Whether what a service is started with has the version that its files ask for, and loads the modules that were built for it.
+//!
+//! Version managers and modules are looked for where their own programs look. Where the files do not tell a version, nothing is
+//! said. No more packages are looked at than a large application has.
+
+use super::{Pad, Worker};
+use crate::facts::ProgramFacts;
+use crate::facts::environment;
+use crate::facts::misfit::{
+    Manager, Misfit, bundle_path, interface_of_name, is_ruby_interface, module_version, number_behind,
+    stand_in,
+};
+use crate::facts::start::{
+    Code, START_SETTINGS, base_name, behind_binds, commands, from_directory, given_code, program_paths,
+};
+use crate::model::{NodeKind, Observed};
+use crate::systemd::effective::EffectiveUnit;
+
+/// A file that names a version, or holds settings, has a few lines.
+const TEXT: u64 = 64 << 10;
+
+/// The largest module of Node that is read, in bytes.
+const MODULE: u64 = 16 << 20;
+
+/// A program of Node that lies in a library is small.
+const SMALL_PROGRAM: u64 = 1 << 20;
+
+/// So many packages of Node are looked at, and so many modules read.
+const MOST_PACKAGES: usize = 5_000;
+const MOST_MODULES: usize = 100;
+
+/// Looks at the runtimes of a unit's commands.
+pub(super) fn gather(worker: &Worker<'_>, unit: &EffectiveUnit, directory: &str, pad: &mut Pad) {
+    let looker = Looker { worker, unit, directory };
+    let mut all = Vec::new();
+    for started in commands(unit, START_SETTINGS) {
+        match looker.misfits(&started.command.program, &started.command.words, pad) {
+            Ok(found) => {
+                all.extend(found.into_iter().filter(|misfit| !all.contains(misfit)).collect::<Vec<_>>())
+            }
+            Err(why) => {
+                pad.misfits.insert(unit.name.as_str().into(), Observed::Unreadable(why));
+                return;
+            }
+        }
+    }
+    if !all.is_empty() {
+        pad.misfits.insert(unit.name.as_str().into(), Observed::Found(all));
+    }
+}
+
+struct Looker<'a, 'w> {
+    worker: &'a Worker<'w>,
+    unit: &'a EffectiveUnit,
+    directory: &'a str,
+}
+
+type Found<T> = Result<T, String>;
+
+impl Looker<'_, '_> {
+    fn misfits(&self, program: &str, words: &[String], pad: &mut Pad) -> Found<Vec<Misfit>> {
+        let name = base_name(program).to_owned();
+        let prefix = match stand_in(program) {
+            Some((manager, root, name)) => match self.chosen(manager, root, (program, name, words), pad)? {
+                Chosen::Prefix(prefix) => Some(prefix),
+                Chosen::Missing(misfit) => return Ok(vec![misfit]),
+                Chosen::Elsewhere => None,
+            },
+            None => self.prefix(program, pad),
+        };
+        let Some(prefix) = prefix else { return Ok(Vec::new()) };
+        let found = match name.as_str() {
+            "bundle" | "bundler" => self.gems(&prefix, pad)?,
+            "node" | "nodejs" => self.modules(&prefix, (program, words), pad)?,
+            _ => None,
+        };
+        Ok(found.into_iter().collect())
+    }
+
+    /// The text of a small file; `None` where there is none.
+    fn text(&self, path: &str, pad: &mut Pad) -> Found<Option<String>> {
+        match self.worker.read_up_to(pad.look(self.worker, &behind_binds(self.unit, path)), TEXT) {
+            Observed::Found(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Observed::Absent => Ok(None),
+            Observed::Unreadable(why) => Err(format!("{path}: {why}")),
+        }
+    }
+
+    fn is_directory(&self, path: &str, pad: &mut Pad) -> Found<bool> {
+        let node = pad.look(self.worker, &behind_binds(self.unit, path)).node();
+        Ok(node.map_err(|undecided| undecided.why)?.is_some_and(|node| node.meta.kind == NodeKind::Directory))
+    }
+
+    fn names(&self, path: &str) -> Found<Vec<String>> {
+        let lookup = self.worker.walker.lookup(&behind_binds(self.unit, path));
+        match self.worker.list(&lookup) {
+            Observed::Found(names) => Ok(names),
+            Observed::Absent => Ok(Vec::new()),
+            Observed::Unreadable(why) => Err(format!("{path}: {why}")),
+        }
+    }
+
+    fn variable(&self, name: &str, pad: &Pad) -> Found<Option<(String, String)>> {
+        let layers =
+            environment::layers(&pad.env_files, self.unit, name).map_err(|undecided| undecided.why)?;
+        let last = layers.into_iter().next_back().filter(|layer| !layer.value.is_empty());
+        Ok(last.map(|layer| (layer.value, format!("{name} ({})", layer.at))))
+    }
+
+    /// What a version manager starts in the place of its stand-in.
+    fn chosen(
+        &self,
+        manager: &Manager,
+        root: &str,
+        (program, name, words): (&str, &str, &[String]),
+        pad: &mut Pad,
+    ) -> Found<Chosen> {
+        let Some((text, asked_by)) = self.asked(manager, root, (name, words), pad)? else {
+            return Ok(Chosen::Elsewhere);
+        };
+        let Some(versions) = manager.versions(&text) else { return Ok(Chosen::Elsewhere) };
+        let place = format!("{root}/versions");
+        for version in &versions {
+            // `system` is whatever comes later in the PATH.
+            if version == "system" {
+                return Ok(Chosen::Elsewhere);
+            }
+            for name in manager.names(version) {
+                let prefix = format!("{place}/{name}");
+                if self.is_directory(&prefix, pad)? {
+                    return Ok(Chosen::Prefix(prefix));
+                }
+            }
+        }
+        // pyenv takes the newest of those that begin so; the others may learn it.
+        let begins =
+            |known: &String| versions.iter().any(|version| known.starts_with(&format!("{version}.")));
+        if self.names(&place)?.iter().any(begins) {
+            return Ok(Chosen::Elsewhere);
+        }
+        let version = versions.join(" ");
+        let place = format!("{place}/{}", versions[0]);
+        Ok(Chosen::Missing(Misfit::NotInstalled { program: program.to_owned(), version, asked_by, place }))
+    }
+
+    /// What asks for a version: a variable, a file on the way up from where the program looks, or the manager's own.
+    fn asked(
+        &self,
+        manager: &Manager,
+        root: &str,
+        (name, words): (&str, &[String]),
+        pad: &mut Pad,
+    ) -> Found<Option<(String, String)>> {
+        if let Some(asked) = self.variable(manager.variable, pad)? {
+            return Ok(Some(asked));
+        }
+        // rbenv begins beside the script that Ruby is given.
+        let script = words
+            .iter()
+            .find(|word| word.contains('/') && !word.starts_with('-') && name.starts_with("ruby"));
+        let script = script.map(|word| from_directory(self.directory, word));
+        let begin = script
+            .as_deref()
+            .and_then(|path| path.rsplit_once('/'))
+            .map_or(self.directory, |(above, _)| above);
+        let above = std::path::Path::new(begin).ancestors().filter_map(|path| path.to_str());
+        let files = above.map(|path| format!("{}/{}", path.trim_end_matches('/'), manager.file));
+        for file in files.chain([format!("{root}/version")]) {
+            if let Some(text) = self.text(&file, pad)? {
+                return Ok(Some((text, file)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The directory with the `bin` of the runtime that a program is, or that its `#!` line names.
+    fn prefix(&self, program: &str, pad: &mut Pad) -> Option<String> {
+        let path = program_paths(self.unit, program)
+            .into_iter()
+            .find(|path| pad.look(self.worker, &behind_binds(self.unit, path)).real().is_some())?;
+        let real = |path: &str, pad: &mut Pad| {
+            pad.look(self.worker, &behind_binds(self.unit, path)).real().map(str::to_owned)
+        };
+        let interpreter = match pad.programs.get(behind_binds(self.unit, &path).as_str()) {
+            // What env(1) finds depends on more than files.
+            Some(Observed::Found(ProgramFacts::Script(shebang))) => {
+                if shebang.env_use().is_some() {
+                    return None;
+                }
+                shebang.interpreter.clone()
+            }
+            _ => path,
+        };
+        let path = real(&interpreter, pad)?;
+        Some(path.rsplit_once("/bin/")?.0.to_owned())
+    }
+
+    /// Gems that Bundler keeps for another Ruby than the one that it is started with.
+    fn gems(&self, prefix: &str, pad: &mut Pad) -> Found<Option<Misfit>> {
+        let path = match self.variable("BUNDLE_PATH", pad)? {
+            Some((path, _)) => Some(path),
+            None => self
+                .text(&format!("{}/.bundle/config", self.directory), pad)?
+                .as_deref()
+                .and_then(bundle_path),
+        };
+        let Some(path) = path else { return Ok(None) };
+        let place = format!("{}/ruby", from_directory(self.directory, &path));
+        let kept: Vec<String> =
+            self.names(&place)?.into_iter().filter(|name| is_ruby_interface(name)).collect();
+        let Some(is) = self.ruby_interface(prefix, pad)? else { return Ok(None) };
+        if kept.is_empty() || kept.contains(&is) {
+            return Ok(None);
+        }
+        let built_for = kept.join(", ");
+        Ok(Some(Misfit::BuiltForAnother { runtime: "Ruby".to_owned(), is, built_for, place }))
+    }
+
+    /// Which interface for modules the Ruby below a directory has, where its files tell.
+    fn ruby_interface(&self, prefix: &str, pad: &mut Pad) -> Found<Option<String>> {
+        let ruby = format!("{prefix}/bin/ruby");
+        let real = pad.look(self.worker, &behind_binds(self.unit, &ruby)).real().map(str::to_owned);
+        if let Some(found) = real.as_deref().map(base_name).and_then(interface_of_name) {
+            return Ok(Some(found));
+        }
+        let names = self.names(&format!("{prefix}/lib/ruby"))?;
+        let mut known = names.into_iter().filter(|name| is_ruby_interface(name));
+        Ok(known.next().filter(|_| known.next().is_none()))
+    }
+
+    /// A module of Node that was built for another version than the one that loads it.
+    fn modules(
+        &self,
+        prefix: &str,
+        (program, words): (&str, &[String]),
+        pad: &mut Pad,
+    ) -> Found<Option<Misfit>> {
+        let Some(is) = self.node_version(prefix, pad)? else { return Ok(None) };
+        let script = given_code(program, words).into_iter().find_map(|code| match code {
+            Code::File(file) => Some(from_directory(self.directory, &file)),
+            _ => None,
+        });
+        let begin = script
+            .as_deref()
+            .and_then(|path| path.rsplit_once('/'))
+            .map_or(self.directory, |(above, _)| above);
+        let above = std::path::Path::new(begin).ancestors().filter_map(|path| path.to_str());
+        let mut places = above.map(|path| format!("{}/node_modules", path.trim_end_matches('/')));
+        let Some((place, names)) = places.find_map(|place| {
+            let names = self.names(&place).ok()?;
+            (!names.is_empty()).then_some((place, names))
+        }) else {
+            return Ok(None);
+        };
+        let mut read = 0;
+        for package in self.packages(&place, names)?.into_iter().take(MOST_PACKAGES) {
+            let release = format!("{package}/build/Release");
+            for name in self.names(&release).unwrap_or_default() {
+                if !name.ends_with(".node") || read == MOST_MODULES {
+                    continue;
+                }
+                read += 1;
+                let place = format!("{release}/{name}");
+                let lookup = self.worker.walker.lookup(&behind_binds(self.unit, &place));
+                // One that cannot be read, or is larger, says nothing.
+                let Observed::Found(bytes) = self.worker.read_up_to(&lookup, MODULE) else { continue };
+                if let Some(built_for) = module_version(&bytes).filter(|version| *version != is) {
+                    let (is, built_for) = (is.to_string(), built_for.to_string());
+                    let runtime = "Node.js".to_owned();
+                    return Ok(Some(Misfit::BuiltForAnother { runtime, is, built_for, place }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The directories of packages, those of scopes (`@scope/name`) among them.
+    fn packages(&self, place: &str, names: Vec<String>) -> Found<Vec<String>> {
+        let mut all = Vec::new();
+        for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+            let path = format!("{place}/{name}");
+            match name.starts_with('@') {
+                true => all.extend(self.names(&path)?.into_iter().map(|name| format!("{path}/{name}"))),
+                false => all.push(path),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The `NODE_MODULE_VERSION` of the Node below a directory: by its headers, or by the library that is all of it.
+    fn node_version(&self, prefix: &str, pad: &mut Pad) -> Found<Option<u32>> {
+        if let Some(text) = self.text(&format!("{prefix}/include/node/node_version.h"), pad)? {
+            return Ok(number_behind(text.as_bytes(), "#define NODE_MODULE_VERSION "));
+        }
+        let lookup = pad.look(self.worker, &behind_binds(self.unit, &format!("{prefix}/bin/node")));
+        let program = match self.worker.read_up_to(lookup, SMALL_PROGRAM) {
+            Observed::Found(bytes) => bytes,
+            _ => return Ok(None),
+        };
+        Ok(number_behind(&program, "libnode.so."))
+    }
+}
+
+/// What stands behind a stand-in.
+enum Chosen {
+    /// The runtime in this directory.
+    Prefix(String),
+    /// A version that is not installed.
+    Missing(Misfit),
+    /// Something that the manager does not keep.
+    Elsewhere,
+}
