@@ -130,7 +130,7 @@ pub struct HostFacts {
     /// The texts of Python's path files (`*.pth`), by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub path_files: BTreeMap<Arc<str>, Observed<String>>,
-    /// What does not fit the runtime that a service is started with, by its unit; units of which all fits are not among them.
+    /// What does not fit the runtime that a service is started with, by its unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub misfits: BTreeMap<Arc<str>, Observed<Vec<misfit::Misfit>>>,
     /// Venvs by path.

@@ -29,24 +29,15 @@ const SMALL_PROGRAM: u64 = 1 << 20;
 const MOST_PACKAGES: usize = 5_000;
 const MOST_MODULES: usize = 100;
 
-/// Looks at the runtimes of a unit's commands.
-pub(super) fn gather(worker: &Worker<'_>, unit: &EffectiveUnit, directory: &str, pad: &mut Pad) {
-    let looker = Looker { worker, unit, directory };
-    let mut all = Vec::new();
-    for started in commands(unit, START_SETTINGS) {
-        match looker.misfits(&started.command.program, &started.command.words, pad) {
-            Ok(found) => {
-                all.extend(found.into_iter().filter(|misfit| !all.contains(misfit)).collect::<Vec<_>>())
-            }
-            Err(why) => {
-                pad.misfits.insert(unit.name.as_str().into(), Observed::Unreadable(why));
-                return;
-            }
-        }
-    }
-    if !all.is_empty() {
-        pad.misfits.insert(unit.name.as_str().into(), Observed::Found(all));
-    }
+/// What does not fit the runtimes of a unit's commands. Where nobody knows the working directory, no command starts.
+pub(super) fn of(
+    worker: &Worker<'_>,
+    unit: &EffectiveUnit,
+    directory: Option<&str>,
+    pad: &mut Pad,
+) -> Observed<Vec<Misfit>> {
+    let all = directory.map_or(Ok(Vec::new()), |directory| Looker { worker, unit, directory }.all(pad));
+    all.map_or_else(Observed::Unreadable, Observed::Found)
 }
 
 struct Looker<'a, 'w> {
@@ -58,6 +49,19 @@ struct Looker<'a, 'w> {
 type Found<T> = Result<T, String>;
 
 impl Looker<'_, '_> {
+    /// What does not fit, of each command.
+    fn all(&self, pad: &mut Pad) -> Found<Vec<Misfit>> {
+        let mut all: Vec<Misfit> = Vec::new();
+        for started in commands(self.unit, START_SETTINGS) {
+            for misfit in self.misfits(&started.command.program, &started.command.words, pad)? {
+                if !all.contains(&misfit) {
+                    all.push(misfit);
+                }
+            }
+        }
+        Ok(all)
+    }
+
     fn misfits(&self, program: &str, words: &[String], pad: &mut Pad) -> Found<Vec<Misfit>> {
         let name = base_name(program).to_owned();
         let prefix = match stand_in(program) {

@@ -71,9 +71,8 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
             code(worker, &unit, &started.command.program, words, directory, pad);
         }
     }
-    if let Some(directory) = &directory {
-        misfits::gather(worker, &unit, directory, pad);
-    }
+    let misfits = misfits::of(worker, &unit, directory.as_deref(), pad);
+    pad.misfits.insert(service.unit.value.as_str().into(), misfits);
     demanded_program(worker, service, &unit, pad);
     if worker.needs(Need::EnvFiles) {
         libraries_of(worker, &unit, pad);

@@ -21,10 +21,10 @@ impl<'a> View<'a> {
         self.facts(Need::Start)?.path_files.get(path).map_or(Ok(None), Observed::known)
     }
 
-    /// What does not fit the runtime that a unit is started with; `None` where nothing was found.
-    pub fn misfits(&self, unit: &str) -> Result<Option<&'a Vec<Misfit>>, Undecided> {
-        let found = self.facts(Need::Start)?.misfits.get(unit);
-        found.map_or(Ok(None), Observed::known)
+    /// What does not fit the runtime that a unit is started with.
+    pub fn misfits(&self, unit: &str) -> Result<&'a [Misfit], Undecided> {
+        let found = self.facts(Need::Start)?.misfits.get(unit).ok_or_else(|| not_looked_at("its runtime"))?;
+        Ok(found.known()?.map_or(&[], Vec::as_slice))
     }
 
     /// The `main` of a package.json; `None` where there is no such file, or no word of it.

@@ -47,8 +47,10 @@ rule! {
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
-    let Some(misfits) = view.misfits(unit.name.as_str())? else { return Ok(Outcome::Pass) };
+    if view.loaded()?.is_none() {
+        return Ok(unit_not_loaded());
+    }
+    let misfits = view.misfits(&view.service.unit.value)?;
     Ok(Outcome::from_findings(misfits.iter().map(|misfit| finding(view, misfit)).collect()))
 }
 
