@@ -64,18 +64,23 @@ impl Looker<'_, '_> {
 
     fn misfits(&self, program: &str, words: &[String], pad: &mut Pad) -> Found<Vec<Misfit>> {
         let name = base_name(program).to_owned();
-        let prefix = match stand_in(program) {
+        let interpreter = match name.as_str() {
+            "bundle" | "bundler" => "ruby",
+            "node" | "nodejs" => "node",
+            _ => "",
+        };
+        let runtime = match stand_in(program) {
             Some((manager, root, name)) => match self.chosen(manager, root, (program, name, words), pad)? {
-                Chosen::Prefix(prefix) => Some(prefix),
+                Chosen::Prefix(prefix) => self.real(&format!("{prefix}/bin/{interpreter}"), pad),
                 Chosen::Missing(misfit) => return Ok(vec![misfit]),
                 Chosen::Elsewhere => None,
             },
-            None => self.prefix(program, pad),
+            None => self.runtime(program, pad),
         };
-        let Some(prefix) = prefix else { return Ok(Vec::new()) };
-        let found = match name.as_str() {
-            "bundle" | "bundler" => self.gems(&prefix, pad)?,
-            "node" | "nodejs" => self.modules(&prefix, (program, words), pad)?,
+        let Some(runtime) = runtime else { return Ok(Vec::new()) };
+        let found = match interpreter {
+            "ruby" => self.gems(&runtime, pad)?,
+            "node" => self.modules(&runtime, (program, words), pad)?,
             _ => None,
         };
         Ok(found.into_iter().collect())
@@ -137,8 +142,10 @@ impl Looker<'_, '_> {
             }
         }
         // pyenv takes the newest of those that begin so; the others may learn it.
-        let begins =
-            |known: &String| versions.iter().any(|version| known.starts_with(&format!("{version}.")));
+        let begins = |known: &String| {
+            let mut names = versions.iter().flat_map(|version| manager.names(version));
+            names.any(|name| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+        };
         if self.names(&place)?.iter().any(begins) {
             return Ok(Chosen::Elsewhere);
         }
@@ -177,30 +184,27 @@ impl Looker<'_, '_> {
         Ok(None)
     }
 
-    /// The directory with the `bin` of the runtime that a program is, or that its `#!` line names.
-    fn prefix(&self, program: &str, pad: &mut Pad) -> Option<String> {
-        let path = program_paths(self.unit, program)
-            .into_iter()
-            .find(|path| pad.look(self.worker, &behind_binds(self.unit, path)).real().is_some())?;
-        let real = |path: &str, pad: &mut Pad| {
-            pad.look(self.worker, &behind_binds(self.unit, path)).real().map(str::to_owned)
-        };
-        let interpreter = match pad.programs.get(behind_binds(self.unit, &path).as_str()) {
+    /// Where a path leads to.
+    fn real(&self, path: &str, pad: &mut Pad) -> Option<String> {
+        pad.look(self.worker, &behind_binds(self.unit, path)).real().map(str::to_owned)
+    }
+
+    /// The runtime that a program is, or that its `#!` line names.
+    fn runtime(&self, program: &str, pad: &mut Pad) -> Option<String> {
+        let paths = program_paths(self.unit, program);
+        let path = paths.into_iter().find(|path| self.real(path, pad).is_some())?;
+        match pad.programs.get(behind_binds(self.unit, &path).as_str()) {
             // What env(1) finds depends on more than files.
             Some(Observed::Found(ProgramFacts::Script(shebang))) => {
-                if shebang.env_use().is_some() {
-                    return None;
-                }
-                shebang.interpreter.clone()
+                let interpreter = shebang.interpreter.clone();
+                if shebang.env_use().is_some() { None } else { self.real(&interpreter, pad) }
             }
-            _ => path,
-        };
-        let path = real(&interpreter, pad)?;
-        Some(path.rsplit_once("/bin/")?.0.to_owned())
+            _ => self.real(&path, pad),
+        }
     }
 
     /// Gems that Bundler keeps for another Ruby than the one that it is started with.
-    fn gems(&self, prefix: &str, pad: &mut Pad) -> Found<Option<Misfit>> {
+    fn gems(&self, runtime: &str, pad: &mut Pad) -> Found<Option<Misfit>> {
         let path = match self.variable("BUNDLE_PATH", pad)? {
             Some((path, _)) => Some(path),
             None => self
@@ -212,7 +216,7 @@ impl Looker<'_, '_> {
         let place = format!("{}/ruby", from_directory(self.directory, &path));
         let kept: Vec<String> =
             self.names(&place)?.into_iter().filter(|name| is_ruby_interface(name)).collect();
-        let Some(is) = self.ruby_interface(prefix, pad)? else { return Ok(None) };
+        let Some(is) = self.ruby_interface(runtime)? else { return Ok(None) };
         if kept.is_empty() || kept.contains(&is) {
             return Ok(None);
         }
@@ -220,13 +224,12 @@ impl Looker<'_, '_> {
         Ok(Some(Misfit::BuiltForAnother { runtime: "Ruby".to_owned(), is, built_for, place }))
     }
 
-    /// Which interface for modules the Ruby below a directory has, where its files tell.
-    fn ruby_interface(&self, prefix: &str, pad: &mut Pad) -> Found<Option<String>> {
-        let ruby = format!("{prefix}/bin/ruby");
-        let real = pad.look(self.worker, &behind_binds(self.unit, &ruby)).real().map(str::to_owned);
-        if let Some(found) = real.as_deref().map(base_name).and_then(interface_of_name) {
+    /// Which interface for modules a Ruby has, where its name or the directory of its libraries tells.
+    fn ruby_interface(&self, ruby: &str) -> Found<Option<String>> {
+        if let Some(found) = interface_of_name(base_name(ruby)) {
             return Ok(Some(found));
         }
+        let Some((prefix, _)) = ruby.rsplit_once("/bin/") else { return Ok(None) };
         let names = self.names(&format!("{prefix}/lib/ruby"))?;
         let mut known = names.into_iter().filter(|name| is_ruby_interface(name));
         Ok(known.next().filter(|_| known.next().is_none()))
@@ -235,11 +238,11 @@ impl Looker<'_, '_> {
     /// A module of Node that was built for another version than the one that loads it.
     fn modules(
         &self,
-        prefix: &str,
+        runtime: &str,
         (program, words): (&str, &[String]),
         pad: &mut Pad,
     ) -> Found<Option<Misfit>> {
-        let Some(is) = self.node_version(prefix, pad)? else { return Ok(None) };
+        let Some(is) = self.node_version(runtime, pad)? else { return Ok(None) };
         let script = given_code(program, words).into_iter().find_map(|code| match code {
             Code::File(file) => Some(from_directory(self.directory, &file)),
             _ => None,
@@ -291,17 +294,22 @@ impl Looker<'_, '_> {
         Ok(all)
     }
 
-    /// The `NODE_MODULE_VERSION` of the Node below a directory: by its headers, or by the library that is all of it.
-    fn node_version(&self, prefix: &str, pad: &mut Pad) -> Found<Option<u32>> {
-        if let Some(text) = self.text(&format!("{prefix}/include/node/node_version.h"), pad)? {
-            return Ok(number_behind(text.as_bytes(), "#define NODE_MODULE_VERSION "));
+    /// The `NODE_MODULE_VERSION` of a Node: by the library that is all of it, or by the headers that came with it.
+    fn node_version(&self, node: &str, pad: &mut Pad) -> Found<Option<u32>> {
+        let lookup = pad.look(self.worker, &behind_binds(self.unit, node));
+        if let Observed::Found(program) = self.worker.read_up_to(lookup, SMALL_PROGRAM)
+            && let Some(version) = number_behind(&program, "libnode.so.")
+        {
+            return Ok(Some(version));
         }
-        let lookup = pad.look(self.worker, &behind_binds(self.unit, &format!("{prefix}/bin/node")));
-        let program = match self.worker.read_up_to(lookup, SMALL_PROGRAM) {
-            Observed::Found(bytes) => bytes,
-            _ => return Ok(None),
-        };
-        Ok(number_behind(&program, "libnode.so."))
+        let Some((prefix, name)) = node.rsplit_once("/bin/") else { return Ok(None) };
+        let headers = self.text(&format!("{prefix}/include/node/node_version.h"), pad)?;
+        let Some(headers) = headers else { return Ok(None) };
+        // Of several Nodes the headers may be another one's.
+        let major = number_behind(headers.as_bytes(), "#define NODE_MAJOR_VERSION ");
+        let named = name.split_once('-').and_then(|(_, version)| version.parse().ok());
+        let are_its_own = named.is_none() || named == major;
+        Ok(number_behind(headers.as_bytes(), "#define NODE_MODULE_VERSION ").filter(|_| are_its_own))
     }
 }
 
