@@ -109,6 +109,9 @@ pub struct HostFacts {
     pub unjudged: Vec<unjudged::Unjudged>,
     /// Units by name.
     pub units: BTreeMap<Arc<str>, UnitFacts>,
+    /// Settings that units do not state and the contract demands, as the running manager has them in force.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<Arc<str>, Values>,
     /// What leads from the boot to units; absent when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<boot::BootFacts>,
@@ -162,6 +165,9 @@ pub struct HostFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<TelemetryFacts>,
 }
+
+/// Values of settings by the setting's key, as `systemctl show` prints them.
+pub type Values = BTreeMap<Arc<str>, String>;
 
 /// What was observed of something services rely on.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -266,6 +266,11 @@ impl<'a> View<'a> {
         Ok(false)
     }
 
+    /// What the running manager has in force of a setting that a unit does not state, where it was asked.
+    pub fn in_force(&self, unit: &str, key: &str) -> Result<Option<&'a String>, Undecided> {
+        Ok(self.facts(Need::Units)?.values.get(unit).and_then(|values| values.get(key)))
+    }
+
     /// What systemd says of a unit.
     pub fn state(&self, name: &str) -> Result<&'a UnitState, Undecided> {
         let unit = self.facts(Need::Bus)?.units.get(name).ok_or_else(|| not_looked_at(name))?;
@@ -444,8 +449,9 @@ fn certainly<'a, T>(
     database: &str,
     name: &str,
 ) -> Result<Option<&'a T>, Undecided> {
+    let asked = if database == "passwd" { &accounts.asked_users } else { &accounts.asked_groups };
     match found {
-        None if !accounts.elsewhere.is_empty() => {
+        None if !accounts.elsewhere.is_empty() && !asked.iter().any(|asked| asked == name) => {
             let sources = accounts.elsewhere.join(" ");
             let why = format!(
                 "/etc/{database} has no {name}, and the host asks {sources} too (/etc/nsswitch.conf)"

@@ -18,8 +18,24 @@ pub struct Default {
     pub from: String,
 }
 
-/// What is in force of a setting of a unit that does not state it.
+/// What is in force of a setting of a unit that does not state it. What files do not decide, the manager of a running host
+/// knows.
 pub fn of(view: &ServiceView, unit: &EffectiveUnit, section: &str, key: &str) -> Result<Default, Undecided> {
+    let undecided = match of_files(view, unit, section, key) {
+        Err(undecided) => undecided,
+        decided => return decided,
+    };
+    let value = view.in_force(&view.service.unit.value, key)?.ok_or(undecided)?;
+    Ok(Default { value: value.clone(), from: format!("systemd has {key}={value} in force") })
+}
+
+/// The same, by the unit's other settings, system.conf and the defaults of this version.
+fn of_files(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    section: &str,
+    key: &str,
+) -> Result<Default, Undecided> {
     let version = view.systemd().known()?.copied();
     let version = version.ok_or_else(|| Undecided::new("which systemd reads the unit is unknown"))?;
     if let Some(implied) = implied(unit, key) {

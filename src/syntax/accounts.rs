@@ -22,6 +22,12 @@ pub struct Accounts {
     /// in none of the files may still exist there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+    /// Users of whom the running host was asked: who is among them and not among the users does not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_users: Vec<String>,
+    /// The same of groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_groups: Vec<String>,
 }
 
 /// One line of `/etc/passwd`, without its password and its full name.

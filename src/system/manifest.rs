@@ -12,6 +12,8 @@
 //! closed PATH WHY                      its owner and mode are seen, its content or its names are not
 //! acl PATH                             it has an access control list
 //! replace PATH                         "- old" and "+ new" lines follow; "+" alone appends
+//! getent DATABASE [LINE]                what the name service knows beside the files
+//! value UNIT KEY TEXT                  what the manager has in force of a setting
 //! unit NAME Property=value …           process PID exe=PATH uid=N gid=N cwd=PATH sockets=1,2
 //! environ PID [FILE]                   what it was started with: the variables of this file as it is now, or those that
 //!                                      it has, changed by the lines that follow: `| NAME=value`, or `| NAME` (not set)
@@ -162,6 +164,15 @@ fn answer(answers: &mut Answers, word: &str, rest: &str, words: &[&str]) -> Resu
         "unit" => {
             let state = answers.units.entry(name.into()).or_default();
             pairs(&words[1..])?.into_iter().try_for_each(|(key, value)| property(state, key, value))?;
+        }
+        "getent" => {
+            let lines = answers.names.entry(name.into()).or_default();
+            lines.push_str(rest[name.len()..].trim_start());
+            lines.push('\n');
+        }
+        "value" => {
+            let [_, key, value] = words else { return Err("write: value UNIT KEY TEXT".into()) };
+            answers.values.insert((name.into(), (*key).into()), (*value).into());
         }
         "process" => {
             let (mut process, sockets) = process(number(name)?, &pairs(&words[1..])?)?;

@@ -93,6 +93,11 @@ pub trait Look: Sync {
 pub trait Ask: Sync {
     /// What systemd says of these units; a unit that it does not know has the load state `not-found`.
     fn units(&self, names: &[&str]) -> Observed<UnitStates>;
+    /// What systemd has in force of settings, each given by unit, section and key, as `systemctl show` prints it; `None` where
+    /// it shows no such setting, or not as one word.
+    fn values(&self, asked: &[(&str, &str, &str)]) -> Observed<Vec<Option<String>>>;
+    /// What the host's name service says of these names: the lines that getent(1) prints of those that are known.
+    fn getent(&self, database: &str, names: &[&str]) -> Observed<String>;
     /// What the kernel says of a process, and of its environment these variables alone.
     fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process>;
     /// The listening TCP sockets on a port, both families.

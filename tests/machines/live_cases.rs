@@ -6,6 +6,8 @@ use crate::support::machine;
 use crate::support::report;
 
 mod jobs;
+mod names;
+mod values;
 
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,8 @@ const CASES: &[(&str, Case)] = &[
     ("a contract that others can write", contract_of_others),
     ("pythons that are run", probe),
     ("a job that does not run", jobs::jobs),
+    ("what the manager has in force", values::values),
+    ("accounts of another source", names::names),
 ];
 
 fn no_bus(host: &Host) {

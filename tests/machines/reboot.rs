@@ -2,17 +2,14 @@
 //! `reboot/cases.txt` lie on one machine; each does or does not come back for a reason of its own. `make test` boots Debian 12 and
 //! 13; `GOLDEN_REBOOT=all` boots every version of systemd that golden has tables for.
 
+use crate::support::lay::lay;
 use crate::support::machine::{self, Image, Machine, Suite};
 use crate::support::starts;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
 
 use golden::model::Report;
-use golden::system::memory::MemoryNode;
 use golden::system::{DiskSystem, MemorySystem};
 
 const CASES: &str = include_str!("reboot/cases.txt");
@@ -101,22 +98,6 @@ fn services(cases: &[Case]) -> String {
         let _ = writeln!(text, "[services.{me}]\n{kind}\n{contract}");
     }
     text
-}
-
-/// Puts files of a host in memory below a directory; what is there already is kept.
-fn lay(root: &Path, host: &MemorySystem) {
-    for (path, owned) in &host.nodes {
-        let place = root.join(path.trim_start_matches('/'));
-        match &owned.node {
-            MemoryNode::Directory => fs::create_dir_all(&place).unwrap(),
-            MemoryNode::File(content) => {
-                fs::write(&place, content).unwrap();
-                fs::set_permissions(&place, fs::Permissions::from_mode(owned.mode)).unwrap();
-            }
-            MemoryNode::Link(target) => symlink(&**target, &place).unwrap(),
-            MemoryNode::Unreadable(why) => panic!("{path}: root reads all of a machine, also where {why}"),
-        }
-    }
 }
 
 /// What is wrong with what is said of a machine of `suite`.

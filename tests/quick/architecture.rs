@@ -164,6 +164,7 @@ fn no_shell_is_started() {
             "system/hand/program.rs",
             "system/act.rs",
             "system/os/python.rs",
+            "system/os/getent.rs",
             "run/process.rs",
             "run/as_unit.rs",
             "run/supervise.rs",
@@ -265,6 +266,11 @@ fn functions(text: &str) -> Vec<(String, usize)> {
             .fold(words, |words, word| words.strip_prefix(word).unwrap_or(words));
         let Some(name) = words.strip_prefix("fn ") else { continue };
         let name = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        // What a trait only asks for has no body.
+        let signature = lines.iter().skip(at).find(|line| line.ends_with(['{', ';', '}']));
+        if signature.is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
         let end = format!("{}}}", &line[..line.len() - bare.len()]);
         let is_end = |(_, line): &(usize, &&str)| **line == end;
         let last = if bare.ends_with('}') { Some(at) } else { None };

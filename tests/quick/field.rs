@@ -30,7 +30,7 @@ use golden::facts::HostFacts;
 use golden::facts::gather::gather;
 use golden::model::{Remedy, Report, RuleResult, Said, Severity};
 use golden::rules::RULES;
-use golden::system::{MemorySystem, manifest};
+use golden::system::{DiskSystem, MemorySystem, System, manifest};
 
 const HOST: &str = include_str!("../field/base.host");
 const CONTRACT: &str = include_str!("../field/base.toml");
@@ -292,6 +292,31 @@ fn each_case_of_the_field_is_judged_right() {
     println!("field: {total} cases, {wrong} wrong");
     assert!(total > 0, "no case is called so");
     assert!(wrong == 0, "{wrong} wrong of {total}\n\n{report}");
+}
+
+/// The host of each family as a directory, as `--root` gets one: the disk says what the memory says.
+#[test]
+fn a_host_of_each_family_is_the_same_as_a_directory() {
+    if crate::support::skip::without_root() {
+        return;
+    }
+    let cases = catalogue().remove("family").unwrap();
+    // Which file systems are mounted, no directory shows.
+    for case in cases.iter().filter(|case| !case.changes.contains("file-system ")) {
+        let contract = case.contract().unwrap();
+        let mut host = MemorySystem::from_manifest(HOST).unwrap();
+        manifest::apply(&mut host, &case.changes).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        crate::support::lay::lay(directory.path(), &host);
+        let disk = DiskSystem::rooted(directory.path()).unwrap();
+        host.now = disk.now();
+        let selection = Selection::default();
+        let words = |system: &dyn System| -> Vec<String> {
+            let facts = gather(system, &contract, selection.needs(&contract));
+            audit(&contract, &facts, &selection, false).results.iter().map(word).collect()
+        };
+        assert_eq!(words(&disk), words(&host), "{}", case.name);
+    }
 }
 
 /// A kind that is shown by its faults alone says nothing about false alarms; a case says what it wants.

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod example;
+pub mod lay;
 pub mod machine;
 pub mod oracle;
 pub mod remedy;

@@ -14,6 +14,7 @@ mod generators;
 mod git;
 mod git_owners;
 mod health;
+mod in_force;
 mod in_run;
 mod libraries;
 mod logs;
@@ -22,6 +23,7 @@ mod manager;
 mod mask;
 mod misfits;
 mod models;
+mod names;
 mod places;
 mod probes;
 mod redis_start;
@@ -79,7 +81,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     let walker = Walker::new(system);
     let mut facts = nothing_seen(system, needs);
     facts.systemd = version::version(system, &walker);
-    let accounts = accounts::accounts(system, &walker);
+    let accounts = names::accounts(system, &walker, contract);
     let version = facts.systemd.known().ok().flatten().copied().unwrap_or_default();
     let ground = Ground { system, contract, needs, version, index: OnceLock::new(), accounts: &accounts };
     let worker = Worker { ground: &ground, walker };
@@ -108,6 +110,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
                 facts.answers = health::gather(system, ask, contract, &pad);
             }
         }
+        facts.values = in_force::gather(&worker, &pad);
         facts.named_servers = named.taken();
         (pad, host.taken(), answers.taken())
     });
@@ -125,7 +128,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     let asks = needs.has(Need::Start) || needs.has(Need::Places);
     facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot, &pad));
     facts.unjudged = if asks { unjudged::gather(&worker, &pad) } else { Vec::new() };
-    facts.accounts = accounts;
+    facts.accounts = names::with_units(system, accounts, &pad);
     pad.into_facts(&mut facts);
     facts
 }
@@ -152,6 +155,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         made: None,
         unjudged: Vec::new(),
         units: BTreeMap::new(),
+        values: BTreeMap::new(),
         boot: None,
         processes: BTreeMap::new(),
         answers: BTreeMap::new(),

@@ -6,14 +6,31 @@ rule! {
     /// The user or group that the contract gives a service does not exist.
     ///
     /// Read from passwd(5) and group(5) of the host or disk. systemd ends the start with 217/USER or 216/GROUP.
-    /// Where nsswitch.conf(5) names other sources of accounts, an account outside these files may exist there,
-    /// and the rule is undecided. A user of `DynamicUser=yes`, which exists while the service runs, is in
+    /// Where nsswitch.conf(5) names other sources of accounts, an account outside these files may exist there: on a
+    /// running host getent(1) is asked, and of a disk the rule is undecided. A user of `DynamicUser=yes`, which exists while the service runs, is in
     /// neither file.
     ///
     /// ```bad
     /// file /etc/passwd root:root 0644
     /// | root:x:0:0:root:/root:/bin/bash
     /// | nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+    /// ```
+    /// ```bad
+    /// file /etc/nsswitch.conf root:root 0644
+    /// | passwd: sss files
+    /// file /etc/passwd root:root 0644
+    /// | root:x:0:0:root:/root:/bin/bash
+    /// | nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+    /// getent passwd
+    /// ```
+    /// ```good
+    /// file /etc/nsswitch.conf root:root 0644
+    /// | passwd: sss files
+    /// file /etc/passwd root:root 0644
+    /// | root:x:0:0:root:/root:/bin/bash
+    /// | nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+    /// getent passwd qt:x:1000:1000::/home/qt:/bin/bash
+    /// getent initgroups qt 1000
     /// ```
     /// ```good
     /// mode /etc/passwd 0444
@@ -69,8 +86,15 @@ fn made_by_systemd(
     Ok(unit.load == LoadState::Loaded && unit.is_dynamic() && name(unit) == Some(demanded))
 }
 
-/// The remedy that makes a system account: sysusers.d(5).
+/// The remedy that makes a system account: sysusers.d(5). Where a host keeps its accounts elsewhere as well, a person makes
+/// it there.
 fn make(view: &ServiceView, user: Option<&str>, group: &str) -> Remedy {
+    if let Ok(accounts) = view.accounts()
+        && !accounts.elsewhere.is_empty()
+    {
+        let sources = accounts.elsewhere.join(" ");
+        return Remedy::decide(format!("decide where it belongs: this host asks {sources} as well as its files"));
+    }
     let is_the_contracts = user == Some(view.contract.identity.user.value.as_str());
     let home = view.contract.provision.home.as_ref().filter(|_| is_the_contracts);
     let home = home.map(|home| home.value.clone());

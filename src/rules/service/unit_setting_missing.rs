@@ -14,7 +14,7 @@ rule! {
     /// (`DynamicUser=`, `Type=oneshot`; systemd.exec(5), systemd.service(5)), from /etc/systemd/system.conf and
     /// its drop-ins (systemd-system.conf(5)), otherwise systemd's own default of that version, as `systemctl
     /// show` of a bare unit gave it. A default that depends on the host, or that was not measured for this
-    /// version, is undecided.
+    /// version, is asked of the manager of a running host, and is undecided on a disk.
     ///
     /// An empty assignment, such as `CapabilityBoundingSet=`, meets a demand for an empty value. What
     /// `DynamicUser=yes` forces (`ProtectSystem=strict` and others) is in force without being stated.
@@ -61,6 +61,16 @@ rule! {
     /// ```bad
     /// contract [services.backend.unit.Service]
     /// contract ProtectClock = { equals = "yes", presence = "effective" }
+    /// ```
+    /// ```bad
+    /// contract [services.backend.unit.Service]
+    /// contract TasksMax = { equals = "100", presence = "effective" }
+    /// value quantum-backend.service TasksMax 4915
+    /// ```
+    /// ```good
+    /// contract [services.backend.unit.Service]
+    /// contract TasksMax = { equals = "4915", presence = "effective" }
+    /// value quantum-backend.service TasksMax 4915
     /// ```
     /// ```good
     /// contract [services.backend.unit.Service]

@@ -5,6 +5,8 @@
 //! trip instead of forty (zbus 6 has no blocking interface beside it). A bus that takes connections and never answers
 //! is *undecided* after five seconds.
 
+mod shown;
+
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -93,6 +95,34 @@ async fn unit(connection: &Connection, name: &str) -> zbus::Result<(Arc<str>, Un
         fill(&mut state, property, value?)?;
     }
     Ok((name.into(), state))
+}
+
+pub(super) fn values(asked: &[(&str, &str, &str)]) -> Observed<Vec<Option<String>>> {
+    let owned: Vec<[String; 3]> =
+        asked.iter().map(|(unit, section, key)| [*unit, *section, *key].map(str::to_owned)).collect();
+    let count = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+    let limit = TIME_LIMIT.saturating_add(TIME_FOR_A_NAME.saturating_mul(count));
+    within(limit, move || zbus::block_on(ask_values(&owned)).map_err(|error| error.to_string())).map_or_else(
+        |why| Observed::Unreadable(format!("systemd could not be asked over D-Bus: {why}")),
+        Observed::Found,
+    )
+}
+
+async fn ask_values(asked: &[[String; 3]]) -> zbus::Result<Vec<Option<String>>> {
+    let connection = Connection::system().await?;
+    Ok(join_all(asked.iter().map(|asked| value(&connection, asked))).await)
+}
+
+/// What is in force of one setting. A property that this version does not have is answered with an error.
+async fn value(connection: &Connection, [unit, section, key]: &[String; 3]) -> Option<String> {
+    let (path, property) = (object_path(unit), shown::property(key));
+    let interface = if section == "Unit" { UNIT } else { interface(unit) };
+    let value = get(connection, &path, interface, &property).await.ok()?;
+    let soft = match key.starts_with("Limit") {
+        true => get(connection, &path, interface, &format!("{property}Soft")).await.ok(),
+        false => None,
+    };
+    shown::text(key, &value, soft.as_deref())
 }
 
 fn interface(name: &str) -> &'static str {

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use super::owner::Owner;
-use super::{bus, environ, listeners, python, redis, servers, stream};
+use super::{bus, environ, getent, listeners, python, redis, servers, stream};
 use crate::model::Observed;
 use crate::model::answers::{
     Listener, Process, PythonAnswer, PythonQuestion, RedisAnswer, RedisQuestion, ServerAnswer,
@@ -66,6 +66,14 @@ pub(super) fn sockets_of(pid: u32) -> Observed<Vec<u64>> {
 impl Ask for LiveHost {
     fn units(&self, names: &[&str]) -> Observed<UnitStates> {
         bus::units(names)
+    }
+
+    fn values(&self, asked: &[(&str, &str, &str)]) -> Observed<Vec<Option<String>>> {
+        bus::values(asked)
+    }
+
+    fn getent(&self, database: &str, names: &[&str]) -> Observed<String> {
+        getent::getent(database, names)
     }
 
     fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process> {

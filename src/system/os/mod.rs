@@ -2,8 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "this is the door to the world")]
 
 mod bus;
+mod child;
 mod disk;
 mod environ;
+mod getent;
 mod line;
 mod listeners;
 mod live;

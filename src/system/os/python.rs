@@ -1,36 +1,27 @@
-//! A python of a venv, run as the user of its service: the one program that is started to look at a host, and only
-//! when somebody asks for it (`--probe`).
+//! A python of a venv, run as the user of its service: the one program of a user's that is started to look at a host, and
+//! only when somebody asks for it (`--probe`).
 //!
 //! It gets nothing of the caller's: no variable, no descriptor, no terminal, no privilege, and no way to one. It has a
 //! session of its own and a time limit, after which everything it started is ended with it. What it is given to do
 //! imports nothing of the service and writes nothing; what a path file (`*.pth`) of the venv does at the start of
 //! every python, it does here too, as the user as whom the service would do it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
-use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open,
-    set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
+use super::child::{self, Ended};
 use crate::model::Observed;
 use crate::model::answers::{PythonAnswer, PythonEnd, PythonQuestion, PythonSaid};
 use crate::system::strays::Strays;
 
 /// How long one may take, in seconds. A healthy one needs a twentieth of one.
 const LIMIT: u64 = 10;
-
-/// How long the kernel may take to end what it was told to end.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// How many run at a time.
 const AT_ONCE: usize = 8;
@@ -183,29 +174,10 @@ fn become_the_service(account: Option<&(Uid, Gid, Vec<Gid>)>) -> rustix::io::Res
     }
 }
 
-/// Hears it to its end, or ends it; with it everything in its session that did not leave its group.
-fn watch(mut child: Child) -> Result<PythonAnswer, String> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("it has no process id")?;
-    let mut out = Heard::of(child.stdout.take());
-    let mut err = Heard::of(child.stderr.take());
-    let process = match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(process) => process,
-        Err(error) => {
-            let _ = kill_process_group(pid, Signal::KILL);
-            let _ = child.wait();
-            return Err(format!("it cannot be watched: {error}"));
-        }
-    };
-    let timed_out = !hear_until(&process, Instant::now() + Duration::from_secs(LIMIT), &mut out, &mut err);
-    // Its group lives as long as it is not waited for, so this cannot hit anybody else.
-    let _ = kill_process_group(pid, Signal::KILL);
-    if !hear_until(&process, Instant::now() + GRACE, &mut out, &mut err) {
-        return Err(format!("process {} cannot be ended: it waits in the kernel", child.id()));
-    }
-    out.take_what_is_there();
-    err.take_what_is_there();
-    let status = child.wait().map_err(|error| format!("it cannot be waited for: {error}"))?;
-    Ok(PythonAnswer { end: end_of(status, timed_out), said: said(&out.kept), complaint: err.as_text() })
+/// Hears it to its end, or ends it.
+fn watch(child: Child) -> Result<PythonAnswer, String> {
+    let Ended { status, timed_out, out, err } = child::hear(child, Duration::from_secs(LIMIT), KEPT)?;
+    Ok(PythonAnswer { end: end_of(status, timed_out), said: said(&out), complaint: as_text(&err) })
 }
 
 fn end_of(status: ExitStatus, timed_out: bool) -> PythonEnd {
@@ -216,64 +188,12 @@ fn end_of(status: ExitStatus, timed_out: bool) -> PythonEnd {
     }
 }
 
-/// Takes down what it writes until it ends; false when it has not ended by then.
-fn hear_until(process: &impl AsFd, deadline: Instant, out: &mut Heard, err: &mut Heard) -> bool {
-    loop {
-        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
-        let mut watched = vec![PollFd::new(process, PollFlags::IN)];
-        let pipes = [&out.pipe, &err.pipe];
-        watched.extend(pipes.into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        let polled = poll(&mut watched, left.as_ref());
-        let has_ended = !watched[0].revents().is_empty();
-        drop(watched);
-        match polled {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-        out.take_what_is_there();
-        err.take_what_is_there();
-        if has_ended || Instant::now() >= deadline {
-            return has_ended;
-        }
-    }
-}
-
-/// A pipe's end, and the last of what came out of it.
-struct Heard {
-    pipe: Option<File>,
-    kept: Vec<u8>,
-}
-
-impl Heard {
-    fn of(pipe: Option<impl Into<OwnedFd>>) -> Self {
-        let pipe = pipe.map(|pipe| File::from(pipe.into()));
-        let pipe = pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, true).is_ok());
-        Self { pipe, kept: Vec::new() }
-    }
-
-    /// Never more than a pipe holds, so that who writes without end cannot keep golden here.
-    fn take_what_is_there(&mut self) {
-        let mut buffer = [0; 1 << 16];
-        let Some(pipe) = &mut self.pipe else { return };
-        match pipe.read(&mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => {
-                self.kept.extend_from_slice(&buffer[..count]);
-                let over = self.kept.len().saturating_sub(KEPT);
-                self.kept.drain(..over);
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => self.pipe = None,
-        }
-    }
-
-    /// Its end as a text of whole characters.
-    fn as_text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.kept);
-        let over = text.len().saturating_sub(COMPLAINT);
-        let from = (over..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text[from..].trim().to_owned()
-    }
+/// The end of a text, of whole characters.
+fn as_text(kept: &[u8]) -> String {
+    let text = String::from_utf8_lossy(kept);
+    let over = text.len().saturating_sub(COMPLAINT);
+    let from = (over..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text[from..].trim().to_owned()
 }
 
 /// What it said between its marks, whatever else was written before and after.
