@@ -110,7 +110,7 @@ impl RuleResult {
 pub const NEEDS_LIVE_HOST: &str = "needs the live host";
 
 /// Said of every rule that judges what is only known when it is run, when nobody asked for that.
-pub const NEEDS_PROBE: &str = "golden runs nothing on a host without --probe";
+pub const NEEDS_PROBE: &str = "no program of a service is run without --probe";
 
 /// Said of every rule that judges models, when nobody has asked what they said.
 pub const NEEDS_TELEMETRY: &str = "judged by golden gate";

@@ -113,8 +113,8 @@ pub trait Ask: Sync {
     /// Asks a server what it is, by its own protocol; absent when nobody takes the connection, unreadable when nothing
     /// answers in time or another process does.
     fn server(&self, question: &ServerQuestion<'_>) -> Observed<ServerAnswer>;
-    /// Runs these pythons, each as its account, and hears what each says of itself. The one exception from the rule
-    /// that nothing is run to look at a host: it is made when somebody asks for it in so many words, and never else.
+    /// Runs these pythons, each as its account, and hears what each says of itself. No other program of a user's is run to
+    /// look at a host, and these only when somebody asks for it in so many words.
     fn pythons(&self, questions: &[PythonQuestion]) -> Vec<Observed<PythonAnswer>>;
 }
 
