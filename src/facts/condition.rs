@@ -1,6 +1,9 @@
 //! `Condition…=` and `Assert…=` of a unit, as a list of questions (systemd.unit(5), "CONDITIONS AND ASSERTS").
 
+use serde::{Deserialize, Serialize};
+
 use super::start::simplified;
+use crate::syntax::glob;
 use crate::systemd::effective::{EffectiveUnit, Setting};
 
 /// One condition or assertion.
@@ -33,8 +36,36 @@ const OF_PATHS: &[&str] = &[
     "FileIsExecutable",
 ];
 
-/// The questions about accounts; the others are about the running host.
+/// The questions about accounts.
 const OF_ACCOUNTS: &[&str] = &["User", "Group"];
+
+/// The questions about what the host is called; the others are about the running host.
+const OF_NAMES: &[&str] = &["Architecture", "FirstBoot", "Host", "OSRelease"];
+
+/// What the host is called; what is not known is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
+    /// The text of os-release(5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_release: Option<String>,
+    /// systemd's word for its architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// It has a machine id, so the next boot is not its first.
+    pub has_machine_id: bool,
+}
+
+impl Names {
+    /// A value of os-release(5); `None` where it has no such key.
+    fn release(&self, key: &str) -> Option<&str> {
+        let lines = self.os_release.as_deref()?.lines();
+        let value = lines.filter_map(|line| line.trim().split_once('=')).find(|(name, _)| *name == key)?.1;
+        Some(value.trim_matches(['"', '\'']))
+    }
+}
 
 /// Every condition and assertion whose kind a disk can answer.
 pub fn all(unit: &EffectiveUnit) -> Vec<Condition<'_>> {
@@ -68,10 +99,62 @@ impl Condition<'_> {
         (OF_PATHS.contains(&self.test) && self.argument.starts_with('/')).then_some(self.argument)
     }
 
+    /// Whether it is about what the host is called.
+    pub fn is_of_names(&self) -> bool {
+        OF_NAMES.contains(&self.test)
+    }
+
+    /// Whether the names meet it, before a `!`; `None` where they do not tell.
+    pub fn holds_by(&self, names: &Names) -> Option<bool> {
+        match self.test {
+            "Architecture" if self.argument == "native" => Some(true),
+            "Architecture" => {
+                let is_known = ARCHITECTURES.contains(&self.argument);
+                names.architecture.as_ref().filter(|_| is_known).map(|is| is == self.argument)
+            }
+            // A machine that was never booted has no id; of an empty one it is not known.
+            "FirstBoot" if names.has_machine_id => match self.argument {
+                "yes" | "true" | "1" | "on" => Some(false),
+                "no" | "false" | "0" | "off" => Some(true),
+                _ => None,
+            },
+            "Host" if !is_machine_id(self.argument) => {
+                let name = names.host_name.as_ref()?.to_lowercase();
+                Some(glob::matches_name(&self.argument.to_lowercase(), &name))
+            }
+            "OSRelease" => {
+                names.os_release.as_ref()?;
+                self.argument.split_ascii_whitespace().try_fold(true, |all, word| {
+                    let at = word.find(['=', '!', '<', '>', '$'])?;
+                    let (key, rest) = word.split_at(at);
+                    let is = names.release(key);
+                    let holds = match (rest.strip_prefix("!="), rest.strip_prefix('=')) {
+                        (Some(value), _) => is != Some(value),
+                        (None, Some(value)) if !value.starts_with('=') => is == Some(value),
+                        // Versions are compared, and patterns, as systemd does.
+                        _ => return None,
+                    };
+                    Some(all && holds)
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a disk can say anything about it.
     pub fn is_of_disk(&self) -> bool {
-        self.path().is_some() || OF_ACCOUNTS.contains(&self.test)
+        self.path().is_some() || OF_ACCOUNTS.contains(&self.test) || self.is_of_names()
     }
+}
+
+/// Those of the architectures of systemd.unit(5) of which it is certain that a host is either one or not.
+const ARCHITECTURES: &[&str] =
+    &["x86-64", "arm64", "riscv64", "s390x", "ppc64-le", "ppc64", "loongarch64", "sparc64", "alpha", "m68k"];
+
+/// A name of 32 hexadecimal digits is compared with the id of the machine.
+fn is_machine_id(text: &str) -> bool {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The directories that must be listed to know what a pattern matches: only of patterns in the last component.

@@ -112,6 +112,9 @@ pub struct HostFacts {
     /// Settings that units do not state and the contract demands, as the running manager has them in force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<Arc<str>, Values>,
+    /// What the host is called, where a condition of a unit asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<condition::Names>,
     /// What leads from the boot to units; absent when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<boot::BootFacts>,

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::boot::Reached;
+use super::condition::Names;
 use super::environment::{self, Layer, ReadFile};
 use super::made::MadeFacts;
 use super::models::ModelFacts;
@@ -264,6 +265,11 @@ impl<'a> View<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// What the host is called; `None` where nobody looked, since no unit asks.
+    pub fn names(&self) -> Result<Option<&'a Names>, Undecided> {
+        Ok(self.facts(Need::Units)?.names.as_ref())
     }
 
     /// What the running manager has in force of a setting that a unit does not state, where it was asked.

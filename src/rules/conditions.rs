@@ -68,6 +68,9 @@ fn met(view: &ServiceView, start: &AtStart, condition: &Condition<'_>) -> Result
 /// The answer before a `!`; `None` where only the running host has one.
 fn holds(view: &ServiceView, start: &AtStart, condition: &Condition<'_>) -> Result<Option<bool>, Undecided> {
     let argument = condition.argument;
+    if condition.is_of_names() {
+        return Ok(view.names()?.and_then(|names| condition.holds_by(names)));
+    }
     let Some(path) = condition.path() else { return account(view, condition.test, argument) };
     if condition.test == "PathExistsGlob" {
         let Some(directory) = directories_of(path) else { return Ok(None) };

@@ -23,6 +23,8 @@ struct Case {
     comes_back: bool,
     /// What a version does otherwise: a boot starts what it refuses to start by hand.
     otherwise: BTreeMap<u32, bool>,
+    /// A version that does not know the line in question, and does the opposite.
+    passed_over_by: Option<u32>,
     undecided: Option<String>,
     contract: String,
     asks: String,
@@ -49,6 +51,7 @@ fn cases() -> Vec<Case> {
             "undecided" => case.undecided = Some(rest.to_owned()),
             "contract" => case.contract.extend([rest, "\n"]),
             "asks" => case.asks = rest.to_owned(),
+            "passed-over" => case.passed_over_by = Some(rest.parse().unwrap()),
             version if version.parse::<u32>().is_ok() => {
                 case.otherwise.insert(version.parse().unwrap(), rest == "back");
             }
@@ -60,7 +63,8 @@ fn cases() -> Vec<Case> {
 
 impl Case {
     fn comes_back(&self, version: u32) -> bool {
-        self.otherwise.get(&version).copied().unwrap_or(self.comes_back)
+        let known = self.comes_back != (self.passed_over_by == Some(version));
+        self.otherwise.get(&version).copied().unwrap_or(known)
     }
 
     /// What is wrong with what was said, where a boot did `came_back`.

@@ -119,6 +119,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.logs = host.logs;
     facts.repository = host.repository;
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
+    facts.names = names::of_host(&worker, &pad);
     facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
     facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
     facts.contract_files = places::contract_files(&worker);
@@ -156,6 +157,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         unjudged: Vec::new(),
         units: BTreeMap::new(),
         values: BTreeMap::new(),
+        names: None,
         boot: None,
         processes: BTreeMap::new(),
         answers: BTreeMap::new(),

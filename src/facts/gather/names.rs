@@ -1,16 +1,33 @@
-//! Names that neither the files nor systemd's own records hold, asked of the name service of a running host.
+//! What the host is called, and names that neither the files nor systemd's own records hold, asked of the name service of a running host.
 //!
 //! It is asked only where nsswitch.conf(5) names a source that golden does not read itself, and only for names that the
 //! contract or a unit of it names.
 
 use std::collections::BTreeSet;
 
-use super::Pad;
+use super::{Pad, Worker};
 use crate::contract::Contract;
+use crate::facts::condition;
 use crate::model::Observed;
 use crate::syntax::accounts::{self, Accounts};
 use crate::system::{Ask, System, Walker};
 use crate::systemd::effective::EffectiveUnit;
+use crate::systemd::specifier::{Host as _, HostNames};
+
+/// What the host is called, where a unit asks for it.
+pub(super) fn of_host(worker: &Worker<'_>, pad: &Pad) -> Option<condition::Names> {
+    let asks = |unit: &EffectiveUnit| condition::all(unit).iter().any(|condition| condition.is_of_names());
+    let mut units = pad.units.values().filter_map(|unit| match &unit.effective {
+        Observed::Found(unit) => Some(&**unit),
+        _ => None,
+    });
+    units.any(asks).then(|| {
+        let HostNames { machine_id, host_name, os_release, architecture, .. } = worker.names().clone();
+        // systemd fills in the question marks of a name.
+        let host_name = host_name.filter(|name| !name.contains('?'));
+        condition::Names { host_name, os_release, architecture, has_machine_id: machine_id.is_some() }
+    })
+}
 
 /// The accounts of a host, those that the contract names among them.
 pub(super) fn accounts<'a>(
