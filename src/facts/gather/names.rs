@@ -111,26 +111,25 @@ impl Wanted {
 fn ask(ask: &dyn Ask, wanted: &Wanted, accounts: &mut Accounts) {
     let users = new_names(&wanted.users, &accounts.asked_users, |name| accounts.user(name).is_some());
     let groups = new_names(&wanted.groups, &accounts.asked_groups, |name| accounts.group(name).is_some());
-    let lines = |database: &str, names: &[&str]| match names.is_empty() {
-        true => None,
-        false => match ask.getent(database, names) {
-            Observed::Found(text) => Some(text),
-            _ => None,
-        },
-    };
-    if let Some(text) = lines("group", groups.as_slice()) {
+    // A directory server that is silent is not waited for again.
+    if !groups.is_empty() {
+        let Observed::Found(text) = ask.getent("group", &groups) else { return };
         accounts.groups.extend(accounts::parse(b"", text.as_bytes()).groups);
         accounts.asked_groups.extend(groups.into_iter().map(str::to_owned));
     }
-    if let Some(text) = lines("passwd", &users) {
-        let found = accounts::parse(text.as_bytes(), b"").users;
-        let names: Vec<&str> = found.iter().map(|user| user.name.as_str()).collect();
-        if let Some(text) = lines("initgroups", &names) {
-            text.lines().for_each(|line| add_to_groups(line, accounts));
-        }
-        accounts.users.extend(found);
-        accounts.asked_users.extend(users.into_iter().map(str::to_owned));
+    if users.is_empty() {
+        return;
     }
+    let Observed::Found(text) = ask.getent("passwd", &users) else { return };
+    let found = accounts::parse(text.as_bytes(), b"").users;
+    let names: Vec<&str> = found.iter().map(|user| user.name.as_str()).collect();
+    if !names.is_empty() {
+        // Without its groups it is not known what a user may do.
+        let Observed::Found(text) = ask.getent("initgroups", &names) else { return };
+        text.lines().for_each(|line| add_to_groups(line, accounts));
+    }
+    accounts.asked_users.extend(users.into_iter().map(str::to_owned));
+    accounts.users.extend(found);
 }
 
 /// The names that nobody was asked for and that are not known. A number names no account.
