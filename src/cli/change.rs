@@ -157,17 +157,31 @@ pub(super) fn take_host(verb: &str, host: &Host, said: &mut Said) -> Result<Alon
     }
     let alone = Alone::take(&host.act).map_err(|trouble| troubled(&trouble))?;
     name_defects(&host.act).map_err(|error| troubled(&Trouble::Refused(error.to_string())))?;
-    for (id, left) in apply::recover(&host.tools(), &alone, said).map_err(|trouble| troubled(&trouble))? {
+    let recovered = apply::recover(&host.tools(), &alone, said).map_err(|trouble| troubled(&trouble))?;
+    for (id, left) in recovered.undone {
         let undone = if left.iter().any(|left| left.again) { "undone in part" } else { "undone" };
         output::complain(&format!("the plan {id} was interrupted; what it had done is {undone}"));
         name_left(&left, RECOVER);
     }
-    for paid in apply::make_up(&host.tools(), &alone, said).map_err(|trouble| troubled(&trouble))? {
-        let (plan, unit) = (&paid.plan, &paid.unit);
-        let became = paid.done.map_or_else(|failed| failed.why, |()| "it is restarted now".to_owned());
-        output::complain(visible(&format!("the plan {plan} could not restart {unit}: {became}")).as_ref());
+    for (plan, unit) in recovered.owed {
+        let text = format!("the plan {plan} could not restart {unit}, which runs as before; try: {RECOVER}");
+        output::complain(visible(&text).as_ref());
     }
     Ok(alone)
+}
+
+/// Restarts what ended plans should have restarted; whether all of it is done.
+pub(super) fn make_up(host: &Host, alone: &Alone, said: &mut Said) -> Result<bool, ExitCode> {
+    let paid = apply::make_up(&host.tools(), alone, said).map_err(|trouble| troubled(&trouble))?;
+    for paid in &paid {
+        let unit = &paid.unit;
+        let became = match &paid.done {
+            Ok(()) => format!("{unit} is restarted, as the plan {} should have", paid.plan),
+            Err(failed) => format!("{unit} could not be restarted: {}", failed.why),
+        };
+        output::complain(visible(&became).as_ref());
+    }
+    Ok(paid.iter().all(|paid| paid.done.is_ok()))
 }
 
 /// Brings back what an interrupted plan has left.

@@ -10,6 +10,7 @@ use crate::contract::Contract;
 use crate::model::{Location, Report, Stated};
 use crate::operate::provision::{self, Provisioning};
 use crate::operate::{self, Proof, Proven};
+use crate::plan::apply::Alone;
 use crate::plan::journal::{Kept, Progress};
 use crate::plan::{Order, Ours, Prepared, apply, prepare};
 use crate::system::act::Act;
@@ -107,6 +108,20 @@ fn check(global: &Global, made: &Made, confirm: &Confirm) -> Result<ExitCode, Fa
     Ok(ExitCode::from(CHANGES))
 }
 
+/// `golden apply --recover`: what an interrupted plan has done is undone already by whoever takes the host.
+fn recover(host: &Host, alone: &Alone, said: &mut Said) -> Result<ExitCode, Failure> {
+    let is_made_up = match change::make_up(host, alone, said) {
+        Ok(is_made_up) => is_made_up,
+        Err(code) => return Ok(code),
+    };
+    let plans = Kept::all(&host.act).map_err(|error| Failure::new(error.to_string()))?;
+    let is_left = plans.iter().any(|kept| kept.journal.progress == Progress::Begun);
+    match is_left || !is_made_up {
+        true => Ok(ExitCode::from(REFUSED)),
+        false => output::print_and("no interrupted plan is left\n", ExitCode::SUCCESS),
+    }
+}
+
 /// `golden apply`
 pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     if args.confirm.check {
@@ -125,12 +140,7 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
         Err(code) => return Ok(code),
     };
     if args.recover {
-        let plans = Kept::all(&host.act).map_err(|error| Failure::new(error.to_string()))?;
-        let is_left = plans.iter().any(|kept| kept.journal.progress == Progress::Begun);
-        return match is_left {
-            true => Ok(ExitCode::from(REFUSED)),
-            false => output::print_and("no interrupted plan is left\n", ExitCode::SUCCESS),
-        };
+        return recover(&host, &alone, &mut said);
     }
     let by = caller();
     if let Some(id) = &args.undo {

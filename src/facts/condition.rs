@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::start::simplified;
 use crate::syntax::glob;
 use crate::systemd::effective::{EffectiveUnit, Setting};
+use crate::systemd::specifier::os_release;
 
 /// One condition or assertion.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ const OF_ACCOUNTS: &[&str] = &["User", "Group"];
 /// The questions about what the host is called; the others are about the running host.
 const OF_NAMES: &[&str] = &["Architecture", "FirstBoot", "Host", "OSRelease"];
 
-/// What the host is called; what is not known is left out.
+/// What the host is called, as conditions ask for it; what is not known is left out. The ids of machine and boot are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// Its name.
@@ -56,15 +57,6 @@ pub struct Names {
     pub architecture: Option<String>,
     /// It has a machine id, so the next boot is not its first.
     pub has_machine_id: bool,
-}
-
-impl Names {
-    /// A value of os-release(5); `None` where it has no such key.
-    fn release(&self, key: &str) -> Option<&str> {
-        let lines = self.os_release.as_deref()?.lines();
-        let value = lines.filter_map(|line| line.trim().split_once('=')).find(|(name, _)| *name == key)?.1;
-        Some(value.trim_matches(['"', '\'']))
-    }
 }
 
 /// Every condition and assertion whose kind a disk can answer.
@@ -123,11 +115,11 @@ impl Condition<'_> {
                 Some(glob::matches_name(&self.argument.to_lowercase(), &name))
             }
             "OSRelease" => {
-                names.os_release.as_ref()?;
+                let text = names.os_release.as_deref()?;
                 self.argument.split_ascii_whitespace().try_fold(true, |all, word| {
-                    let at = word.find(['=', '!', '<', '>', '$'])?;
+                    let at = word.find(['=', '!', '<', '>', '$', '"', '\'', '\\'])?;
                     let (key, rest) = word.split_at(at);
-                    let is = names.release(key);
+                    let is = os_release(text, key);
                     let holds = match (rest.strip_prefix("!="), rest.strip_prefix('=')) {
                         (Some(value), _) => is != Some(value),
                         (None, Some(value)) if !value.starts_with('=') => is == Some(value),

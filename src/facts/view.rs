@@ -273,7 +273,7 @@ impl<'a> View<'a> {
     }
 
     /// What the running manager has in force of a setting that a unit does not state, where it was asked.
-    pub fn in_force(&self, unit: &str, key: &str) -> Result<Option<&'a String>, Undecided> {
+    pub fn manager_has(&self, unit: &str, key: &str) -> Result<Option<&'a String>, Undecided> {
         Ok(self.facts(Need::Units)?.values.get(unit).and_then(|values| values.get(key)))
     }
 

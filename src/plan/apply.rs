@@ -138,22 +138,34 @@ impl Alone {
     }
 }
 
-/// Undoes what interrupted plans have left. Of each its name, and what could not be brought back.
-pub fn recover(
-    tools: &Tools<'_>,
-    _alone: &Alone,
-    listener: &mut dyn Listener,
-) -> Result<Vec<(String, Vec<Left>)>, Trouble> {
+/// What earlier plans have left behind.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Interrupted plans, which are undone, and what of each could not be brought back.
+    pub undone: Vec<(String, Vec<Left>)>,
+    /// Plans that ended and units that they should have restarted, which run as before; [`make_up`] restarts them.
+    pub owed: Vec<(String, String)>,
+}
+
+/// Undoes what interrupted plans have left.
+pub fn recover(tools: &Tools<'_>, _alone: &Alone, listener: &mut dyn Listener) -> Result<Recovered, Trouble> {
     let all = Kept::all(tools.act).map_err(|error| Trouble::Refused(error.to_string()))?;
-    let mut undone = Vec::new();
-    for mut kept in all.into_iter().filter(|kept| kept.journal.progress == Progress::Begun) {
+    let mut found = Recovered::default();
+    for mut kept in all {
+        if kept.journal.progress == Progress::Done {
+            let id = &kept.journal.id;
+            found.owed.extend(owed::of(&kept).into_iter().map(|unit| (id.clone(), unit)));
+        }
+        if kept.journal.progress != Progress::Begun {
+            continue;
+        }
         let finished = kept.journal.undoing.unwrap_or(false);
         let left = undo(tools, &mut kept, finished, listener);
         note(tools.act, &kept, (Event::InterruptedUndone, "interrupted, undone"), &left)
             .map_err(|error| Trouble::Refused(error.to_string()))?;
-        undone.push((kept.journal.id, left));
+        found.undone.push((kept.journal.id, left));
     }
-    Ok(undone)
+    Ok(found)
 }
 
 /// Restarts what ended plans should have restarted and did not.

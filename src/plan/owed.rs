@@ -2,7 +2,8 @@
 //!
 //! A rollback is not undone where its service cannot be restarted: that would bring back what it took away. If the
 //! process that it was to end lives on, as when systemctl(1) was killed or systemd did not answer, the service still
-//! works with what was rolled back. The next call that changes the host restarts it first. The process tells, by its id,
+//! works with what was rolled back. Every call that changes the host says so, and `golden apply --recover` restarts it:
+//! nobody else, since what a person has changed of the unit meanwhile is not proven here. The process tells, by its id,
 //! its start and the boot: whoever restarted the service meanwhile has paid.
 
 use std::io;

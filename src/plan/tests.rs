@@ -286,7 +286,7 @@ fn a_plan_that_was_cut_off_is_undone_by_the_next_call() {
     kept.save().unwrap();
     let tools = Tools { act: &ground.act, hand: &hand, system: &ground.system };
     let alone = Alone::take(&ground.act).unwrap();
-    assert_eq!(recover(&tools, &alone, &mut Silent).unwrap().len(), 1);
+    assert_eq!(recover(&tools, &alone, &mut Silent).unwrap().undone.len(), 1);
     let Node::File { bytes, .. } = &hand.nodes()["/etc/app/a.env"] else { panic!("no file") };
     assert_eq!(bytes, b"PORT=1\nNAME=a\n");
 }
@@ -336,15 +336,15 @@ fn an_undo_that_was_cut_off_goes_on_with_the_next_call() {
     let calls = hand.calls().len();
     let tools = Tools { act: &ground.act, hand: &hand, system: &ground.system };
     let alone = Alone::take(&ground.act).unwrap();
-    assert_eq!(recover(&tools, &alone, &mut Silent).unwrap().len(), 1);
+    assert_eq!(recover(&tools, &alone, &mut Silent).unwrap().undone.len(), 1);
     let more = hand.calls().split_off(calls);
     for words in ["systemctl daemon-reload", "systemctl --quiet restart -- a.service"] {
         assert!(more.iter().any(|call| call == words), "{words}: {more:#?}");
     }
-    assert!(recover(&tools, &alone, &mut Silent).unwrap().is_empty());
+    assert!(recover(&tools, &alone, &mut Silent).unwrap().undone.is_empty());
 }
 
-/// A rollback is not undone where its service cannot be restarted: the next call restarts it.
+/// A rollback is not undone where its service cannot be restarted: the next call says so, or restarts it when it is asked to.
 #[test]
 fn a_restart_that_a_rollback_could_not_make_is_made_up_for() {
     let command = "systemctl --quiet restart -- a.service";
@@ -365,6 +365,9 @@ fn a_restart_that_a_rollback_could_not_make_is_made_up_for() {
         let applied = apply(&tools, &prepared, &order, &alone, &mut Silent, &mut Unwatched).unwrap();
         assert_eq!((applied.skipped.len(), applied.owed.len()), (1, owed));
 
+        // Whoever takes the host hears of it, and restarts nothing.
+        let told = recover(&tools, &alone, &mut Silent).unwrap();
+        assert_eq!((told.undone.len(), told.owed.len()), (0, owed));
         // It still does not restart: said again with every call.
         let tries = |hand: &MemoryHand| hand.calls().iter().filter(|call| *call == command).count();
         let before = tries(&hand);

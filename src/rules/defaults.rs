@@ -25,7 +25,7 @@ pub fn of(view: &ServiceView, unit: &EffectiveUnit, section: &str, key: &str) ->
         Err(undecided) => undecided,
         decided => return decided,
     };
-    let value = view.in_force(&view.service.unit.value, key)?.ok_or(undecided)?;
+    let value = view.manager_has(&view.service.unit.value, key)?.ok_or(undecided)?;
     Ok(Default { value: value.clone(), from: format!("systemd has {key}={value} in force") })
 }
 

@@ -235,7 +235,12 @@ impl Ask for Answers {
         let Some(lines) = self.names.get(database) else {
             return Observed::Unreadable("the manifest does not say what the name service knows".to_owned());
         };
-        let is_asked = |line: &&str| names.iter().any(|name| line.split([':', ' ']).next() == Some(name));
+        // A group is known by its number, too.
+        let is_asked = |line: &&str| {
+            let mut fields = line.split([':', ' ']);
+            let (name, number) = (fields.next(), fields.nth(1).filter(|_| database == "group"));
+            names.iter().any(|asked| name == Some(asked) || number == Some(asked))
+        };
         Observed::Found(lines.lines().filter(is_asked).map(|line| format!("{line}\n")).collect())
     }
 

@@ -27,6 +27,13 @@ pub struct HostNames {
     pub pretty_host_name: Option<String>,
 }
 
+/// A value of os-release(5); `None` where it has no such key. Of several lines the last counts, as in a shell.
+pub fn os_release<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    let lines = text.lines().map(str::trim_start);
+    let value = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).next_back()?;
+    Some(value.trim_end().trim_matches(['"', '\'']))
+}
+
 /// Whoever knows the names of the host. Most units never ask.
 pub trait Host {
     /// The names.
@@ -177,11 +184,7 @@ impl<'a> Specifiers<'a> {
 
     fn of_host(&self, letter: char) -> Result<Cow<'_, str>, SpecifierError> {
         let host = self.host.map(Host::names);
-        let release = |key: &str| {
-            let text = host?.os_release.as_deref()?;
-            let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-            Some(value.trim_matches(['"', '\'']).to_owned())
-        };
+        let release = |key: &str| os_release(host?.os_release.as_deref()?, key).map(str::to_owned);
         // A field that os-release(5) may leave out is empty; a file that was not read is unknown.
         let optional = |key: &str| host?.os_release.as_ref().map(|_| release(key).unwrap_or_default());
         let value = match letter {

@@ -118,3 +118,26 @@ fn every_key_of_the_format_is_in_its_manual() {
         assert!(manual.contains(&format!("`{word}`")), "`{word}` is not explained");
     }
 }
+
+/// How old a success may be is demanded of what systemd keeps loaded alone.
+#[test]
+fn a_last_success_is_demanded_of_what_is_started_for_one_task() {
+    let read = |service: &str| {
+        let text = format!(
+            "schema = 1\nextends = \"quantum\"\n[services.x]\nunit.name = \"x.service\"\n{service}\n"
+        );
+        let base = |_: &str| Ok(Contract::built_in_text().to_owned());
+        Contract::parse(&text, "/etc/golden/golden.toml", false, &base)
+    };
+    for service in ["kind = \"timer-job\"", "kind = \"executable\"\nactivation = \"path\""] {
+        let contract = read(&format!("{service}\nsucceeded_within = \"1d 2h\"")).unwrap();
+        let service = contract.services.iter().find(|service| &*service.name == "x").unwrap();
+        assert_eq!(service.succeeded_within.as_ref().unwrap().value, 26 * 3_600);
+    }
+    for service in ["kind = \"executable\"", "kind = \"job\"", "kind = \"executable\"\nactivation = \"bus\""]
+    {
+        let errors = read(&format!("{service}\nsucceeded_within = \"26h\"")).unwrap_err();
+        assert!(errors[0].message.contains("its last run is forgotten"), "{errors:#?}");
+    }
+    assert!(read("kind = \"timer-job\"\nsucceeded_within = \"soon\"").is_err());
+}

@@ -20,14 +20,14 @@ use crate::systemd::effective::EffectiveUnit;
 const TEXT: u64 = 64 << 10;
 
 /// The largest module of Node that is read, in bytes.
-const MODULE: u64 = 16 << 20;
+const MODULE: u64 = 64 << 20;
 
 /// A program of Node that lies in a library is small.
 const SMALL_PROGRAM: u64 = 1 << 20;
 
-/// So many packages of Node are looked at, and so many modules read.
+/// So many packages of Node are looked at, and so many bytes of their modules read.
 const MOST_PACKAGES: usize = 5_000;
-const MOST_MODULES: usize = 100;
+const MOST_BYTES: usize = 256 << 20;
 
 /// What does not fit the runtimes of a unit's commands. Where nobody knows the working directory, no command starts.
 pub(super) fn of(
@@ -53,6 +53,10 @@ impl Looker<'_, '_> {
     fn all(&self, pad: &mut Pad) -> Found<Vec<Misfit>> {
         let mut all: Vec<Misfit> = Vec::new();
         for started in commands(self.unit, START_SETTINGS) {
+            // What may fail ends no start.
+            if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+                continue;
+            }
             for misfit in self.misfits(&started.command.program, &started.command.words, pad)? {
                 if !all.contains(&misfit) {
                     all.push(misfit);
@@ -71,10 +75,13 @@ impl Looker<'_, '_> {
         };
         let runtime = match stand_in(program) {
             Some((manager, root, name)) => match self.chosen(manager, root, (program, name, words), pad)? {
-                Chosen::Prefix(prefix) => self.real(&format!("{prefix}/bin/{interpreter}"), pad),
                 Chosen::Missing(misfit) => return Ok(vec![misfit]),
-                Chosen::Elsewhere => None,
+                Chosen::Prefix(prefix) if !interpreter.is_empty() => {
+                    self.real(&format!("{prefix}/bin/{interpreter}"), pad)
+                }
+                Chosen::Prefix(_) | Chosen::Elsewhere => None,
             },
+            None if interpreter.is_empty() => None,
             None => self.runtime(program, pad),
         };
         let Some(runtime) = runtime else { return Ok(Vec::new()) };
@@ -127,7 +134,9 @@ impl Looker<'_, '_> {
         let Some((text, asked_by)) = self.asked(manager, root, (name, words), pad)? else {
             return Ok(Chosen::Elsewhere);
         };
-        let Some(versions) = manager.versions(&text) else { return Ok(Chosen::Elsewhere) };
+        let Some(versions) = manager.versions(&text) else {
+            return Err(format!("{asked_by} asks for what {} may not know as a version", manager.name));
+        };
         let place = format!("{root}/versions");
         for version in &versions {
             // `system` is whatever comes later in the PATH.
@@ -141,13 +150,18 @@ impl Looker<'_, '_> {
                 }
             }
         }
-        // pyenv takes the newest of those that begin so; the others may learn it.
+        // pyenv takes the newest of those that begin so; the others may know aliases.
         let begins = |known: &String| {
             let mut names = versions.iter().flat_map(|version| manager.names(version));
             names.any(|name| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
         };
         if self.names(&place)?.iter().any(begins) {
-            return Ok(Chosen::Elsewhere);
+            return match manager.name {
+                "pyenv" => Ok(Chosen::Elsewhere),
+                name => Err(format!(
+                    "{asked_by} asks for the beginning of a version, which not every {name} takes"
+                )),
+            };
         }
         let version = versions.join(" ");
         let place = format!("{place}/{}", versions[0]);
@@ -252,25 +266,34 @@ impl Looker<'_, '_> {
             .and_then(|path| path.rsplit_once('/'))
             .map_or(self.directory, |(above, _)| above);
         let above = std::path::Path::new(begin).ancestors().filter_map(|path| path.to_str());
-        let mut places = above.map(|path| format!("{}/node_modules", path.trim_end_matches('/')));
-        let Some((place, names)) = places.find_map(|place| {
-            let names = self.names(&place).ok()?;
-            (!names.is_empty()).then_some((place, names))
-        }) else {
-            return Ok(None);
-        };
+        let mut found = None;
+        for path in above {
+            let place = format!("{}/node_modules", path.trim_end_matches('/'));
+            let names = self.names(&place)?;
+            if !names.is_empty() {
+                found = Some((place, names));
+                break;
+            }
+        }
+        let Some((place, names)) = found else { return Ok(None) };
+        let packages = self.packages(&place, names)?;
+        if packages.len() > MOST_PACKAGES {
+            return Err(format!("{place} holds more than {MOST_PACKAGES} packages"));
+        }
         let mut read = 0;
-        for package in self.packages(&place, names)?.into_iter().take(MOST_PACKAGES) {
-            let release = format!("{package}/build/Release");
-            for name in self.names(&release).unwrap_or_default() {
-                if !name.ends_with(".node") || read == MOST_MODULES {
-                    continue;
-                }
-                read += 1;
+        for release in packages.into_iter().map(|package| format!("{package}/build/Release")) {
+            for name in self.names(&release)?.into_iter().filter(|name| name.ends_with(".node")) {
                 let place = format!("{release}/{name}");
                 let lookup = self.worker.walker.lookup(&behind_binds(self.unit, &place));
-                // One that cannot be read, or is larger, says nothing.
-                let Observed::Found(bytes) = self.worker.read_up_to(&lookup, MODULE) else { continue };
+                let bytes = match self.worker.read_up_to(&lookup, MODULE) {
+                    Observed::Found(bytes) => bytes,
+                    Observed::Absent => continue,
+                    Observed::Unreadable(why) => return Err(format!("{place}: {why}")),
+                };
+                read += bytes.len();
+                if read > MOST_BYTES {
+                    return Err(format!("the modules of packages hold more than {} MiB", MOST_BYTES >> 20));
+                }
                 if let Some(built_for) = module_version(&bytes).filter(|version| *version != is) {
                     let (is, built_for) = (is.to_string(), built_for.to_string());
                     let runtime = "Node.js".to_owned();

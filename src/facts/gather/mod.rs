@@ -14,6 +14,7 @@ mod generators;
 mod git;
 mod git_owners;
 mod health;
+mod host_names;
 mod in_force;
 mod in_run;
 mod libraries;
@@ -59,6 +60,7 @@ use crate::contract::{Contract, Service};
 use crate::model::{End, Lookup, Observed};
 use crate::system::walk::untrusted;
 use crate::system::{System, TEXT_LIMIT, Walker};
+use crate::systemd::effective::EffectiveUnit;
 use crate::systemd::version::SystemdVersion;
 
 /// Looks at a host for what `needs` names.
@@ -119,7 +121,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.logs = host.logs;
     facts.repository = host.repository;
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
-    facts.names = names::of_host(&worker, &pad);
+    facts.names = host_names::asked_for(&worker, &pad);
     facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
     facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
     facts.contract_files = places::contract_files(&worker);
@@ -359,6 +361,14 @@ impl Pad {
         self.misfits.append(&mut other.misfits);
         self.libraries.append(&mut other.libraries);
         self.venvs.append(&mut other.venvs);
+    }
+
+    /// The units that could be read.
+    fn loaded(&self) -> impl Iterator<Item = &EffectiveUnit> {
+        self.units.values().filter_map(|unit| match &unit.effective {
+            Observed::Found(unit) => Some(&**unit),
+            _ => None,
+        })
     }
 
     /// Looks at a path once.

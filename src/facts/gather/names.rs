@@ -1,33 +1,16 @@
-//! What the host is called, and names that neither the files nor systemd's own records hold, asked of the name service of a running host.
+//! Accounts that neither the files nor systemd's own records hold, asked of the name service of a running host.
 //!
 //! It is asked only where nsswitch.conf(5) names a source that golden does not read itself, and only for names that the
 //! contract or a unit of it names.
 
 use std::collections::BTreeSet;
 
-use super::{Pad, Worker};
+use super::Pad;
 use crate::contract::Contract;
-use crate::facts::condition;
 use crate::model::Observed;
-use crate::syntax::accounts::{self, Accounts};
+use crate::syntax::accounts::{self, Accounts, Group, User};
 use crate::system::{Ask, System, Walker};
 use crate::systemd::effective::EffectiveUnit;
-use crate::systemd::specifier::{Host as _, HostNames};
-
-/// What the host is called, where a unit asks for it.
-pub(super) fn of_host(worker: &Worker<'_>, pad: &Pad) -> Option<condition::Names> {
-    let asks = |unit: &EffectiveUnit| condition::all(unit).iter().any(|condition| condition.is_of_names());
-    let mut units = pad.units.values().filter_map(|unit| match &unit.effective {
-        Observed::Found(unit) => Some(&**unit),
-        _ => None,
-    });
-    units.any(asks).then(|| {
-        let HostNames { machine_id, host_name, os_release, architecture, .. } = worker.names().clone();
-        // systemd fills in the question marks of a name.
-        let host_name = host_name.filter(|name| !name.contains('?'));
-        condition::Names { host_name, os_release, architecture, has_machine_id: machine_id.is_some() }
-    })
-}
 
 /// The accounts of a host, those that the contract names among them.
 pub(super) fn accounts<'a>(
@@ -41,11 +24,7 @@ pub(super) fn accounts<'a>(
 
 /// The same with those that units name.
 pub(super) fn with_units(system: &dyn System, known: Observed<Accounts>, pad: &Pad) -> Observed<Accounts> {
-    let units = pad.units.values().filter_map(|unit| match &unit.effective {
-        Observed::Found(unit) => Some(&**unit),
-        _ => None,
-    });
-    asked(system, known, || Wanted::of(units))
+    asked(system, known, || Wanted::of(pad.loaded()))
 }
 
 fn asked(
@@ -114,19 +93,23 @@ fn ask(ask: &dyn Ask, wanted: &Wanted, accounts: &mut Accounts) {
     // A directory server that is silent is not waited for again.
     if !groups.is_empty() {
         let Observed::Found(text) = ask.getent("group", &groups) else { return };
-        accounts.groups.extend(accounts::parse(b"", text.as_bytes()).groups);
+        accounts.groups.extend(groups_of(&text));
         accounts.asked_groups.extend(groups.into_iter().map(str::to_owned));
     }
     if users.is_empty() {
         return;
     }
     let Observed::Found(text) = ask.getent("passwd", &users) else { return };
-    let found = accounts::parse(text.as_bytes(), b"").users;
+    // Of no line of a file.
+    let found = accounts::parse(text.as_bytes(), b"").users.into_iter().map(|user| User { line: 0, ..user });
+    let found: Vec<User> = found.collect();
     let names: Vec<&str> = found.iter().map(|user| user.name.as_str()).collect();
     if !names.is_empty() {
         // Without its groups it is not known what a user may do.
         let Observed::Found(text) = ask.getent("initgroups", &names) else { return };
-        text.lines().for_each(|line| add_to_groups(line, accounts));
+        if !add_to_groups(ask, &text, accounts) {
+            return;
+        }
     }
     accounts.asked_users.extend(users.into_iter().map(str::to_owned));
     accounts.users.extend(found);
@@ -143,20 +126,36 @@ fn new_names<'a>(
     names.filter(|name| !is_known(name) && !asked.iter().any(|asked| asked == name)).collect()
 }
 
-/// A line of `getent initgroups`: a user, and the numbers of the groups that it is in.
-fn add_to_groups(line: &str, accounts: &mut Accounts) {
-    let mut words = line.split_ascii_whitespace();
-    let Some(user) = words.next() else { return };
-    for gid in words.filter_map(|word| word.parse::<u32>().ok()) {
-        match accounts.groups.iter_mut().find(|group| group.gid == gid) {
-            Some(group) if group.members.iter().any(|member| member == user) => {}
-            Some(group) => group.members.push(user.to_owned()),
-            None => accounts.groups.push(accounts::Group {
-                name: gid.to_string(),
-                gid,
-                members: vec![user.to_owned()],
-                line: 0,
-            }),
+/// The groups of lines that getent(1) has printed; they stand in no line of a file.
+fn groups_of(text: &str) -> impl Iterator<Item = Group> {
+    let groups = accounts::parse(b"", text.as_bytes()).groups.into_iter();
+    groups.map(|group| Group { line: 0, ..group })
+}
+
+/// Adds users to the groups that `getent initgroups` gives them by number. A group whose name nobody knows keeps its number;
+/// false where the names could not be asked.
+fn add_to_groups(ask: &dyn Ask, text: &str, accounts: &mut Accounts) -> bool {
+    let members = text.lines().flat_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let user = words.next().unwrap_or_default();
+        words.filter_map(|word| word.parse::<u32>().ok()).map(move |gid| (gid, user))
+    });
+    let unknown: BTreeSet<u32> =
+        members.clone().map(|(gid, _)| gid).filter(|gid| accounts.group_by_id(*gid).is_none()).collect();
+    let numbers: Vec<String> = unknown.iter().map(u32::to_string).collect();
+    if !numbers.is_empty() {
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        let Observed::Found(named) = ask.getent("group", &numbers) else { return false };
+        accounts.groups.extend(groups_of(&named));
+    }
+    for gid in unknown.into_iter().filter(|gid| accounts.group_by_id(*gid).is_none()).collect::<Vec<u32>>() {
+        accounts.groups.push(Group { name: gid.to_string(), gid, members: Vec::new(), line: 0 });
+    }
+    for (gid, user) in members {
+        let group = accounts.groups.iter_mut().find(|group| group.gid == gid);
+        if let Some(group) = group.filter(|group| !group.members.iter().any(|member| member == user)) {
+            group.members.push(user.to_owned());
         }
     }
+    true
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::mask::is_masked;
-use super::{Pad, Worker, manager, required};
+use super::{Pad, Worker, host_names, manager, required};
 use crate::contract::Service;
 use crate::facts::{Need, Needs, UnitFacts};
 use crate::model::answers::{Process, UnitStates};
@@ -268,44 +268,7 @@ impl Index {
 
 impl specifier::Host for Worker<'_> {
     fn names(&self) -> &HostNames {
-        self.index().names.get_or_init(|| host_names(self.ground.system, &self.walker))
-    }
-}
-
-/// Names of the host that specifiers may need; what cannot be known stays unknown.
-fn host_names<'a>(system: &'a (dyn System + 'a), walker: &Walker<'a, dyn System + 'a>) -> HostNames {
-    let text = |path: &str| {
-        let lookup = walker.lookup(path);
-        match system.read(lookup.real()?, 4096) {
-            Observed::Found(bytes) => Some(String::from_utf8_lossy(&bytes).trim().to_owned()),
-            _ => None,
-        }
-    };
-    let is_there = |path: &str| walker.lookup(path).real().is_some();
-    let live = system.ask().is_some();
-    let running = |path: &str| if live { text(path) } else { None };
-    let host_name = match live {
-        true => Some(system.host_name()),
-        false => text("/etc/hostname"),
-    };
-    let pretty = || {
-        let info = text("/etc/machine-info")?;
-        let value = info.lines().find_map(|line| line.strip_prefix("PRETTY_HOSTNAME="))?;
-        Some(value.trim_matches(['"', '\'']).to_owned())
-    };
-    let of_root = || {
-        let known = [("x86_64-linux-gnu", "x86-64"), ("aarch64-linux-gnu", "arm64")];
-        known.iter().find(|(triplet, _)| is_there(&format!("/usr/lib/{triplet}"))).map(|(_, name)| *name)
-    };
-    let architecture = if live { specifier::architecture(std::env::consts::ARCH) } else { of_root() };
-    HostNames {
-        machine_id: text("/etc/machine-id").filter(|id| id.len() == 32),
-        pretty_host_name: pretty().or_else(|| host_name.clone()),
-        host_name,
-        os_release: text("/etc/os-release").or_else(|| text("/usr/lib/os-release")),
-        boot_id: running("/proc/sys/kernel/random/boot_id").map(|id| id.replace('-', "")),
-        kernel: running("/proc/sys/kernel/osrelease"),
-        architecture: architecture.map(str::to_owned),
+        self.index().names.get_or_init(|| host_names::of(self.ground.system, &self.walker))
     }
 }
 

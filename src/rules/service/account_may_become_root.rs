@@ -18,6 +18,16 @@ rule! {
     /// replace /etc/group
     /// + docker:x:999:qtadmin
     /// ```
+    /// ```bad
+    /// file /etc/nsswitch.conf root:root 0644
+    /// | passwd: sss files
+    /// file /etc/passwd root:root 0644
+    /// | root:x:0:0:root:/root:/bin/bash
+    /// | nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+    /// getent passwd qt:x:1000:1000::/home/qt:/bin/bash
+    /// getent initgroups qt 1000 4711
+    /// getent group docker:x:4711:
+    /// ```
     id: "account-may-become-root",
     section: J,
     severity: Must,

@@ -63,7 +63,12 @@ fn check(view: &ServiceView) -> Ruling {
             )
             .key(what)
             .expected(format!("{what} {}", name.value))
-            .observed(format!("no such {what}"))
+            .observed(match view.accounts() {
+                Ok(accounts) if !accounts.elsewhere.is_empty() => {
+                    format!("neither {file} nor getent(1) knows it now")
+                }
+                _ => format!("no such {what}"),
+            })
             .mend(make(view, user, &group.value)),
         );
     };
@@ -93,7 +98,7 @@ fn make(view: &ServiceView, user: Option<&str>, group: &str) -> Remedy {
         && !accounts.elsewhere.is_empty()
     {
         let sources = accounts.elsewhere.join(" ");
-        return Remedy::decide(format!("decide where it belongs: this host asks {sources} as well as its files"));
+        return Remedy::decide(format!("decide where it belongs: this host asks {sources} as well as its files, and a source that does not answer looks the same"));
     }
     let is_the_contracts = user == Some(view.contract.identity.user.value.as_str());
     let home = view.contract.provision.home.as_ref().filter(|_| is_the_contracts);

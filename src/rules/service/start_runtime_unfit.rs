@@ -1,6 +1,7 @@
 //! Whether the runtime of a service is the one that its files ask for.
 
 use crate::facts::misfit::Misfit;
+use crate::rules::reach::has_own_root;
 use crate::rules::prelude::*;
 
 rule! {
@@ -47,9 +48,8 @@ rule! {
 }
 
 fn check(view: &ServiceView) -> Ruling {
-    if view.loaded()?.is_none() {
-        return Ok(unit_not_loaded());
-    }
+    let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
+    has_own_root(unit)?;
     let misfits = view.misfits(&view.service.unit.value)?;
     Ok(Outcome::from_findings(misfits.iter().map(|misfit| finding(view, misfit)).collect()))
 }

@@ -28,6 +28,17 @@ rule! {
     /// | [Timer]
     /// | OnUnitActiveSec=1h
     /// unit quantum-nightly.timer LoadState=loaded ActiveState=active SubState=elapsed
+    /// unit quantum-nightly.service LoadState=loaded ActiveState=inactive SubState=dead
+    /// ```
+    /// ```good
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// file /etc/systemd/system/quantum-nightly.timer root:root 0644
+    /// | [Timer]
+    /// | OnUnitInactiveSec=1h
+    /// unit quantum-nightly.timer LoadState=loaded ActiveState=active SubState=elapsed
+    /// unit quantum-nightly.service LoadState=loaded ActiveState=activating SubState=start
     /// ```
     /// ```good
     /// contract [services.nightly]
@@ -64,7 +75,10 @@ fn check(view: &ServiceView) -> Ruling {
     let Some((timer, unit)) = triggers::timer(view)? else { return Ok(triggers::no_timer(view)) };
     let state = view.state(&timer.value)?;
     // Once after a boot is all that some timers are for.
-    let is_over = state.sub_state == "elapsed" && triggers::recurs(unit);
+    // A job that runs begins the time of OnUnitInactiveSec= when it ends.
+    let is_over = state.sub_state == "elapsed"
+        && triggers::recurs(unit)
+        && matches!(view.state(&view.service.unit.value)?.active_state.as_str(), "inactive" | "failed");
     let name = quoted(&timer.value);
     let (message, expected, remedy) = match (state.active_state.as_str(), is_over) {
         ("active", false) => return Ok(Outcome::Pass),

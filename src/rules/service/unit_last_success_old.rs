@@ -43,6 +43,19 @@ rule! {
     /// file /etc/systemd/system/quantum-nightly.service root:root 0644
     /// | [Service]
     /// | Type=oneshot
+    /// | RemainAfterExit=yes
+    /// | ExecStart=/usr/bin/true
+    /// unit quantum-nightly.service LoadState=loaded ActiveState=active SubState=exited Result=success Started=1766000000 Exited=1767000000
+    /// ```
+    /// ```good
+    /// now 1767090000
+    /// contract [services.nightly]
+    /// contract kind = "timer-job"
+    /// contract timer = "quantum-nightly.timer"
+    /// contract succeeded_within = "26h"
+    /// file /etc/systemd/system/quantum-nightly.service root:root 0644
+    /// | [Service]
+    /// | Type=oneshot
     /// | ExecStart=/usr/bin/true
     /// unit quantum-nightly.service LoadState=loaded ActiveState=inactive SubState=dead Result=success Started=1766999990 Exited=1767000000
     /// ```
@@ -68,7 +81,9 @@ fn check(view: &ServiceView) -> Ruling {
     let state = view.state(name)?;
     let most = i64::try_from(within.value).unwrap_or(i64::MAX);
     let age = |since: i64| view.now().saturating_sub(since);
-    let has_ended = matches!(state.active_state.as_str(), "inactive" | "failed");
+    // With RemainAfterExit= it stays active.
+    let has_ended =
+        matches!(state.active_state.as_str(), "inactive" | "failed") || state.sub_state == "exited";
     let (message, observed) = match state.result.as_str() {
         _ if !has_ended && (state.started == 0 || age(state.started) <= most) => {
             return Ok(Outcome::not_applicable("it runs now, and has no result yet"));

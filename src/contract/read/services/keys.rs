@@ -59,7 +59,9 @@ pub(super) fn succeeded_within<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Op
     let within =
         draft.fields.opt(cx, "succeeded_within", |cx, node, key| cx.word(node, key, words::seconds))?;
     // systemd forgets the runs of a unit that nothing holds loaded.
-    let is_held = draft.kind.value == Kind::TimerJob || draft.fields.get("activation").is_some();
+    let way = draft.fields.get("activation").map(|entry| &entry.node.value);
+    let is_held = draft.kind.value == Kind::TimerJob
+        || matches!(way, Some(Value::Text(way)) if ["socket", "timer", "path"].contains(&&**way));
     if !is_held {
         let message =
             format!("nothing that systemd keeps starts {}, so its last run is forgotten", draft.name);

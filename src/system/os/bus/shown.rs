@@ -18,7 +18,8 @@ pub(super) fn text(key: &str, value: &Value<'_>, soft: Option<&Value<'_>>) -> Op
         Value::Bool(is) => (if *is { "yes" } else { "no" }).to_owned(),
         Value::Str(text) => text.as_str().to_owned(),
         Value::U64(u64::MAX) if is_weight || key == "CPUQuota" => String::new(),
-        Value::U64(part) if key == "CPUQuota" => format!("{}%", part / 10_000),
+        Value::U64(part) if key == "CPUQuota" && part % 10_000 == 0 => format!("{}%", part / 10_000),
+        Value::U64(_) if key == "CPUQuota" => return None,
         Value::U64(microseconds) if key.ends_with("Sec") && !key.ends_with("NSec") => span(*microseconds),
         Value::U64(hard) if key.starts_with("Limit") => match soft {
             Some(Value::U64(soft)) if soft != hard => format!("{}:{}", number(*soft), number(*hard)),
