@@ -129,6 +129,14 @@ impl BootFacts {
         }
     }
 
+    /// The socket units that start a unit. All of them are known where the texts of all units were read.
+    pub fn sockets_of(&self, name: &str) -> Vec<&Arc<str>> {
+        let pulls = self.nodes.get(self.own(name)).into_iter().flat_map(|node| &node.pulled_by);
+        let mut sockets: Vec<_> = pulls.map(|pull| &pull.by).filter(|by| by.ends_with(".socket")).collect();
+        sockets.dedup();
+        sockets
+    }
+
     fn own<'a>(&'a self, name: &'a str) -> &'a str {
         self.names.get(name).map_or(name, |own| own)
     }

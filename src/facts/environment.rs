@@ -86,19 +86,42 @@ fn matched(env_files: &EnvFiles, file: ReadFile) -> Vec<ReadFile> {
 
 /// Every value that one variable is given, the one that counts last. Empty when it is not set.
 pub fn layers(env_files: &EnvFiles, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
-    let mut all = BTreeMap::new();
-    collect(env_files, unit, |found| found == name, &mut all)?;
-    unset(unit, &mut all);
-    Ok(all.remove(name).unwrap_or_default())
+    match known_layers(env_files, unit, name) {
+        (layers, None) => Ok(layers),
+        (_, Some(unread)) => Err(unread),
+    }
 }
 
-/// Collects the values of the variables that are wanted, in one pass over all that is written.
+/// The same of what is known, and the first thing that is not.
+pub fn known_layers(
+    env_files: &EnvFiles,
+    unit: &EffectiveUnit,
+    name: &str,
+) -> (Vec<Layer>, Option<Undecided>) {
+    let (mut all, unread) = collect(env_files, unit, |found| found == name);
+    unset(unit, &mut all);
+    (all.remove(name).unwrap_or_default(), unread)
+}
+
+/// The values of each variable, the one that counts last.
+type Layers = BTreeMap<String, Vec<Layer>>;
+
+/// The same where all is known.
+fn collect_all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<Layers, Undecided> {
+    match collect(env_files, unit, |_| true) {
+        (all, None) => Ok(all),
+        (_, Some(unread)) => Err(unread),
+    }
+}
+
+/// Collects the values of the variables that are wanted, in one pass over all that is written, and the first reason why not
+/// all of it is known.
 fn collect(
     env_files: &EnvFiles,
     unit: &EffectiveUnit,
     wanted: impl Fn(&str) -> bool,
-    all: &mut BTreeMap<String, Vec<Layer>>,
-) -> Result<(), Undecided> {
+) -> (Layers, Option<Undecided>) {
+    let (mut all, mut unread) = (Layers::new(), None);
     let as_is = |text: &str| Ok(text.to_owned());
     for setting in unit.handed_down.iter().chain(unit.assignments("Service", "Environment")) {
         for assignment in parse_environment(setting.value(), &as_is).items {
@@ -110,11 +133,15 @@ fn collect(
     }
     for file in matched_files(env_files, unit) {
         let observed = env_files.get(file.path.as_str());
-        let observed = observed.ok_or_else(|| Undecided::new(format!("{} was not looked at", file.path)))?;
-        let Some(content) = known(&file.path, observed)? else { continue };
-        if content.read.fatal.is_some() {
-            continue;
-        }
+        let observed = observed.ok_or_else(|| Undecided::new(format!("{} was not looked at", file.path)));
+        let content = match observed.and_then(|observed| known(&file.path, observed)) {
+            Ok(content) => content.filter(|content| content.read.fatal.is_none()),
+            Err(why) => {
+                unread.get_or_insert(why);
+                None
+            }
+        };
+        let Some(content) = content else { continue };
         let path: Arc<str> = file.path.as_str().into();
         for variable in content.read.variables.iter().filter(|variable| wanted(&variable.name)) {
             let at = Location::line(path.clone(), variable.line);
@@ -123,7 +150,7 @@ fn collect(
                 .push(Layer { value: variable.value.clone(), at });
         }
     }
-    Ok(())
+    (all, unread)
 }
 
 /// Takes away what `UnsetEnvironment=` names.
@@ -148,8 +175,7 @@ pub fn named_by_commands(
     unit: &EffectiveUnit,
     version: Option<SystemdVersion>,
 ) -> Result<BTreeMap<String, Option<Vec<Layer>>>, Undecided> {
-    let mut before = BTreeMap::new();
-    collect(env_files, unit, |_| true, &mut before)?;
+    let before = collect_all(env_files, unit)?;
     let mut after = before.clone();
     unset(unit, &mut after);
     let layers = |(name, before): (String, Vec<Layer>)| {
@@ -238,9 +264,8 @@ pub fn named_address(
 }
 
 /// Every variable of a unit's environment with all values it is given, the one that counts last.
-pub fn all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
-    let mut all = BTreeMap::new();
-    collect(env_files, unit, |_| true, &mut all)?;
+pub fn all(env_files: &EnvFiles, unit: &EffectiveUnit) -> Result<Layers, Undecided> {
+    let mut all = collect_all(env_files, unit)?;
     unset(unit, &mut all);
     all.retain(|_, layers| !layers.is_empty());
     Ok(all)

@@ -288,6 +288,15 @@ pub fn leaves_nothing(unit: &EffectiveUnit) -> bool {
 /// Settings that name units without which a unit does not start (systemd.unit(5)).
 pub const REQUIREMENTS: &[&str] = &["Requires", "BindsTo", "Requisite"];
 
+/// Where the package managers of the distributions keep what is installed: dpkg, rpm (three places), pacman.
+pub const PACKAGE_LISTS: &[&str] = &[
+    "/var/lib/dpkg/status",
+    "/var/lib/rpm",
+    "/usr/lib/sysimage/rpm",
+    "/usr/share/rpm",
+    "/var/lib/pacman/local",
+];
+
 /// The units that a unit pulls in and waits for, so that what they make is there before it starts.
 pub fn before(unit: &EffectiveUnit) -> Vec<String> {
     let words =

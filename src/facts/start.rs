@@ -2,6 +2,7 @@
 //! judge it: both ask here, so that neither can forget what the other knows.
 
 mod code;
+mod streams;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::systemd::command_line::{self, Command};
 use crate::systemd::effective::{EffectiveUnit, Setting};
 
 pub use code::{Code, entry_files, given_code, interpreter, is_python, package_directories};
+pub use streams::{Stream, StreamEnd, streams, takes_descriptors};
 
 /// The lines that start something.
 pub const EXEC_SETTINGS: &[&str] = &[
@@ -69,6 +71,14 @@ pub struct Started<'a> {
     pub command: Command,
 }
 
+impl Started<'_> {
+    /// Whether the unit comes up although the command fails: the prefix `-` says so. A unit whose main program does not run
+    /// is not up for all that, except where systemd does not wait for one to stay (measured on 247 to 262).
+    pub fn may_fail(&self, unit: &EffectiveUnit) -> bool {
+        self.command.prefixes.ignore_failure && (self.key != "ExecStart" || unit.service_type() == "oneshot")
+    }
+}
+
 /// The commands of these settings, in order.
 pub fn commands<'a>(unit: &'a EffectiveUnit, keys: &[&'static str]) -> Vec<Started<'a>> {
     let mut all = Vec::new();
@@ -120,20 +130,30 @@ pub fn written_differently<'p>(found: &'p str, wanted: &'p str) -> Option<(&'p s
 }
 
 /// What the environment of a program says about its libraries (ld.so(8)).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Loading {
     /// `LD_LIBRARY_PATH`.
     pub library_path: Option<String>,
     /// `LD_PRELOAD`.
     pub preload: Option<String>,
+    /// What is not known of the environment and may name further directories.
+    pub unread: Option<Undecided>,
 }
 
 impl Loading {
-    /// Takes it from an environment, of which `layers` gives all values of a variable.
-    pub fn of(layers: impl Fn(&str) -> Result<Vec<Layer>, Undecided>) -> Result<Loading, Undecided> {
-        let last =
-            |name: &str| Ok(layers(name)?.pop().map(|layer| layer.value).filter(|value| !value.is_empty()));
-        Ok(Loading { library_path: last("LD_LIBRARY_PATH")?, preload: last("LD_PRELOAD")? })
+    /// Takes it from an environment, of which `layers` gives all known values of a variable and what is not known. What
+    /// is not known can only add to what is found, unless it takes the place of a value that is.
+    pub fn of(layers: impl Fn(&str) -> (Vec<Layer>, Option<Undecided>)) -> Result<Loading, Undecided> {
+        let last = |name: &str| {
+            let (mut layers, unread) = layers(name);
+            let value = layers.pop().map(|layer| layer.value).filter(|value| !value.is_empty());
+            match (value, unread) {
+                (Some(_), Some(unread)) => Err(unread),
+                found => Ok(found),
+            }
+        };
+        let ((library_path, unread), (preload, _)) = (last("LD_LIBRARY_PATH")?, last("LD_PRELOAD")?);
+        Ok(Loading { library_path, preload, unread })
     }
 
     /// Under what the libraries of a program are known.
@@ -270,16 +290,6 @@ pub fn behind_binds(unit: &EffectiveUnit, path: &str) -> String {
 pub fn env_file_paths(unit: &EffectiveUnit) -> Vec<String> {
     let named = unit.assignments("Service", "EnvironmentFile").map(Setting::value);
     named.filter(|path| path.starts_with('/') && !path.contains(['*', '?', '['])).map(simplified).collect()
-}
-
-/// The settings of the three standard streams, with the status with which a start ends that cannot open them.
-pub const STREAM_SETTINGS: &[(&str, &str)] =
-    &[("StandardInput", "208/STDIN"), ("StandardOutput", "209/STDOUT"), ("StandardError", "222/STDERR")];
-
-/// The file that a standard stream is connected to.
-pub fn stream_file(value: &str) -> Option<String> {
-    let path = ["file:", "append:", "truncate:"].iter().find_map(|kind| value.strip_prefix(kind))?;
-    path.starts_with('/').then(|| simplified(path))
 }
 
 /// A credential that is loaded from a path.

@@ -1,14 +1,13 @@
 //! What a rule is given: the contract, the subject, and the facts it said it needs.
 
+mod environment;
 mod programs;
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::boot::Reached;
 use super::condition::Names;
-use super::environment::{self, Layer, ReadFile};
 use super::made::MadeFacts;
 use super::models::ModelFacts;
 use super::repository::{Search, WorkTree};
@@ -231,6 +230,16 @@ impl<'a> View<'a> {
         Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.reaches(name))
     }
 
+    /// The socket units that start a unit.
+    pub fn sockets_of(&self, name: &str) -> Result<Vec<&'a str>, Undecided> {
+        let boot = self.facts(Need::Units)?.boot.as_ref();
+        let boot = boot.ok_or_else(|| not_looked_at("what the boot starts"))?;
+        match &boot.unread {
+            Some(unread) => Err(Undecided::new(format!("it is not known what else starts {name}: {unread}"))),
+            None => Ok(boot.sockets_of(name).into_iter().map(|socket| &**socket).collect()),
+        }
+    }
+
     /// The unit that a boot goes to; `None` on a disk without a `default.target`.
     pub fn boot_target(&self) -> Result<Option<&'a str>, Undecided> {
         let boot = self.facts(Need::Units)?.boot.as_ref();
@@ -287,52 +296,6 @@ impl<'a> View<'a> {
     pub fn process(&self, pid: u32) -> Result<Option<&'a Process>, Undecided> {
         let processes = &self.facts(Need::Processes)?.processes;
         processes.get(&pid).ok_or_else(|| not_looked_at(&format!("process {pid}")))?.known()
-    }
-
-    /// An env file's content by its path; `None` when it does not exist.
-    pub fn env_file(&self, path: &str) -> Result<Option<&'a EnvFileFacts>, Undecided> {
-        let observed = self.facts(Need::EnvFiles)?.env_files.get(path).ok_or_else(|| not_looked_at(path))?;
-        environment::known(path, observed)
-    }
-
-    /// The env files that a unit reads, in order: those that a pattern matches in its place.
-    pub fn env_files_of(&self, unit: &EffectiveUnit) -> Result<Vec<ReadFile>, Undecided> {
-        Ok(environment::matched_files(&self.facts(Need::EnvFiles)?.env_files, unit))
-    }
-
-    /// Every value that a variable is given in a unit's environment, the one that counts last.
-    pub fn layers(&self, unit: &EffectiveUnit, name: &str) -> Result<Vec<Layer>, Undecided> {
-        environment::layers(&self.facts(Need::EnvFiles)?.env_files, unit, name)
-    }
-
-    /// The arguments of a unit's commands as their programs get them.
-    pub fn arguments(&self, unit: &'a EffectiveUnit) -> Result<environment::Arguments<'a>, Undecided> {
-        let version = self.systemd().known().ok().flatten().copied();
-        let env_files = &self.facts(Need::EnvFiles)?.env_files;
-        Ok(environment::Arguments::of(self.contract, env_files, unit, version))
-    }
-
-    /// Every variable of a unit's environment with all values it is given, the one that counts last.
-    pub fn environment(&self, unit: &EffectiveUnit) -> Result<BTreeMap<String, Vec<Layer>>, Undecided> {
-        environment::all(&self.facts(Need::EnvFiles)?.env_files, unit)
-    }
-
-    /// The variables that the words of a unit's commands may name; `None` for one of which that is not known.
-    pub fn named_by_commands(
-        &self,
-        unit: &EffectiveUnit,
-    ) -> Result<BTreeMap<String, Option<Vec<Layer>>>, Undecided> {
-        let version = self.systemd().known().ok().flatten().copied();
-        environment::named_by_commands(&self.facts(Need::EnvFiles)?.env_files, unit, version)
-    }
-
-    /// The `host:port` that a unit's environment names in two variables, and where.
-    pub fn named_address(
-        &self,
-        unit: &EffectiveUnit,
-        variables: (&str, &str),
-    ) -> Result<Option<(String, Location)>, Undecided> {
-        environment::named_address(&self.facts(Need::EnvFiles)?.env_files, unit, variables)
     }
 
     /// Whether the contract's own Redis answers, for rules that have nothing to add where it does not; `None` where nobody

@@ -39,12 +39,16 @@ pub fn none() -> Outcome {
     Outcome::not_applicable("it has no env file")
 }
 
-/// The content of each env file: those of the contract and those the unit reads beside them.
+/// The content of each env file: those of the contract and those the unit reads beside them. An optional one below /run is
+/// not part of a disk, and has no lines there.
 pub fn contents<'a>(view: &ServiceView<'a>) -> Result<Vec<(String, &'a EnvFileFacts)>, Undecided> {
     let mut paths: Vec<String> = view.service.env_files.iter().map(|file| file.path.clone()).collect();
     if let Some(unit) = view.loaded()? {
         for file in view.env_files_of(unit)? {
-            if !paths.contains(&file.path) {
+            // What a disk cannot show is unread although nothing lies there.
+            let is_unread = file.optional && view.env_file(&file.path).is_err();
+            let is_there = || view.path(Need::EnvFiles, &file.path)?.node().map(|node| node.is_some());
+            if !paths.contains(&file.path) && (!is_unread || is_there()?) {
                 paths.push(file.path);
             }
         }

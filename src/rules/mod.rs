@@ -30,6 +30,7 @@ pub mod required;
 pub mod sandbox;
 pub mod see;
 pub mod strangers;
+mod streams;
 pub mod triggers;
 pub mod variables;
 

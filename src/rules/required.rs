@@ -8,9 +8,10 @@ use super::earlier::is_made_by_none;
 use super::prelude::*;
 use super::reach::has_own_root;
 use super::remedy::is_packaged;
+use super::streams;
 use crate::facts::boot::OF_SYSTEMD;
-use crate::facts::made::REQUIREMENTS;
-use crate::facts::start::{behind_binds, commands, env_file_paths, program_paths};
+use crate::facts::made::{PACKAGE_LISTS, REQUIREMENTS};
+use crate::facts::start::{behind_binds, commands, env_file_paths, program_paths, streams as streams_of};
 use crate::systemd::unit_name::{self, UnitName};
 
 /// The status with which a program ends that is not there (systemd.exec(5), "EXIT_EXEC").
@@ -63,8 +64,11 @@ pub fn waits_for(unit: &EffectiveUnit, other: &EffectiveUnit) -> bool {
 
 /// Why a unit does not come up by itself.
 fn itself(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Undecided> {
-    // A package brings what its units need.
-    if unit.fragment.as_deref().is_none_or(is_packaged) || has_own_root(unit).is_err() {
+    let is_given = match unit.fragment.as_deref() {
+        None => true,
+        Some(path) => is_packaged(path) && !is_whole(view)?,
+    };
+    if is_given || has_own_root(unit).is_err() {
         return Ok(None);
     }
     let why = match (unit.name.kind(), &unit.load) {
@@ -79,6 +83,23 @@ fn itself(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Un
         Unmet { unknown: Some(unknown), .. } => Err(unknown),
         Unmet { .. } => Ok(Some(why)),
     }
+}
+
+/// Whether what packages bring is there to be seen: on a running host, and on a disk with the list of its packages. A
+/// directory with a few units of packages is looked at as well, and what they need is taken to be installed.
+fn is_whole(view: &ServiceView) -> Result<bool, Undecided> {
+    if !view.is_disk() {
+        return Ok(true);
+    }
+    for path in PACKAGE_LISTS {
+        // Facts of an older golden do not hold it.
+        if let Ok(lookup) = view.path(Need::Start, path)
+            && lookup.node()?.is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a socket would start, where it cannot be started: systemd refuses to listen for nobody. An instance is looked for
@@ -116,9 +137,6 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
         return Ok(None);
     }
     let start = view.start_of(unit);
-    if let Some(account) = missing_account(view, unit)? {
-        return Ok(Some(format!("does not start: {account} does not exist")));
-    }
     for path in env_file_paths(unit) {
         // Facts of an older golden do not hold it.
         if view.path(Need::Start, &path).is_ok() && !start.has(&path)? {
@@ -127,9 +145,21 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
             return Ok(Some(format!("does not start: {path} does not exist")));
         }
     }
+    let asks =
+        commands(unit, &["ExecCondition"]).into_iter().any(|asked| !asked.command.prefixes.ignore_failure);
+    if let Some(account) = missing_account(view, unit)? {
+        let why = format!("does not start: {account} does not exist");
+        return if asks { passed_over(view, why) } else { Ok(Some(why)) };
+    }
     let waits = !matches!(unit.service_type(), "simple" | "idle");
-    let keys: &[&'static str] =
-        if waits { &["ExecStartPre", "ExecStart", "ExecStartPost"] } else { &["ExecStartPre"] };
+    if let Some(fault) = stream_fault(view, unit, waits)? {
+        let why = format!("does not start: {fault}");
+        return if asks { passed_over(view, why) } else { Ok(Some(why)) };
+    }
+    let keys: &[&'static str] = match waits {
+        true => &["ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"],
+        false => &["ExecCondition", "ExecStartPre"],
+    };
     let all = commands(unit, keys);
     for (at, started) in all.iter().enumerate() {
         let program = &started.command.program;
@@ -143,16 +173,57 @@ fn lacks(view: &ServiceView, unit: &EffectiveUnit) -> Result<Option<String>, Und
         if there.try_fold(false, |any, there| there.map(|there| any || there))? {
             continue;
         }
-        if let Some(condition) = commands(unit, &["ExecCondition"]).first() {
-            let why = format!("{program} does not exist, which {} may pass over", condition.setting.at);
-            return Err(Undecided::new(why));
-        }
         for path in &paths {
             is_made_by_none(view, unit, &all[..at], path)?;
         }
-        return Ok(Some(format!("does not start: {program} does not exist")));
+        let why = format!("does not start: {program} does not exist");
+        if started.key == "ExecCondition" {
+            return passed_over(view, why);
+        }
+        if let Some(condition) = all.iter().find(|started| started.key == "ExecCondition") {
+            let why = format!("{program} does not exist, which {} may pass over", condition.setting.at);
+            return Err(Undecided::new(why));
+        }
+        return Ok(Some(why));
     }
     Ok(None)
+}
+
+/// What keeps the streams of a service from being connected, where systemd does not call it started then: it waits for the
+/// program, or it fails before there is a process. That it does up to 254 where no socket unit hands over a descriptor; later
+/// the process ends at once (measured on 247 to 262).
+fn stream_fault(view: &ServiceView, unit: &EffectiveUnit, waits: bool) -> Result<Option<String>, Undecided> {
+    let version = view.systemd().known()?.copied();
+    for stream in streams_of(unit) {
+        // Facts of an older golden do not hold it.
+        if stream.end.path().is_some_and(|path| !waits || view.path(Need::Start, path).is_err()) {
+            continue;
+        }
+        let Some(fault) = streams::fault(view, unit, &stream)? else { continue };
+        return match version.and_then(|version| version.has(257)) {
+            Some(true) if stream.end.path().is_none() => Ok(None),
+            None if stream.end.path().is_none() => Err(Undecided::new(format!(
+                "{}, of which it was not measured whether this systemd minds",
+                fault.what
+            ))),
+            _ => Ok(Some(fault.what)),
+        };
+    }
+    Ok(None)
+}
+
+/// Where the program of `ExecCondition=` itself does not come to run, it ends with a status below 255, and the unit is passed
+/// over like one whose condition is not met. systemd 247 then ends what requires the unit; 252 and later start it (measured
+/// up to 262).
+fn passed_over(view: &ServiceView, why: String) -> Result<Option<String>, Undecided> {
+    let version = view.systemd().known()?.copied();
+    match version.and_then(|version| version.has(252)) {
+        Some(false) => Ok(Some(why)),
+        Some(true) => Ok(None),
+        None => {
+            Err(Undecided::new(format!("it {why}, of which it was not measured whether this systemd minds")))
+        }
+    }
 }
 
 /// Why a unit of this name cannot be started with another; `None` where it is there or made when it is needed.

@@ -8,6 +8,7 @@ use super::{Pad, Worker, generators, units};
 use crate::facts::UnitFacts;
 use crate::facts::boot::{BootFacts, BootNode, NodeState, Pull, Reached, started};
 use crate::facts::generators::Generators;
+use crate::facts::start::takes_descriptors;
 use crate::model::{Location, Observed};
 use crate::systemd::effective::{EffectiveUnit, LoadState, TRIGGERS};
 use crate::systemd::unit_name::UnitName;
@@ -35,19 +36,42 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BootFacts {
     let is_disk = worker.ground.system.ask().is_none();
     graph.boot.generators = if is_disk { generators::foreign(worker) } else { Generators::default() };
     subjects.iter().for_each(|name| graph.add(name));
+    // What a socket unit starts stands in its text alone.
+    let takers = takers(pad);
     let is_open = |graph: &Graph<'_, '_>, name: &str| graph.boot.reaches(name) != Reached::Yes;
-    if subjects.iter().any(|name| is_open(&graph, name)) {
+    if !takers.is_empty() || subjects.iter().any(|name| is_open(&graph, name)) {
         graph.read_texts();
-        subjects.iter().for_each(|name| graph.add(name));
+        subjects.iter().chain(&takers).for_each(|name| graph.add(name));
     }
     graph.boot
+}
+
+/// Reads the socket units that may hand descriptors to services.
+pub(super) fn sockets(worker: &Worker<'_>, boot: Option<&BootFacts>, pad: &mut Pad) {
+    for taker in takers(pad) {
+        let named = pad
+            .effective(&taker)
+            .into_iter()
+            .flat_map(|unit| unit.words("Service", "Sockets"))
+            .map(|(name, _)| name);
+        let pulling =
+            boot.into_iter().flat_map(|boot| boot.sockets_of(&taker)).map(|socket| socket.to_string());
+        for name in named.chain(pulling).collect::<Vec<_>>() {
+            units::gather(worker, &name, pad);
+        }
+    }
+}
+
+/// Services of the contract, and units that they require, whose start needs a descriptor that a socket unit hands over.
+fn takers(pad: &Pad) -> Vec<String> {
+    let takers = pad.loaded().filter(|unit| unit.name.kind() == "service" && takes_descriptors(unit));
+    takers.map(|unit| unit.name.as_str().to_owned()).collect()
 }
 
 /// Units that services require and do not start themselves, so that something else must have.
 fn requisites(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<String> {
     let services = worker.ground.contract.services.iter();
-    let units = services.filter_map(|service| pad.units.get(service.unit.value.as_str()));
-    let units = units.filter_map(|facts| facts.effective.known().ok().flatten());
+    let units = services.filter_map(|service| pad.effective(&service.unit.value));
     let words = units.flat_map(|unit| unit.words("Unit", "Requisite"));
     words.map(|(name, _)| name).collect()
 }

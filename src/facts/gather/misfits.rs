@@ -54,7 +54,7 @@ impl Looker<'_, '_> {
         let mut all: Vec<Misfit> = Vec::new();
         for started in commands(self.unit, START_SETTINGS) {
             // What may fail ends no start.
-            if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+            if started.may_fail(self.unit) {
                 continue;
             }
             for misfit in self.misfits(&started.command.program, &started.command.words, pad)? {

@@ -123,6 +123,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
     facts.names = host_names::asked_for(&worker, &pad);
     facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
+    boot::sockets(&worker, facts.boot.as_ref(), &mut pad);
     facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
     facts.contract_files = places::contract_files(&worker);
     facts.approval = approval::gather(&worker, &mut pad);
@@ -369,6 +370,11 @@ impl Pad {
             Observed::Found(unit) => Some(&**unit),
             _ => None,
         })
+    }
+
+    /// A unit that was read.
+    fn effective(&self, name: &str) -> Option<&Arc<EffectiveUnit>> {
+        self.units.get(name).and_then(|unit| unit.effective.known().ok().flatten())
     }
 
     /// Looks at a path once.

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Pad, Worker, start, units};
 use crate::contract::Service;
-use crate::facts::made::{self, REQUIREMENTS};
-use crate::facts::{Need, UnitFacts};
-use crate::model::Observed;
+use crate::facts::Need;
+use crate::facts::made::{self, PACKAGE_LISTS, REQUIREMENTS};
 use crate::systemd::effective::EffectiveUnit;
 
 /// More units than this that require each other in turn are not followed.
@@ -15,10 +14,7 @@ const MOST_REQUIRED: usize = 10_000;
 /// Reads the units that services and what triggers them require, what those require in turn, and the units that leave
 /// something for services.
 pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
-    let effective = |pad: &Pad, name: &str| match pad.units.get(name) {
-        Some(UnitFacts { effective: Observed::Found(unit), .. }) => Some(unit.clone()),
-        _ => None,
-    };
+    let effective = |pad: &Pad, name: &str| pad.effective(name).cloned();
     let required = |unit: &EffectiveUnit| -> Vec<String> {
         let words = REQUIREMENTS.iter().flat_map(|key| unit.words("Unit", key));
         words.map(|(word, _)| word).collect()
@@ -33,6 +29,9 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &mut Pad) {
             }
         }
         waiting.extend(effective(pad, &service.unit.value).iter().flat_map(|unit| made::before(unit)));
+    }
+    for path in PACKAGE_LISTS.iter().filter(|_| !waiting.is_empty() && worker.needs(Need::Start)) {
+        pad.look(worker, path);
     }
     let mut seen: BTreeSet<String> = BTreeSet::new();
     while let Some(name) = waiting.pop() {

@@ -6,9 +6,9 @@ use crate::facts::condition;
 use crate::facts::environment;
 use crate::facts::made::{REQUIREMENTS, own_directories};
 use crate::facts::start::{
-    self, Code, EXEC_SETTINGS, HOMES, Loading, NAMESPACE_SETTINGS, Roots, START_SETTINGS, STREAM_SETTINGS,
-    SYSTEM, TEMPORARY, behind_binds, commands, env_file_paths, given_code, path_files, paths_of_child,
-    program_paths, working_directory,
+    self, Code, EXEC_SETTINGS, HOMES, Loading, NAMESPACE_SETTINGS, Roots, START_SETTINGS, SYSTEM, TEMPORARY,
+    behind_binds, commands, env_file_paths, given_code, path_files, paths_of_child, program_paths,
+    working_directory,
 };
 use crate::facts::unit::OF_THIS_MACHINE;
 use crate::facts::{Need, ProgramFacts};
@@ -43,8 +43,7 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
     for path in HOMES.iter().chain(SYSTEM).chain(TEMPORARY).filter(|_| is_protected(&unit)) {
         each_link(worker, path, pad);
     }
-    let streams = STREAM_SETTINGS.iter().filter_map(|(key, _)| unit.scalar("Service", key));
-    let streams = streams.filter_map(|setting| start::stream_file(setting.value()));
+    let streams = start::streams(&unit).into_iter().filter_map(|stream| Some(stream.end.path()?.to_owned()));
     let credentials = start::credentials(&unit).into_iter().map(|credential| credential.path);
     for path in streams.chain(credentials) {
         pad.look(worker, &path);
@@ -126,7 +125,8 @@ pub(super) fn conditions(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pa
 
 /// What a unit needs to start that others require.
 pub(super) fn needed_by_required(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
-    for path in env_file_paths(unit) {
+    let streams = start::streams(unit).into_iter().filter_map(|stream| Some(stream.end.path()?.to_owned()));
+    for path in env_file_paths(unit).into_iter().chain(streams) {
         pad.look(worker, &path);
     }
     for started in commands(unit, START_SETTINGS) {
@@ -212,7 +212,9 @@ fn env_program(worker: &Worker<'_>, unit: &EffectiveUnit, mut path: String, pad:
 
 /// The shared libraries of the programs of a start.
 fn libraries_of(worker: &Worker<'_>, unit: &EffectiveUnit, pad: &mut Pad) {
-    let Ok(loading) = Loading::of(|name| environment::layers(&pad.env_files, unit, name)) else { return };
+    let Ok(loading) = Loading::of(|name| environment::known_layers(&pad.env_files, unit, name)) else {
+        return;
+    };
     let stated = libraries::Stated {
         library_path: loading.library_path.as_deref(),
         preload: loading.preload.as_deref(),

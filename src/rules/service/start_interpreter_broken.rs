@@ -69,7 +69,7 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(user) = view.runner(unit)? else { return Ok(no_user()) };
     let mut looks = Looks::default();
     for started in commands(unit, START_SETTINGS) {
-        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+        if started.may_fail(unit) {
             continue;
         }
         let runner = user.clone().of(&started.command);

@@ -53,10 +53,10 @@ rule! {
 fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     has_own_root(unit)?;
-    let loading = Loading::of(|name| view.layers(unit, name))?;
+    let loading = view.loading(unit)?;
     let (mut looks, mut seen) = (Looks::default(), BTreeSet::new());
     for started in commands(unit, START_SETTINGS) {
-        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+        if started.may_fail(unit) {
             continue;
         }
         if seen.insert(started.command.program.clone()) {
@@ -81,7 +81,10 @@ fn lacking(
         let missing = view.missing_libraries(&loading.key(&path))?.into_iter().flatten();
         let found = missing.map(|library| {
             is_plain(unit, &library.name)?;
-            Ok(finding(view, &path, library))
+            match &loading.unread {
+                Some(unread) => Err(unread.clone()),
+                None => Ok(finding(view, &path, library)),
+            }
         });
         return found.collect();
     }

@@ -13,7 +13,8 @@ rule! {
     /// Looks at the program of every `ExecCondition=`, `ExecStartPre=`, `ExecStart=` and `ExecStartPost=` as
     /// the user that runs it (`+` and `!` run as root). It must be a regular file with an execute bit for that
     /// user, every directory on the way must be passable, and a script must be readable. Otherwise the start
-    /// ends with status 203/EXEC (systemd.exec(5)). A line with the prefix `-` may fail, except `ExecStart=`.
+    /// ends with status 203/EXEC (systemd.exec(5)). A line with the prefix `-` may fail, except `ExecStart=`
+    /// of a service that is to stay: a `Type=oneshot` is started all the same.
     /// A program that is not there is undecided if a line before copies, builds or installs it.
     ///
     /// ```bad
@@ -55,7 +56,7 @@ fn check(view: &ServiceView) -> Ruling {
     let mut looks = Looks::default();
     let all = commands(unit, START_SETTINGS);
     for (at, started) in all.iter().enumerate() {
-        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+        if started.may_fail(unit) {
             continue;
         }
         let runner = user.clone().of(&started.command);

@@ -51,7 +51,7 @@ fn check(view: &ServiceView) -> Ruling {
     let (mut looks, mut seen) = (Looks::default(), BTreeSet::new());
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
-        if command.prefixes.ignore_failure && started.key != "ExecStart" {
+        if started.may_fail(unit) {
             continue;
         }
         let is_free = command.prefixes.privileges == Privileges::Full;

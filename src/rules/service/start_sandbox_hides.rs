@@ -120,9 +120,7 @@ fn needed(
     let (arguments, mut all) = (view.arguments(unit)?, Vec::new());
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
-        if command.prefixes.ignore_failure && started.key != "ExecStart"
-            || command.prefixes.privileges == Privileges::Full
-        {
+        if started.may_fail(unit) || command.prefixes.privileges == Privileges::Full {
             continue;
         }
         for path in program_paths(unit, &command.program) {

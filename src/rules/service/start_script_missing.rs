@@ -73,7 +73,7 @@ fn check(view: &ServiceView) -> Ruling {
     let (arguments, mut findings) = (view.arguments(unit)?, Vec::new());
     let all = commands(unit, START_SETTINGS);
     for (at, started) in all.iter().enumerate() {
-        if started.command.prefixes.ignore_failure && started.key != "ExecStart" {
+        if started.may_fail(unit) {
             continue;
         }
         let runner = user.clone().of(&started.command);

@@ -79,6 +79,12 @@ impl EffectiveUnit {
         Some((name, named))
     }
 
+    /// At how many places a socket unit listens: it hands over a descriptor for each.
+    pub fn places_to_listen(&self) -> usize {
+        let waits = self.trigger().map_or(&[][..], |trigger| trigger.waits);
+        waits.iter().map(|key| self.assignments("Socket", key).count()).sum()
+    }
+
     /// The first line of what a trigger waits for that systemd ignores.
     pub fn passed_over_trigger(&self) -> Option<&Ignored> {
         let trigger = self.trigger()?;
