@@ -14,6 +14,7 @@ pub mod made;
 pub mod misfit;
 pub mod models;
 pub mod needs;
+pub mod processors;
 pub mod repository;
 pub mod secrets;
 pub mod start;
@@ -115,6 +116,9 @@ pub struct HostFacts {
     /// What the host is called, where a condition of a unit asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<condition::Names>,
+    /// What processors the running host has, where a unit is bound to some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processors: Option<Observed<processors::Processors>>,
     /// What leads from the boot to units; absent when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<boot::BootFacts>,

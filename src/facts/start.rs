@@ -45,7 +45,8 @@ pub const NAMESPACE_SETTINGS: &[&str] = &[
 ];
 
 /// Settings of one path without which the sandbox cannot be made, with what it is made of.
-pub const SANDBOX_PATHS: &[&str] = &["RootDirectory", "RootImage", "NetworkNamespacePath"];
+pub const SANDBOX_PATHS: &[&str] =
+    &["RootDirectory", "RootImage", "NetworkNamespacePath", "IPCNamespacePath"];
 
 /// What `ProtectHome=` protects, systemd.exec(5).
 pub const HOMES: &[&str] = &["/home", "/root", "/run/user"];
@@ -197,8 +198,11 @@ pub struct WorkingDirectory<'a> {
     pub is_homeless: bool,
 }
 
-/// Homes of users that have none (passwd(5), and what Debian's base-passwd gives them).
-const NO_HOME: &[&str] = &["", "/", "/nonexistent"];
+/// Homes of users that have none. What is named and does not exist is one all the same (measured on 247 to 262).
+const NO_HOME: &[&str] = &["", "/"];
+
+/// The user that systemd knows without asking, and gives no home unless it is to set up a login (measured on 247 to 262).
+const NOBODY: u32 = 65_534;
 
 /// Where the commands of a unit run: `/` unless stated; `~` is the home of the user. `None` when that home
 /// is unknown.
@@ -226,12 +230,13 @@ pub fn working_directory<'a>(
     }
     let accounts = accounts?;
     let of = |name: &str| accounts.user(name).or_else(|| accounts.user_by_id(name.parse().ok()?));
-    let home = match unit.user_name().and_then(of) {
-        Some(user) => &*user.home,
-        None if unit.is_dynamic() => "",
+    let login = unit.scalar("Service", "SetLoginEnvironment").is_some_and(|setting| setting.value() == "yes");
+    let (home, is_nobody) = match unit.user_name().and_then(of) {
+        Some(user) => (&*user.home, user.uid == NOBODY),
+        None if unit.is_dynamic() => ("", false),
         None => return None,
     };
-    let is_homeless = NO_HOME.contains(&home);
+    let is_homeless = NO_HOME.contains(&home) || is_nobody && !login;
     let path = if is_homeless { "/" } else { home }.to_owned();
     Some(WorkingDirectory { path, optional, setting: Some(setting), is_homeless })
 }

@@ -212,6 +212,7 @@ rules! {
         start_library_missing
         start_output_missing
         start_path_missing
+        start_processor_missing
         start_program_missing
         start_program_noexec
         start_requirement_missing

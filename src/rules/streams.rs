@@ -1,4 +1,4 @@
-//! Whether what a standard stream of a unit is connected to is there when systemd connects it, before the program starts.
+//! Whether what systemd opens for a unit is there when systemd opens it, before the program starts.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ pub(super) fn fault(
 ) -> Result<Option<Fault>, Undecided> {
     match &stream.end {
         StreamEnd::File(path) => no_file(view, unit, stream.key, path),
+        StreamEnd::Opened { path, is_read } => not_opened(view, unit, path, *is_read),
         StreamEnd::Terminal(path) => no_terminal(view, unit, stream.key, path),
         StreamEnd::Socket | StreamEnd::Descriptor(_) => not_handed_over(view, unit, stream),
     }
@@ -129,6 +130,25 @@ fn sockets<'v>(
         }
     }
     Ok((listening, idle))
+}
+
+/// What keeps systemd from opening a file that it only hands over. Whether anybody listens at a socket is not to be seen.
+fn not_opened(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    path: &str,
+    is_read: bool,
+) -> Result<Option<Fault>, Undecided> {
+    let lookup = view.start_of(unit).before(path)?;
+    let what = match lookup.node()? {
+        Some(node) if node.meta.kind != NodeKind::Directory || is_read => return Ok(None),
+        Some(_) => format!("{path} of OpenFile= is a directory, which can only be opened with read-only"),
+        None => {
+            view.is_on_disk_alone(path)?;
+            format!("{path} of OpenFile= does not exist")
+        }
+    };
+    Ok(Some(Fault { what, wants: format!("a file {path}, or the option graceful") }))
 }
 
 /// What keeps systemd from opening a file for a stream.

@@ -27,6 +27,7 @@ mod models;
 mod names;
 mod places;
 mod probes;
+mod processors;
 mod redis_start;
 mod repository;
 mod required;
@@ -122,6 +123,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.repository = host.repository;
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
     facts.names = host_names::asked_for(&worker, &pad);
+    facts.processors = processors::asked_for(&worker, &pad);
     facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
     boot::sockets(&worker, facts.boot.as_ref(), &mut pad);
     facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
@@ -161,6 +163,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         units: BTreeMap::new(),
         values: BTreeMap::new(),
         names: None,
+        processors: None,
         boot: None,
         processes: BTreeMap::new(),
         answers: BTreeMap::new(),

@@ -1,4 +1,5 @@
-//! What systemd connects the three standard streams of a service to (systemd.exec(5), "LOGGING AND STANDARD INPUT/OUTPUT").
+//! What systemd opens for a service before it starts its program: the three standard streams (systemd.exec(5), "LOGGING AND
+//! STANDARD INPUT/OUTPUT"), and the files of `OpenFile=` (systemd.service(5)).
 
 use super::simplified;
 use crate::systemd::effective::{EffectiveUnit, Setting};
@@ -14,7 +15,7 @@ const STREAMS: &[(&str, &str, &str)] = &[
     ("StandardError", "222/STDERR", "stderr"),
 ];
 
-/// A standard stream that needs something from outside.
+/// A descriptor of a service that needs something from outside.
 #[derive(Clone, Debug)]
 pub struct Stream<'a> {
     /// The setting's name.
@@ -27,11 +28,18 @@ pub struct Stream<'a> {
     pub end: StreamEnd,
 }
 
-/// What a standard stream is connected to.
+/// What a descriptor leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamEnd {
     /// The file at this path.
     File(String),
+    /// The file, directory or socket at this path, which must be there.
+    Opened {
+        /// The path.
+        path: String,
+        /// It is opened to be read alone, which goes with a directory as well.
+        is_read: bool,
+    },
     /// The terminal at this path.
     Terminal(String),
     /// The one descriptor that a socket unit hands over.
@@ -44,13 +52,13 @@ impl StreamEnd {
     /// The path that systemd opens for it.
     pub fn path(&self) -> Option<&str> {
         match self {
-            Self::File(path) | Self::Terminal(path) => Some(path),
+            Self::File(path) | Self::Terminal(path) | Self::Opened { path, .. } => Some(path),
             Self::Socket | Self::Descriptor(_) => None,
         }
     }
 }
 
-/// The streams of a unit that are connected to more than the journal, /dev/null or each other.
+/// The streams of a unit that are connected to more than the journal, /dev/null or each other, and the files that it is given.
 pub fn streams(unit: &EffectiveUnit) -> Vec<Stream<'_>> {
     let terminal = unit.scalar("Service", "TTYPath").map(Setting::value).filter(|path| path.starts_with('/'));
     let stream = |(key, status, descriptor): &(&'static str, &'static str, &str)| {
@@ -66,7 +74,18 @@ pub fn streams(unit: &EffectiveUnit) -> Vec<Stream<'_>> {
         };
         Some(Stream { key, status, setting, end })
     };
-    STREAMS.iter().filter_map(stream).collect()
+    let files = unit.assignments("Service", "OpenFile").filter_map(opened);
+    STREAMS.iter().filter_map(stream).chain(files).collect()
+}
+
+/// `OpenFile=path[:fd-name[:option,…]]`, unless the start goes on without it.
+fn opened(setting: &Setting) -> Option<Stream<'_>> {
+    let mut parts = setting.value().splitn(3, ':');
+    let (path, options) = (parts.next()?, parts.nth(1).unwrap_or_default());
+    let has = |option: &str| options.split(',').any(|word| word == option);
+    let end = StreamEnd::Opened { path: simplified(path), is_read: has("read-only") };
+    let stream = Stream { key: "OpenFile", status: "202/FDS", setting, end };
+    (path.starts_with('/') && !has("graceful")).then_some(stream)
 }
 
 /// Whether the start of a unit needs a descriptor that a socket unit hands over.

@@ -1,13 +1,20 @@
-//! What a rule may know of programs and of what they load.
+//! What a rule may know of programs, of what they load, and of the processors that they run on.
 
 use super::{Need, Observed, ProgramFacts, Undecided, View, not_looked_at};
 use crate::facts::MissingLibrary;
 use crate::facts::misfit::Misfit;
+use crate::facts::processors::Processors;
 
 impl<'a> View<'a> {
     /// What an executable is; `None` when it does not exist.
     pub fn program(&self, path: &str) -> Result<Option<&'a ProgramFacts>, Undecided> {
         self.facts(Need::Start)?.programs.get(path).ok_or_else(|| not_looked_at(path))?.known()
+    }
+
+    /// What processors the running host has; `None` where nobody looked.
+    pub fn processors(&self) -> Result<Option<&'a Processors>, Undecided> {
+        let processors = self.facts(Need::Start)?.processors.as_ref();
+        processors.ok_or_else(|| not_looked_at("what processors the host has"))?.known()
     }
 
     /// The shared libraries that a program lacks; `None` where it was not said how they are looked for.

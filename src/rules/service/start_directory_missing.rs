@@ -15,8 +15,8 @@ rule! {
     /// every directory on the way. Otherwise the start ends with status 200/CHDIR (systemd.exec(5)). With a
     /// leading `-` a missing directory is ignored. Directories that systemd makes before the start
     /// (`StateDirectory=` and similar, tmpfiles.d(5)) count as present, and so do those that its sandbox lays there
-    /// (`TemporaryFileSystem=`). Up to systemd 254 `WorkingDirectory=~` fails for a user whose home is `/` or
-    /// `/nonexistent`. Access control lists are not looked at.
+    /// (`TemporaryFileSystem=`). Up to systemd 254 `WorkingDirectory=~` fails for a user whose home is `/`,
+    /// and for `nobody`. Access control lists are not looked at.
     ///
     /// ```bad
     /// move /home/qt/quantum_trader -> /home/qt/quantum_trader_old

@@ -1,4 +1,4 @@
-//! What systemd connects standard input, output and error of a service to before it starts.
+//! What systemd opens for a service before it starts: standard input, output and error, and files that it hands over.
 
 use crate::facts::start::{Stream, streams};
 use crate::rules::looks::Looks;
@@ -7,13 +7,16 @@ use crate::rules::remedy::by_hand;
 use crate::rules::streams::{Fault, fault};
 
 rule! {
-    /// What standard input, output or error is connected to is not there.
+    /// What systemd is to open for a unit is not there.
     ///
     /// `StandardOutput=file:PATH`, `append:` and `truncate:` create the file, but not its directory. The file
     /// of `StandardInput=file:` must exist. systemd opens them as root before the program starts: otherwise the
     /// start ends with 208/STDIN, 209/STDOUT or 222/STDERR (systemd.exec(5), "PROCESS EXIT CODES"). This
     /// happens before systemd makes the directories of `LogsDirectory=` and similar settings (measured on 252
     /// and 257), so those settings do not help the first start, nor a later one.
+    ///
+    /// A file of `OpenFile=` must exist (202/FDS), unless it is `graceful`; a directory needs `read-only`. It is
+    /// opened before directories of the unit are made (measured on 254 to 262; older ones do not know it).
     ///
     /// The terminal of `tty` (`TTYPath=`, else /dev/console) must be one; what is in /dev only the running host
     /// shows. `socket` takes the descriptor of the one socket unit that starts the service, and that unit must
@@ -69,7 +72,7 @@ rule! {
     needs: [Units, Accounts, Start],
     cause: Unit,
     why: "the next start fails with 209/STDOUT, and the log file that would show the error is missing",
-    see: ["systemctl show -p StandardInput,StandardOutput,StandardError {unit}"],
+    see: ["systemctl show -p StandardInput,StandardOutput,StandardError,TTYPath,OpenFile {unit}"],
     mend: "Create the directory with tmpfiles.d(5), or write to the journal.",
     man: ["systemd.exec(5)", "tmpfiles.d(5)"],
     since: "unreleased",

@@ -118,6 +118,12 @@ fn one_missing(view: &ServiceView, unit: &EffectiveUnit, key: &str) -> Result<Op
             "does not exist"
         }
     };
+    // Before, only in a unit that has a sandbox besides (measured on 247 to 262).
+    let version = view.systemd().known()?.copied();
+    if key == "IPCNamespacePath" && version.and_then(|version| version.has(254)) != Some(true) {
+        let why = format!("{} counts before systemd 254 only in a unit with a sandbox besides, and {path} {what}", written(setting));
+        return Err(Undecided::new(why));
+    }
     let question = format!("make {path} and what the service needs of it, or correct {}", setting.at);
     let finding = Finding::new(
         format!("cannot start: {path} of {key}= {what}"),
