@@ -56,7 +56,7 @@ tables! {
     PASSWORD "password" ["file" "key"]
     SERVICE "services.*" [
         "title" "kind" "timer" "user" "group" "venv" "command" "exact" "env_files"
-        "working_directory" "requires" "after" "writes" "unit" "variables" "provision" "activation" "health" "code" "succeeded_within"
+        "working_directory" "requires" "after" "writes" "unit" "variables" "provision" "activation" "health" "code" "succeeded_within" "ports"
     ]
     PROVISION "provision" [
         "packages" "rehearse" "home" "golden" "interpreter" "wheelhouse" "uv" "requirements" "branch" "audit" "variables" "unit"

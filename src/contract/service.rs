@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Health, ServiceProvision, SettingDemand, VariableDemand};
+use super::{Health, Port, ServiceProvision, SettingDemand, VariableDemand};
 use crate::model::{Location, Stated};
 
 /// What sort of thing a service is. The kind decides which rules concern it and which demands it starts
@@ -56,6 +56,8 @@ pub struct Service {
     pub activation: Option<Stated<Activation>>,
     /// Seconds within which its last run must have succeeded, for what is started for one task.
     pub succeeded_within: Option<Stated<u64>>,
+    /// Where its processes listen, and nowhere else; `None` where the contract does not say.
+    pub ports: Option<Vec<Stated<Port>>>,
     /// The user it must run as.
     pub user: Stated<String>,
     /// The group it must run as.

@@ -116,6 +116,9 @@ pub struct HostFacts {
     /// What the host is called, where a condition of a unit asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<condition::Names>,
+    /// Where the processes of running services listen whose ports the contract states, by unit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub listening: BTreeMap<Arc<str>, Observed<Vec<Listener>>>,
     /// What processors the running host has, where a unit is bound to some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processors: Option<Observed<processors::Processors>>,

@@ -18,7 +18,7 @@ use super::{
     VenvScript,
 };
 use crate::contract::{Contract, Dependency, Job, Place, Service};
-use crate::model::answers::{Process, PythonAnswer, RedisAnswer, UnitState};
+use crate::model::answers::{Listener, Process, PythonAnswer, RedisAnswer, UnitState};
 use crate::model::{Credentials, Location, Lookup, Observed, Scope, Undecided};
 use crate::syntax::accounts::{Accounts, Group, User};
 use crate::systemd::effective::{EffectiveUnit, LoadState};
@@ -296,6 +296,13 @@ impl<'a> View<'a> {
     pub fn process(&self, pid: u32) -> Result<Option<&'a Process>, Undecided> {
         let processes = &self.facts(Need::Processes)?.processes;
         processes.get(&pid).ok_or_else(|| not_looked_at(&format!("process {pid}")))?.known()
+    }
+
+    /// Where the processes of a unit listen that runs and whose ports the contract states.
+    pub fn listening(&self, unit: &str) -> Result<&'a [Listener], Undecided> {
+        let found = self.facts(Need::Processes)?.listening.get(unit);
+        let found = found.ok_or_else(|| not_looked_at(&format!("the ports of {unit}")))?.known()?;
+        Ok(found.map_or(&[], Vec::as_slice))
     }
 
     /// Whether the contract's own Redis answers, for rules that have nothing to add where it does not; `None` where nobody

@@ -195,6 +195,8 @@ rules! {
         env_variable_shadowed
         env_variable_wrong
         job_enabled
+        port_not_declared
+        port_not_listening
         process_executable_wrong
         process_older_than_unit
         process_user_wrong

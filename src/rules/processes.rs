@@ -1,8 +1,9 @@
-//! The main process of a service, once it is the service's own.
+//! The processes of a service: the main one, once it is the service's own, and where they listen.
 
 use super::prelude::*;
+use crate::contract::Port;
 use crate::facts::start::commands;
-use crate::model::answers::Process;
+use crate::model::answers::{Process, UnitState};
 
 /// The programs of systemd that become a service: between fork(2) and execve(2) a process has their executable, their user
 /// and their environment.
@@ -34,4 +35,33 @@ impl<'a> ServiceView<'a> {
             false => Ok(Some(process)),
         }
     }
+}
+
+/// Where a service listens, and where it should.
+pub struct Listening<'v> {
+    /// Its unit.
+    pub unit: &'v EffectiveUnit,
+    /// What systemd says of it.
+    pub state: &'v UnitState,
+    /// Where the contract has it listen.
+    pub ports: &'v [Stated<Port>],
+    /// Where its processes do, each place once.
+    pub there: Vec<Port>,
+}
+
+/// Where a service listens that runs; `None` where it does not run, or the contract does not say.
+pub fn listening<'v>(view: &'v ServiceView) -> Result<Option<Listening<'v>>, Undecided> {
+    let (Some(ports), Some(unit)) = (&view.service.ports, view.loaded()?) else { return Ok(None) };
+    let state = view.state(unit.name.as_str())?;
+    if state.active_state != "active" {
+        return Ok(None);
+    }
+    let mut there = Vec::new();
+    for listener in view.listening(&view.service.unit.value)? {
+        let port = Port::of(&listener.address, listener.port);
+        if !there.contains(&port) {
+            there.push(port);
+        }
+    }
+    Ok(Some(Listening { unit, state, ports, there }))
 }

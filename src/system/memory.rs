@@ -257,6 +257,13 @@ impl Ask for Answers {
         Observed::Found(self.listeners.iter().filter(|listener| listener.port == port).cloned().collect())
     }
 
+    fn listening(&self, unit: &str) -> Observed<Vec<Listener>> {
+        let main = self.units.get(unit).map(|state| state.main_pid);
+        let held = main.and_then(|pid| self.processes.get(&pid)).map(|(_, sockets)| sockets.as_slice());
+        let is_its = |listener: &&Listener| held.is_some_and(|held| held.contains(&listener.inode));
+        Observed::Found(self.listeners.iter().filter(is_its).cloned().collect())
+    }
+
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>> {
         self.processes.get(&pid).map_or(Observed::Absent, |(_, sockets)| Observed::Found(sockets.clone()))
     }

@@ -102,6 +102,8 @@ pub trait Ask: Sync {
     fn process(&self, pid: u32, variables: &[&str]) -> Observed<Process>;
     /// The listening TCP sockets on a port, both families.
     fn listeners(&self, port: u16) -> Observed<Vec<Listener>>;
+    /// The listening TCP sockets of the processes of a unit, both families.
+    fn listening(&self, unit: &str) -> Observed<Vec<Listener>>;
     /// The inodes of the sockets a process holds.
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>>;
     /// Asks a Redis server; absent when the connection is refused, unreadable when nothing answers.

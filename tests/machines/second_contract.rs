@@ -49,6 +49,17 @@ const BREAKS: &[Break] = &[
         also: &[],
     },
     Break {
+        // Its configuration opens it to the network, past the proxy before it.
+        shell: "sed -i 's/^HOST=.*/HOST=0.0.0.0/' /etc/web/shop.env; systemctl restart web-shop",
+        expect: ("port-not-declared", "service:shop", "/etc/systemd/system/web-shop.service"),
+        also: &["env-variable-wrong"],
+    },
+    Break {
+        shell: "sed -i 's/^PORT=.*/PORT=3001/' /etc/web/shop.env; systemctl restart web-shop; sleep 6",
+        expect: ("port-not-listening", "service:shop", "/etc/systemd/system/web-shop.service"),
+        also: &["port-not-declared"],
+    },
+    Break {
         shell: "chmod 0777 /etc/web",
         expect: ("place-mode-wrong", "host", "/etc/web"),
         also: &["account-writes-system"],
@@ -61,7 +72,8 @@ const BREAKS: &[Break] = &[
     Break {
         shell: "echo NODE_OPTIONS=--inspect >>/etc/web/shop.env; systemctl restart web-shop",
         expect: ("env-variable-wrong", "service:shop", "/etc/web/shop.env:5"),
-        also: &[],
+        // The debugger's own.
+        also: &["port-not-declared"],
     },
     Break {
         shell: "cp /usr/bin/node /srv/web/node; mkdir $U/web-shop.service.d; \

@@ -311,14 +311,25 @@ fn forbid(all: &mut Vec<Duty>, forbidden: &Forbidden) {
     );
 }
 
-/// What starts it in place of the boot, and how old its last success may be.
-fn trigger(of: &mut Of<'_>, activation: Option<&Stated<Activation>>, succeeded_within: Option<&Stated<u64>>) {
-    if let Some(way) = activation {
+/// What starts it in place of the boot, how old its last success may be, and where it listens.
+fn at_run(of: &mut Of<'_>, service: &Service) {
+    of.maybe("timer", &service.timer);
+    if let Some(way) = &service.activation {
         of.exactly("activation", &Stated::new(way.value.word().to_owned(), way.at.clone()));
     }
-    if let Some(most) = succeeded_within {
+    if let Some(most) = &service.succeeded_within {
         of.number("succeeded_within", most, Shape::AtMost(most.value as f64));
     }
+    listens(of, service.ports.as_deref(), &service.at);
+}
+
+/// Where it listens: each place is a duty, and so is that there is no other.
+fn listens(of: &mut Of<'_>, ports: Option<&[Stated<Port>]>, at: &Location) {
+    let Some(ports) = ports else { return };
+    of.flag("no other ports", true, ports.first().map_or(at, |port| &port.at));
+    let written: Vec<_> =
+        ports.iter().map(|port| Stated::new(port.value.to_string(), port.at.clone())).collect();
+    of.each("ports", &written);
 }
 
 fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
@@ -327,9 +338,10 @@ fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
         title: _,
         kind,
         unit,
-        timer,
-        activation,
-        succeeded_within,
+        timer: _,
+        activation: _,
+        succeeded_within: _,
+        ports: _,
         user,
         group,
         group_stated,
@@ -354,8 +366,7 @@ fn service(all: &mut Vec<Duty>, contract: &Contract, service: &Service) {
     let word = format!("{:?}", kind.value);
     of.add("kind", format!("kind = {word}"), Shape::Exactly(word), &kind.at);
     of.exactly("unit", unit);
-    of.maybe("timer", timer);
-    trigger(&mut of, activation.as_ref(), succeeded_within.as_ref());
+    at_run(&mut of, service);
     of.exactly("user", user);
     of.exactly("group", group);
     of.flag("group stated", *group_stated, &group.at);

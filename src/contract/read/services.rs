@@ -14,11 +14,11 @@ use crate::contract::placeholder::{Scope, ServiceWords, fill, is_per_service};
 use crate::contract::tree::{Node, Value};
 use crate::contract::{
     Activation, CommandDemand, Contract, Dependency, EnvFileDemand, Form, Health, Identity, Kind, Patterns,
-    Service, ServiceProvision, SettingDemand, VariableDemand, schema, words,
+    Port, Service, ServiceProvision, SettingDemand, VariableDemand, schema, words,
 };
 use crate::model::{Location, Severity, Stated};
 pub(super) use keys::env_file;
-use keys::{activation, command, health, path_of, provision, succeeded_within, timer};
+use keys::{activation, clashes, command, health, path_of, ports, provision, succeeded_within, timer};
 
 /// Every kind with its name in a contract.
 pub(super) const KINDS: [(&str, Kind); 5] = [
@@ -79,7 +79,8 @@ pub(super) fn services<'a>(
         drafts.iter().map(|draft| (draft.name.as_ref(), draft.unit.value.as_str())).collect();
     let nothing: Arc<ServiceProvision> = Arc::default();
     let around = Around { contract, kinds: &kinds, units: &units, nothing: nothing.clone() };
-    let services = drafts.iter().map(|draft| around.service(cx, draft)).collect();
+    let services: Vec<Service> = drafts.iter().map(|draft| around.service(cx, draft)).collect();
+    clashes(cx, &services);
     let identity = contract.identity.clone();
     let at = cx.at(root.at);
     let make = move || {
@@ -200,6 +201,7 @@ fn pattern(
         timer,
         activation: None,
         succeeded_within: None,
+        ports: None,
         user: filled(layer.user.as_ref().unwrap_or(&identity.user), &words),
         group: filled(layer.group.as_ref().unwrap_or(&identity.group), &words),
         group_stated: layer.group.is_some(),
@@ -248,6 +250,7 @@ impl Around<'_> {
             timer: timer(cx, draft),
             activation: activation(cx, draft),
             succeeded_within: succeeded_within(cx, draft),
+            ports: ports(cx, draft),
             user: account_of(cx, "user", |layer| layer.user.as_ref(), &identity.user),
             group: account_of(cx, "group", |layer| layer.group.as_ref(), &identity.group),
             group_stated: own.is_some_and(|own| own.group.is_some()) || inherited.group.is_some(),

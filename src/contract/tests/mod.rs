@@ -141,3 +141,34 @@ fn a_last_success_is_demanded_of_what_is_started_for_one_task() {
     }
     assert!(read("kind = \"timer-job\"\nsucceeded_within = \"soon\"").is_err());
 }
+
+/// Two services cannot listen at one place, and what is no place is refused.
+#[test]
+fn a_port_belongs_to_one_service() {
+    let read = |one: &str, other: &str| {
+        let service = |name: &str, ports: &str| {
+            format!(
+                "[services.{name}]\nkind = \"executable\"\ncommand = [\"/usr/bin/true\"]\nports = {ports}\n"
+            )
+        };
+        let text = format!("schema = 1\nextends = \"quantum\"\n{}{}", service("x", one), service("y", other));
+        let base = |_: &str| Ok(Contract::built_in_text().to_owned());
+        Contract::parse(&text, "/etc/golden/golden.toml", false, &base)
+    };
+    for (one, other) in
+        [(r#"["127.0.0.1:80"]"#, r#"["127.0.0.2:80", "[::1]:80", "81"]"#), (r#"[]"#, r#"["80"]"#)]
+    {
+        assert!(read(one, other).is_ok(), "{one} {other}");
+    }
+    for (one, other) in
+        [(r#"["80"]"#, r#"["80"]"#), (r#"["80"]"#, r#"["127.0.0.1:80"]"#), (r#"["[::1]:80"]"#, r#"["80"]"#)]
+    {
+        let errors = read(one, other).unwrap_err();
+        assert!(errors[0].message.contains("x and y are both to listen at"), "{errors:#?}");
+    }
+    let twice = read(r#"["80", "0.0.0.0:80"]"#, "[]").unwrap_err();
+    assert!(twice[0].message.contains("x is to listen at *:80 twice"), "{twice:#?}");
+    for wrong in [r#"["localhost:80"]"#, r#"["0"]"#, "[80]"] {
+        assert!(read(wrong, "[]").is_err(), "{wrong}");
+    }
+}

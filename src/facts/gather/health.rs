@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::{Pad, joined};
 use crate::contract::{Contract, Health, Service};
-use crate::model::Observed;
-use crate::model::answers::{ServerAnswer, ServerQuestion};
+use crate::model::answers::{Protocol, ServerAnswer, ServerQuestion};
+use crate::model::{Location, Observed};
 use crate::system::{Ask, System};
 
 /// While something was started just now, so long is waited.
@@ -50,18 +50,24 @@ pub(super) fn gather(
 }
 
 fn answers(ask: &dyn Ask, health: &Health, may_still_come: bool) -> Answers {
+    let question = |(address, protocol, _): &(String, Protocol, &Location)| {
+        ask.server(&ServerQuestion { address, protocol, unit: None, caller: None })
+    };
+    let is_well = |answer: &Observed<ServerAnswer>| matches!(answer, Observed::Found(Ok(_)));
+    patiently(
+        may_still_come,
+        || health.questions().iter().map(question).collect(),
+        |all: &Answers| all.iter().all(is_well),
+    )
+}
+
+/// Asks again for a while where what is asked may still be coming and is not well.
+pub(super) fn patiently<T>(may_still_come: bool, ask: impl Fn() -> T, is_well: impl Fn(&T) -> bool) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
-        let answers: Answers = health
-            .questions()
-            .iter()
-            .map(|(address, protocol, _)| {
-                ask.server(&ServerQuestion { address, protocol, unit: None, caller: None })
-            })
-            .collect();
-        let is_well = |answer: &Observed<ServerAnswer>| matches!(answer, Observed::Found(Ok(_)));
-        if !may_still_come || answers.iter().all(is_well) || Instant::now() + PAUSE > end {
-            return answers;
+        let found = ask();
+        if !may_still_come || is_well(&found) || Instant::now() + PAUSE > end {
+            return found;
         }
         std::thread::sleep(PAUSE);
     }

@@ -26,6 +26,7 @@ mod misfits;
 mod models;
 mod names;
 mod places;
+mod ports;
 mod probes;
 mod processors;
 mod redis_start;
@@ -124,6 +125,7 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.dependencies = dependencies::gather(&worker, answers, &mut pad);
     facts.names = host_names::asked_for(&worker, &pad);
     facts.processors = processors::asked_for(&worker, &pad);
+    facts.listening = ports::gather(&worker, &pad);
     facts.boot = needs.has(Need::Units).then(|| boot::gather(&worker, &pad));
     boot::sockets(&worker, facts.boot.as_ref(), &mut pad);
     facts.manager = needs.has(Need::Units).then(|| manager::gather(&worker, &mut pad)).flatten();
@@ -164,6 +166,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         values: BTreeMap::new(),
         names: None,
         processors: None,
+        listening: BTreeMap::new(),
         boot: None,
         processes: BTreeMap::new(),
         answers: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::owner::Owner;
+use super::owner::{self, Owner};
 use super::{bus, environ, getent, listeners, python, redis, servers, stream};
 use crate::model::Observed;
 use crate::model::answers::{
@@ -105,6 +105,10 @@ impl Ask for LiveHost {
             }
             Err(why) => Observed::Unreadable(why),
         }
+    }
+
+    fn listening(&self, unit: &str) -> Observed<Vec<Listener>> {
+        owner::listening(unit)
     }
 
     fn sockets(&self, pid: u32) -> Observed<Vec<u64>> {

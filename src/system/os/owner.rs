@@ -5,12 +5,14 @@
 //! before a password is sent or a PONG is believed. A caller who is not root may not see processes; then the user of
 //! the socket is compared with the unit's, and if even that is hidden, golden asks as the service would.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 
 use super::listeners::{self, Socket};
 use super::{bus, live};
 use crate::model::Observed;
+use crate::model::answers::Listener;
 
 /// Whose it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,26 +91,54 @@ fn numbered(sockets: &[Socket]) -> Vec<Numbered> {
     sockets.iter().map(|socket| (socket.inode, Some(socket.uid))).collect()
 }
 
-/// Every one of these sockets must be held by a process of the unit.
-fn of_sockets(sockets: &[Numbered], unit: &str) -> Owner {
-    let processes = match processes(unit) {
-        Ok(processes) => processes,
-        Err(why) => return Owner::Unknown(why),
+/// The listening TCP sockets of a unit's processes.
+pub(super) fn listening(unit: &str) -> Observed<Vec<Listener>> {
+    let (held, all) = match (Held::by(unit), listeners::all()) {
+        (Ok(held), Ok(all)) => (held, all),
+        (Err(why), _) | (_, Err(why)) => return Observed::Unreadable(why),
     };
-    let mut held = Vec::new();
-    let mut uids = Vec::new();
-    let mut hidden = None;
-    for pid in processes {
-        match live::sockets_of(pid) {
-            Observed::Found(inodes) => held.extend(inodes),
-            // It has ended, or `/proc` does not show the processes of others.
-            Observed::Absent => hidden = Some(format!("process {pid} of {unit} cannot be seen")),
-            Observed::Unreadable(why) => {
-                hidden = Some(format!("process {pid} of {unit}: {why}"));
-                uids.extend(uid_of(pid));
+    match held.hidden {
+        Some(why) => Observed::Unreadable(why),
+        None => Observed::Found(
+            all.into_iter().filter(|listener| held.sockets.contains(&listener.inode)).collect(),
+        ),
+    }
+}
+
+/// The sockets that processes of a unit hold.
+#[derive(Default)]
+struct Held {
+    sockets: BTreeSet<u64>,
+    /// Why not all of them are seen.
+    hidden: Option<String>,
+    /// The users of the processes into which nobody may look.
+    uids: Vec<u32>,
+}
+
+impl Held {
+    fn by(unit: &str) -> Result<Self, String> {
+        let mut held = Self::default();
+        for pid in processes(unit)? {
+            match live::sockets_of(pid) {
+                Observed::Found(inodes) => held.sockets.extend(inodes),
+                // It has ended, or `/proc` does not show the processes of others.
+                Observed::Absent => held.hidden = Some(format!("process {pid} of {unit} cannot be seen")),
+                Observed::Unreadable(why) => {
+                    held.hidden = Some(format!("process {pid} of {unit}: {why}"));
+                    held.uids.extend(uid_of(pid));
+                }
             }
         }
+        Ok(held)
     }
+}
+
+/// Every one of these sockets must be held by a process of the unit.
+fn of_sockets(sockets: &[Numbered], unit: &str) -> Owner {
+    let Held { sockets: held, hidden, uids } = match Held::by(unit) {
+        Ok(held) => held,
+        Err(why) => return Owner::Unknown(why),
+    };
     let is_held = |(inode, _): &Numbered| held.contains(inode);
     let made_by_one = |(_, uid): &Numbered| uid.is_some_and(|uid| uids.contains(&uid));
     let is_made_known = sockets.iter().all(|(_, uid)| uid.is_some());

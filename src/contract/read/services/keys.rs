@@ -71,6 +71,53 @@ pub(super) fn succeeded_within<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Op
     Some(within)
 }
 
+/// `ports = ["127.0.0.1:8000", "443"]`: where it listens.
+pub(super) fn ports<'a>(cx: &mut Cx<'a>, draft: &Draft<'_, 'a>) -> Option<Vec<Stated<Port>>> {
+    let entry = draft.fields.get("ports")?;
+    if !draft.kind.value.runs() {
+        let message =
+            format!("{} does not run all the time: it is a {}", draft.name, draft.kind.value.word());
+        cx.error(entry.at, message, "remove `ports`, or make it a kind that runs");
+    }
+    Some(draft.fields.list(cx, "ports", port))
+}
+
+/// `"127.0.0.1:8000"`
+fn port<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<Port>> {
+    let text = cx.text(node, key)?;
+    let port = Port::parse(&text.value);
+    if port.is_none() {
+        let message = format!("{:?} is neither a port nor an address with one", text.value);
+        cx.error(node.span, message, "write \"8000\" for every address, or \"127.0.0.1:8000\"");
+    }
+    port.map(|port| Stated::new(port, text.at))
+}
+
+/// Of two services, only one can listen at a port of an address.
+pub(super) fn clashes(cx: &mut Cx<'_>, services: &[Service]) {
+    let mut taken: BTreeMap<u16, Vec<(&Service, &Stated<Port>)>> = BTreeMap::new();
+    for service in services {
+        for port in service.ports.iter().flatten() {
+            let others = taken.entry(port.value.number).or_default();
+            let clash = |other: &Port| other.covers(&port.value) || port.value.covers(other);
+            if let Some((other, at)) = others.iter().find(|(_, other)| clash(&other.value)) {
+                let both = match *other.name == *service.name {
+                    true => format!("{} is to listen at {} twice", service.name, port.value),
+                    false => {
+                        format!("{} and {} are both to listen at {}", other.name, service.name, port.value)
+                    }
+                };
+                cx.error_at(
+                    &port.at,
+                    format!("{both}, the first at {}", at.at),
+                    "give one of them another port",
+                );
+            }
+            others.push((service, port));
+        }
+    }
+}
+
 /// `[services.NAME.provision]`
 pub(super) fn provision<'a>(
     cx: &mut Cx<'a>,

@@ -44,6 +44,7 @@ pub(super) const NOT_RENDERED: &[&str] = &[
     "env_files.overrides",
     "services.*.activation",
     "services.*.succeeded_within",
+    "services.*.ports",
     "repository.clone_roots",
     "repository.clone_depth",
     "repository.clone_skip",
