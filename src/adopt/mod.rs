@@ -8,6 +8,7 @@
 //! host is gathered by, `service` says what one unit becomes, and `text` writes it for people.
 
 mod named;
+mod ports;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,10 @@ pub fn contract(system: &dyn System, header: Header<'_>, units: &[String]) -> Re
             Err(why) => wrong.push(why),
         }
     }
+    let runs = services.iter().filter(|service| matches!(service.kind, "python" | "executable"));
+    let units: Vec<&str> = runs.map(|service| service.unit.as_str()).collect();
+    let mut ports = ports::of(system, &units);
+    services.iter_mut().for_each(|service| service.ports = ports.remove(&service.unit).unwrap_or_default());
     if wrong.is_empty() { Ok(text::write(header, &services)) } else { Err(Refused(wrong)) }
 }
 

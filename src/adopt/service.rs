@@ -31,6 +31,8 @@ pub(super) struct Service {
     pub command: Vec<String>,
     pub env_files: Vec<EnvFile>,
     pub working_directory: Option<String>,
+    /// Where it listens on the host that runs.
+    pub ports: Vec<String>,
     /// What is demanded of settings, by section.
     pub settings: Vec<(String, Vec<(String, Demand)>)>,
     pub variables: BTreeMap<String, Demand>,
@@ -173,6 +175,7 @@ pub(super) fn service<L: Look + ?Sized>(
         variables: variables(facts, &look, &wording, unit)?,
         env_files,
         working_directory: directory.map(str::to_owned),
+        ports: Vec::new(),
         settings: settings(&wording, unit),
         places,
         writes,

@@ -195,3 +195,26 @@ fn what_no_contract_can_say_is_refused() {
         &["user = \"app\"", "group = \"app\""],
     );
 }
+
+#[test]
+fn a_service_that_runs_listens_where_it_does() {
+    let running = |listens: &str| {
+        format!(
+            "now 1800000000\nunit app.service LoadState=loaded ActiveState=active SubState=running MainPID=7\n\
+             process 7 exe=/usr/bin/app uid=1000 gid=1000 cwd=/ sockets=70,71,72\n{listens}"
+        )
+    };
+    let says = |listens: &str, lines: &[&str]| {
+        let host = HOST.replace("offline\n", "");
+        let system = MemorySystem::from_manifest(&format!("{host}{}", running(listens))).unwrap();
+        let header = Header { name: "app", today: "2026-01-31", authority: "root" };
+        let text = contract(&system, header, &["app".to_owned()]).unwrap();
+        let ports: Vec<&str> = text.lines().filter(|line| line.starts_with("ports")).collect();
+        assert_eq!(ports, lines, "{text}");
+    };
+    says("listen 127.0.0.1 8000 70\nlisten 0.0.0.0 99 1", &["ports = [\"127.0.0.1:8000\"]"]);
+    says("listen 0.0.0.0 443 70\nlisten :: 443 71\nlisten 127.0.0.1 443 72", &["ports = [\"*:443\"]"]);
+    says("listen ::1 8000 70\nlisten 10.0.0.1 80 71", &["ports = [\"10.0.0.1:80\", \"[::1]:8000\"]"]);
+    says("listen 127.0.0.1 40000 70\nlisten 127.0.0.1 80 71", &[]);
+    says("", &[]);
+}

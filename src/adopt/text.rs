@@ -182,6 +182,9 @@ fn service(out: &mut String, service: &Service, common: &Common<'_>) {
     if let Some(directory) = &service.working_directory {
         line("working_directory", text(directory));
     }
+    if !service.ports.is_empty() {
+        line("ports", list(service.ports.iter().map(String::as_str)));
+    }
     if !service.writes.is_empty() {
         line("writes", list(service.writes.iter().map(String::as_str)));
     }

@@ -69,6 +69,16 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "sed -i s/=production/=development/ $U/orders-api.service",
         "env-variable-wrong",
     ),
+    (
+        "another port",
+        "sed -i s/=8801/=8802/ /etc/orders/local.env; systemctl restart orders-api",
+        "port-not-declared",
+    ),
+    (
+        "a web server that listens for everybody",
+        "printf 'server { listen 8080; }\\n' >/etc/nginx/conf.d/x.conf; systemctl restart nginx",
+        "port-not-declared",
+    ),
     ("no directory", "mv /var/lib/orders /var/lib/orders.old", "place-missing"),
     ("a directory of root's", "chown root /var/lib/orders", "place-owner-wrong"),
     ("a directory for all", "chmod 0777 /srv/orders", "place-mode-wrong"),
@@ -93,7 +103,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
 
 /// Everything that a mutation touches, put back.
 const BACK: &str = "cd /; [ ! -e /usr/bin/node.old ] || mv /usr/bin/node.old /usr/bin/node; rm -rf /etc/systemd/system /etc/orders /srv/orders /var/lib/orders /var/lib/orders.old
-    tar -xpf /before.tar; systemctl daemon-reload; systemctl start nginx orders-api orders-worker@1 orders-report.timer orders-echo.socket";
+    tar -xpf /before.tar; rm -f /etc/nginx/conf.d/x.conf; systemctl daemon-reload; systemctl restart nginx orders-api; systemctl start orders-worker@1 orders-report.timer orders-echo.socket";
 
 struct Host(Machine);
 
@@ -120,6 +130,7 @@ fn a_host_that_runs_is_written_down() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_golden")).unwrap();
     host.0.write("/usr/local/bin/golden", program, 0o755, "root:root");
     host.0.sh_ok(BY_HAND);
+    host.0.wait_until("orders are taken", "curl -s http://127.0.0.1:8801");
     let said = host.0.sh_ok(
         "cd /root; golden init --name orders --from-host nginx orders-api orders-worker@1.service orders-report.timer orders-echo.socket 2>&1",
     );
@@ -135,6 +146,8 @@ fn a_host_that_runs_is_written_down() {
         r#"DATABASE_PASSWORD = { present = true }"#,
         r#"B = { present = true }"#,
         r#"overrides = ["PORT"]"#,
+        r#"ports = ["127.0.0.1:8801"]"#,
+        r#"ports = ["*:80"]"#,
     ] {
         assert!(contract.contains(line), "{line}");
     }
