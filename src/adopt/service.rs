@@ -127,11 +127,8 @@ pub(super) fn service<L: Look + ?Sized>(
     let accounts = facts.accounts.known().map_err(|undecided| undecided.why)?;
     let accounts = accounts.ok_or("/etc/passwd is not there")?;
     let look = Here { facts, walker, accounts, hiding };
-    let mut is_public = true;
-    for file in unit.files() {
-        is_public &= look.is_public(file)?;
-    }
-    let wording = Wording { hiding, is_public };
+    let files: Vec<bool> = unit.files().map(|file| look.is_public(file)).collect::<Result<_, _>>()?;
+    let wording = Wording { hiding, is_public: files.into_iter().all(|is_public| is_public) };
     let (user, group) = identity(accounts, unit)?;
     let command = command(&wording, unit);
     let program = command.as_ref().map(|command| command.program.as_str());
@@ -162,10 +159,7 @@ pub(super) fn service<L: Look + ?Sized>(
     Ok(Service {
         name: named.name.clone(),
         unit: unit.name.as_str().to_owned(),
-        title: unit
-            .scalar("Unit", "Description")
-            .map(|setting| setting.value().to_owned())
-            .filter(|text| wording.may_hold("Description", text)),
+        title: title(&wording, unit),
         kind,
         activation,
         user,
@@ -175,11 +169,16 @@ pub(super) fn service<L: Look + ?Sized>(
         variables: variables(facts, &look, &wording, unit)?,
         env_files,
         working_directory: directory.map(str::to_owned),
-        ports: Vec::new(),
         settings: settings(&wording, unit),
         places,
         writes,
+        ..Service::default()
     })
+}
+
+fn title(wording: &Wording<'_>, unit: &EffectiveUnit) -> Option<String> {
+    let text = unit.scalar("Unit", "Description").map(Setting::value);
+    text.filter(|text| wording.may_hold("Description", text)).map(str::to_owned)
 }
 
 /// Whether a unit of the same name is one that systemd would load, and starts this one.

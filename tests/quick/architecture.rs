@@ -222,7 +222,6 @@ const MOST_LINES_OF_A_FILE: usize = 500;
 
 /// What is longer today, with its lines: a number here may only fall, and an entry that is no longer needed must go.
 const LONGER: &[(&str, usize)] = &[
-    ("adopt/service.rs service", 63),
     ("cli/deploy.rs run", 63),
     ("cli/model/activate.rs activate", 64),
     ("cli/model/activate.rs carry_out", 64),
