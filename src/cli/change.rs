@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::io::{BufRead as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -73,6 +74,13 @@ impl Host {
         let system = DiskSystem::live()
             .map_err(|error| Failure::new(format!("this host cannot be looked at: {error}")))?;
         Ok(Self { act: Act::live(), hand: DiskHand::live(), system })
+    }
+
+    /// A disk that is mounted there. It is only looked at.
+    pub(crate) fn rooted(root: &Path) -> Result<Self, Failure> {
+        let system = DiskSystem::rooted(root)
+            .map_err(|error| Failure::new(format!("--root {}: {error}", root.display())))?;
+        Ok(Self { act: Act::below(root), hand: DiskHand::below(root), system })
     }
 
     /// What a plan is carried out with.

@@ -1,5 +1,6 @@
 //! `golden plan` and `golden apply`: what is missing or violated on this host, and making it right.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -35,6 +36,9 @@ pub(super) struct PlanArgs {
     /// Only the list of changes, without the differences of files.
     #[arg(long)]
     list: bool,
+    /// Of a host whose disk is mounted at DIR, instead of this one.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     #[command(flatten)]
     wider: Wider,
 }
@@ -61,30 +65,35 @@ struct Made {
     prepared: Prepared,
     report: Report,
     left: Vec<(String, String)>,
+    /// Where the disk is mounted that it was made for; `None` for this host.
+    root: Option<PathBuf>,
 }
 
-/// Makes the plan of this host: what is missing, and the remedies of what is violated.
-fn make(global: &Global, wider: &Wider) -> Result<Made, Failure> {
+/// Makes the plan of a host: what is missing, and the remedies of what is violated.
+fn make(global: &Global, wider: &Wider, root: Option<&Path>) -> Result<Made, Failure> {
     let mut found = change::contract(global)?;
     if let Some(directory) = &wider.wheelhouse {
         let at = Location::file("--wheelhouse");
         found.contract.provision.wheelhouse = Some(Stated::new(directory.clone(), at));
     }
     let contract = found.contract;
-    let host = Host::live()?;
-    let ours = known(wider)?;
-    let installed = super::find::installed_contract();
+    let (host, installed) = match root {
+        None => (Host::live()?, super::find::installed_contract()),
+        // Whose signatures count there is that host's to say.
+        Some(root) => (Host::rooted(root)?, None),
+    };
+    let ours = known(wider, &host.act)?;
     let text = (!contract.source.built_in).then_some(found.text.as_str());
     let Provisioning { plan, report, left } =
         provision::plan(&host.system, &contract, text, installed.as_ref(), &ours)
             .map_err(|all| change::hindered(&all))?;
     let prepared = prepare(&host.hand, &host.system, &contract, &plan).map_err(Failure::new)?;
-    Ok(Made { contract, host, prepared, report, left })
+    Ok(Made { contract, host, prepared, report, left, root: root.map(Path::to_owned) })
 }
 
 /// What golden is known to have written on this host.
-pub(super) fn known(wider: &Wider) -> Result<Ours, Failure> {
-    let mut ours = Ours::known(&Act::live(), &super::render::of_installed())
+pub(super) fn known(wider: &Wider, act: &Act) -> Result<Ours, Failure> {
+    let mut ours = Ours::known(act, &super::render::of_installed())
         .map_err(|error| Failure::new(format!("golden's own record of this host: {error}")))?;
     ours.take_over = wider.take_over;
     ours.optional = wider.optional;
@@ -94,17 +103,22 @@ pub(super) fn known(wider: &Wider) -> Result<Ours, Failure> {
 /// `golden plan`
 pub(super) fn plan(global: &Global, args: &PlanArgs) -> Result<ExitCode, Failure> {
     let confirm = Confirm { check: true, list: args.list, ..Confirm::default() };
-    check(global, &make(global, &args.wider)?, &confirm)
+    check(global, &make(global, &args.wider, args.root.as_deref())?, &confirm)
 }
 
 fn check(global: &Global, made: &Made, confirm: &Confirm) -> Result<ExitCode, Failure> {
     output::talk(change::left(&made.prepared, &made.left));
     if made.prepared.is_empty() {
-        return output::print_and("nothing to do on this host\n", ExitCode::SUCCESS);
+        let host = made
+            .root
+            .as_ref()
+            .map_or("this host".to_owned(), |root| format!("the host below {}", root.display()));
+        return output::print_and(&format!("nothing to do on {host}\n"), ExitCode::SUCCESS);
     }
     output::print(change::shown(&made.contract, &made.prepared, confirm, output::style(global)))?;
     let end = change::counted(&made.prepared);
-    output::print(&format!("\n{end}. Nothing was changed; `golden apply` does it.\n"))?;
+    let by = if made.root.is_some() { "`golden apply` on that host" } else { "`golden apply`" };
+    output::print(&format!("\n{end}. Nothing was changed; {by} does it.\n"))?;
     Ok(ExitCode::from(CHANGES))
 }
 
@@ -125,7 +139,7 @@ fn recover(host: &Host, alone: &Alone, said: &mut Said) -> Result<ExitCode, Fail
 /// `golden apply`
 pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     if args.confirm.check {
-        return check(global, &make(global, &args.wider)?, &args.confirm);
+        return check(global, &make(global, &args.wider, None)?, &args.confirm);
     }
     let mut said = Said::new(global);
     // To go back, no contract is needed: the one that is there may be the reason for it.
@@ -157,7 +171,7 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failu
             Err(trouble) => Ok(troubled(&trouble)),
         };
     }
-    let made = make(global, &args.wider)?;
+    let made = make(global, &args.wider, None)?;
     output::talk(change::left(&made.prepared, &made.left));
     if made.prepared.is_empty() {
         return output::print_and("nothing to do on this host\n", ExitCode::SUCCESS);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::skip;
+use golden::system::MemorySystem;
 
 fn golden(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_golden"))
@@ -248,4 +249,35 @@ fn explain_takes_a_subject_as_reports_name_it() {
     for subject in ["", "service:", "service:nowhere", "model:nowhere", "no such"] {
         assert_eq!(page(subject).0, Some(2), "{subject:?}");
     }
+}
+
+/// A disk is planned for without a change to it, or to the host that does so.
+#[test]
+fn a_disk_is_planned_for_and_left_alone() {
+    if skip::without_root() {
+        return;
+    }
+    let (disk, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let host = MemorySystem::from_manifest(include_str!("../field/base.host")).unwrap();
+    crate::support::lay::lay(disk.path(), &host);
+    let contract = folder.path().join("golden.toml");
+    let (root, contract) = (disk.path().to_str().unwrap(), contract.to_str().unwrap());
+    std::fs::write(contract, include_str!("../field/base.toml")).unwrap();
+    let plan = |more: &str| {
+        std::fs::write(contract, include_str!("../field/base.toml").to_owned() + more).unwrap();
+        golden(&["--contract", contract, "plan", "--root", root])
+    };
+    let nothing = plan("provision = { rendered = false }\n");
+    let said = String::from_utf8_lossy(&nothing.stdout).into_owned();
+    assert!(said.contains(&format!("nothing to do on the host below {root}")), "{said}{}", stderr(&nothing));
+    assert_eq!(nothing.status.code(), Some(0));
+    let files =
+        || std::process::Command::new("find").arg(root).args(["-printf", "%p %m %U %s %T@\n"]).output();
+    let before = files().unwrap().stdout;
+    let some = plan("provision = { rendered = false }\nunit = { Service = { MemoryMax = \"1G\" } }\n");
+    let said = String::from_utf8_lossy(&some.stdout).into_owned();
+    assert!(said.contains("+MemoryMax=1G"), "{said}{}", stderr(&some));
+    assert!(said.contains("`golden apply` on that host does it"), "{said}");
+    assert_eq!(some.status.code(), Some(1), "{said}");
+    assert_eq!(files().unwrap().stdout, before, "the disk is as it was");
 }

@@ -194,6 +194,10 @@ fn package_of(system: &dyn System, hand: &dyn Hand, path: &str) -> Result<Option
         if !matches!(system.node(program), Observed::Found(_)) {
             continue;
         }
+        // It would answer for the host that it runs on.
+        if system.ask().is_none() {
+            return Err(unreadable(program, "a disk is looked at, and no program of it is run"));
+        }
         let ended = hand
             .run(&Call::new(&[program, ask, path], 30), &mut |_| {})
             .map_err(|error| person(format!("{program}: {error}")))?;
