@@ -24,7 +24,7 @@ pub mod unit;
 pub mod unjudged;
 pub mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,9 @@ pub struct HostFacts {
     /// What decides about services too, and is not judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unjudged: Vec<unjudged::Unjudged>,
+    /// Files and directories with an access control list, which may allow what their modes do not (acl(5)).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub access_lists: BTreeSet<Arc<str>>,
     /// Units by name.
     pub units: BTreeMap<Arc<str>, UnitFacts>,
     /// Settings that units do not state and the contract demands, as the running manager has them in force.

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::facts::environment::Layer;
 use crate::model::Undecided;
 use crate::syntax::accounts::Accounts;
-use crate::systemd::command_line::{self, Command};
+use crate::systemd::command_line::{self, Command, Privileges};
 use crate::systemd::effective::{EffectiveUnit, Setting};
 
 pub use code::{Code, entry_files, given_code, interpreter, is_python, package_directories};
@@ -77,6 +77,18 @@ impl Started<'_> {
     /// is not up for all that, except where systemd does not wait for one to stay (measured on 247 to 262).
     pub fn may_fail(&self, unit: &EffectiveUnit) -> bool {
         self.command.prefixes.ignore_failure && (self.key != "ExecStart" || unit.service_type() == "oneshot")
+    }
+}
+
+impl Started<'_> {
+    /// Whether root runs the command, outside of the sandbox: the prefix `+`, or `PermissionsStartOnly=yes`, which older
+    /// units have and which leaves the unit's settings to `ExecStart=` (measured on 247 to 262).
+    pub fn is_free(&self, unit: &EffectiveUnit) -> bool {
+        let alone = || {
+            let stated = unit.scalar("Service", "PermissionsStartOnly");
+            self.key != "ExecStart" && stated.is_some_and(|setting| setting.value() == "yes")
+        };
+        self.command.prefixes.privileges == Privileges::Full || alone()
     }
 }
 
@@ -294,7 +306,9 @@ pub fn behind_binds(unit: &EffectiveUnit, path: &str) -> String {
 /// The env files that must be there, as far as they are named by their path.
 pub fn env_file_paths(unit: &EffectiveUnit) -> Vec<String> {
     let named = unit.assignments("Service", "EnvironmentFile").map(Setting::value);
-    named.filter(|path| path.starts_with('/') && !path.contains(['*', '?', '['])).map(simplified).collect()
+    let is_one =
+        |path: &&str| path.starts_with('/') && !path.contains(['*', '?', '[']) && *path != "/dev/null";
+    named.filter(is_one).map(simplified).collect()
 }
 
 /// A credential that is loaded from a path.

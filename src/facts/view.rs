@@ -174,6 +174,11 @@ impl<'a> View<'a> {
         self.facts(need)?.paths.get(path).ok_or_else(|| not_looked_at(path))
     }
 
+    /// Whether an access control list says more of a file or directory than its mode.
+    pub fn has_access_list(&self, path: &str) -> bool {
+        self.facts.access_lists.contains(path)
+    }
+
     /// Whether a disk was looked at, and no host that runs.
     pub fn is_disk(&self) -> bool {
         self.facts.scope == Scope::Root
@@ -228,6 +233,14 @@ impl<'a> View<'a> {
     pub fn at_boot(&self, name: &str) -> Result<Reached, Undecided> {
         let boot = self.facts(Need::Units)?.boot.as_ref();
         Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.reaches(name))
+    }
+
+    /// The two targets between which a unit closes a circle at a boot, the earlier one first.
+    pub fn circle(&self, unit: &EffectiveUnit) -> Result<Option<(String, String)>, Undecided> {
+        let after: Vec<String> = unit.words("Unit", "After").into_iter().map(|(word, _)| word).collect();
+        let boot = self.facts(Need::Units)?.boot.as_ref();
+        let boot = boot.ok_or_else(|| not_looked_at("what the boot starts"))?;
+        Ok(boot.circle(unit.name.as_str(), &after))
     }
 
     /// The socket units that start a unit.

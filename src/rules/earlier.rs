@@ -64,10 +64,28 @@ pub fn unless_made(
     (before, path): (&[Started<'_>], &str),
     obstacle: Option<Obstacle>,
 ) -> Result<Option<Obstacle>, Undecided> {
-    match obstacle.as_ref().is_some_and(|obstacle| obstacle.missing) {
-        true => is_made_by_none(view, unit, before, path).map(|()| obstacle),
-        false => Ok(obstacle),
+    let Some(found) = &obstacle else { return Ok(None) };
+    if found.missing {
+        return is_made_by_none(view, unit, before, path).map(|()| obstacle);
     }
+    let opener = before.iter().find(|started| opens(started, found.at.path()));
+    match opener {
+        Some(opener) => Err(Undecided::new(format!(
+            "{} {}, and {} may change that",
+            found.at, found.what, opener.setting.at
+        ))),
+        None => Ok(obstacle),
+    }
+}
+
+/// Whether a command changes who may do what with a path.
+fn opens(started: &Started<'_>, path: &str) -> bool {
+    const OPEN: &[&str] = &["chmod", "chown", "chgrp", "setfacl", "install"];
+    let words = &started.command.words;
+    let name = started.command.program.rsplit('/').next().unwrap_or_default();
+    let does = OPEN.contains(&name) || words.iter().any(|text| OPEN.iter().any(|word| says(text, word)));
+    let mut told = words.iter().flat_map(|word| word.split(|c: char| " '\";=<>&|()".contains(c)));
+    does && told.any(|told| told.starts_with('/') && lies_under(path, told))
 }
 
 /// Whether nothing may make a path that runs before: neither these commands nor those of units that are started before.
@@ -77,13 +95,16 @@ pub fn is_made_by_none(
     before: &[Started<'_>],
     path: &str,
 ) -> Result<(), Undecided> {
-    let mut maker = may_make(before, path).map(|maker| maker.setting.at.clone());
+    let is_maker = |started: &&Started<'_>| {
+        may(&started.command.program, &started.command.words, path) || is_shell_script(view, started)
+    };
+    let mut maker = before.iter().find(is_maker).map(|maker| maker.setting.at.clone());
     for name in units_before(unit) {
         if maker.is_some() {
             break;
         }
         let others = commands(view.effective(&name)?, START_SETTINGS);
-        maker = may_make(&others, path).map(|maker| maker.setting.at.clone());
+        maker = others.iter().find(is_maker).map(|maker| maker.setting.at.clone());
     }
     match maker {
         Some(at) => Err(Undecided::new(format!("{path} does not exist, and {at} may make it"))),
@@ -91,9 +112,20 @@ pub fn is_made_by_none(
     }
 }
 
-/// The command that may make a path, of those that run before.
-fn may_make<'s, 'u>(before: &'s [Started<'u>], path: &str) -> Option<&'s Started<'u>> {
-    before.iter().find(|started| may(&started.command.program, &started.command.words, path))
+/// Whether a command runs a script of a shell, which may do anything and is not read.
+fn is_shell_script(view: &ServiceView, started: &Started<'_>) -> bool {
+    const SHELLS: &[&str] = &["sh", "bash", "dash", "ksh", "zsh"];
+    let is_shell = |path: &str| SHELLS.contains(&path.rsplit('/').next().unwrap_or_default());
+    let program = &started.command.program;
+    let runs_one = || {
+        let first = started.command.words.iter().find(|word| !word.starts_with('-'));
+        let has_text = started.command.words.iter().any(|word| word.starts_with('-') && word.ends_with('c'));
+        first.is_some() && !has_text
+    };
+    match view.program(program) {
+        Ok(Some(ProgramFacts::Script(shebang))) => is_shell(&shebang.interpreter),
+        _ => is_shell(program) && runs_one(),
+    }
 }
 
 fn may(program: &str, words: &[String], path: &str) -> bool {

@@ -134,7 +134,7 @@ pub fn obstacle(
 ) -> Result<Option<Obstacle>, Undecided> {
     // Who cannot pass a directory does not get to what lies behind it, whatever that is.
     if let Some(closed) = runner.credentials.stopped_at(lookup) {
-        return Ok(Some(denied(view, runner, lookup, closed, Access::Execute)));
+        return denied(view, runner, lookup, closed, Access::Execute).map(Some);
     }
     if let Some(link) = lookup.links().next().filter(|_| lookup.is_circle()) {
         return Ok(Some(Obstacle {
@@ -167,23 +167,37 @@ pub fn obstacle(
         }));
     }
     let lacking = access.iter().find(|access| !runner.credentials.may(**access, &node.meta));
-    Ok(lacking.map(|access| denied(view, runner, lookup, node, *access)))
+    lacking.map(|access| denied(view, runner, lookup, node, *access)).transpose()
 }
 
-fn denied(view: &View, runner: &Runner, lookup: &Lookup, step: &Step, access: Access) -> Obstacle {
+/// What the mode of a step denies; undecided where an access control list may allow it.
+fn denied(
+    view: &View,
+    runner: &Runner,
+    lookup: &Lookup,
+    step: &Step,
+    access: Access,
+) -> Result<Obstacle, Undecided> {
     let word = match (access, step.meta.kind) {
         (Access::Read, _) => "read",
         (Access::Write, _) => "written",
         (Access::Execute, NodeKind::Directory) => "passed",
         (Access::Execute, _) => "executed",
     };
-    Obstacle {
+    if view.has_access_list(&step.path) {
+        let why = format!(
+            "{} may not be {word} by {} by its mode, and has an access control list, which may allow it",
+            step.path, runner.name
+        );
+        return Err(Undecided::new(why).or_run(format!("getfacl -- {}", quoted(&step.path))));
+    }
+    Ok(Obstacle {
         what: format!("may not be {word} by {}", runner.name),
         at: Location::file(step.path.clone()),
         observed: format!("mode {:04o}, owner {}:{}", step.meta.mode, step.meta.uid, step.meta.gid),
         mend: opened(view, runner, lookup, step, access),
         missing: false,
-    }
+    })
 }
 
 /// What opens one step of a walk for a runner. golden does it for what the contract names and what lies below that: who

@@ -76,6 +76,11 @@ fn look(worker: &Worker<'_>, path: &str, room: &mut Room, pad: &mut Pad) {
         return;
     }
     let lookup = pad.look(worker, path);
+    // It has none either, and a disk does not show it.
+    if path == "/dev/null" {
+        pad.env_files.insert(path.into(), Observed::Absent);
+        return;
+    }
     // A directory has no lines; whether the unit starts without them is start-env-file-missing's to say.
     if matches!(lookup.node(), Ok(Some(node)) if node.meta.kind == NodeKind::Directory) {
         pad.env_files.insert(path.into(), Observed::Absent);

@@ -45,7 +45,7 @@ pub use dependencies::redis_password;
 pub use probes::probe;
 pub use telemetry::{Asked, recorded, telemetry};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::thread::ScopedJoinHandle;
 
@@ -135,7 +135,8 @@ fn gathered(system: &dyn System, contract: &Contract, needs: Needs, boot: Option
     facts.state = needs.has(Need::State).then(|| state::gather(&worker, &mut pad));
     let asks = needs.has(Need::Start) || needs.has(Need::Places);
     facts.made = boot.filter(|_| asks).map(|boot| made::gather(&worker, boot, &pad));
-    facts.unjudged = if asks { unjudged::gather(&worker, &pad) } else { Vec::new() };
+    facts.access_lists = if asks { unjudged::access_lists(&worker, &pad) } else { BTreeSet::new() };
+    facts.unjudged = if asks { unjudged::gather(&worker, &facts.access_lists) } else { Vec::new() };
     facts.accounts = names::with_units(system, accounts, &pad);
     pad.into_facts(&mut facts);
     facts
@@ -162,6 +163,7 @@ pub fn nothing_seen(system: &dyn System, needs: Needs) -> HostFacts {
         files: BTreeMap::new(),
         made: None,
         unjudged: Vec::new(),
+        access_lists: BTreeSet::new(),
         units: BTreeMap::new(),
         values: BTreeMap::new(),
         names: None,

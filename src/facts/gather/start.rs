@@ -33,7 +33,9 @@ pub(super) fn gather(worker: &Worker<'_>, service: &Service, pad: &mut Pad) {
         each_link(worker, &path.target, pad);
     }
     for own in own_directories(&unit) {
-        pad.look(worker, &own.path);
+        for path in own.private.iter().chain([&own.path]) {
+            pad.look(worker, path);
+        }
     }
     for setting in start::SANDBOX_PATHS.iter().filter_map(|key| unit.scalar("Service", key)) {
         if setting.value().starts_with('/') {

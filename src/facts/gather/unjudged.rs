@@ -18,12 +18,10 @@ const APPARMOR_NOW: &str = "/sys/module/apparmor/parameters/enabled";
 const LINGER: &str = "/var/lib/systemd/linger";
 
 /// All that there is of it.
-pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> Vec<Unjudged> {
-    let user_units = user_units(worker);
-    [selinux(worker), apparmor(worker), access_control_lists(worker, pad), user_units]
-        .into_iter()
-        .flatten()
-        .collect()
+pub(super) fn gather(worker: &Worker<'_>, access_lists: &BTreeSet<Arc<str>>) -> Vec<Unjudged> {
+    let lists = access_lists.first();
+    let lists = lists.map(|first| Unjudged::AccessControlLists(first.clone(), access_lists.len() - 1));
+    [selinux(worker), apparmor(worker), lists, user_units(worker)].into_iter().flatten().collect()
 }
 
 fn is_live(worker: &Worker<'_>) -> bool {
@@ -58,7 +56,8 @@ fn apparmor(worker: &Worker<'_>) -> Option<Unjudged> {
     has_profile.then(|| Unjudged::Apparmor(APPARMOR.into()))
 }
 
-fn access_control_lists(worker: &Worker<'_>, pad: &Pad) -> Option<Unjudged> {
+/// What has an access control list on the ways to all that was looked at.
+pub(super) fn access_lists(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<Arc<str>> {
     let steps = pad.paths.values().flat_map(|lookup| &lookup.steps);
     let places: BTreeSet<&Arc<str>> = steps
         .filter(|step| {
@@ -66,9 +65,7 @@ fn access_control_lists(worker: &Worker<'_>, pad: &Pad) -> Option<Unjudged> {
         })
         .map(|step| &step.path)
         .collect();
-    let mut listed = places.into_iter().filter(|path| worker.ground.system.has_access_list(path));
-    let first = listed.next()?.clone();
-    Some(Unjudged::AccessControlLists(first, listed.count()))
+    places.into_iter().filter(|path| worker.ground.system.has_access_list(path)).cloned().collect()
 }
 
 /// Users whose manager runs without them (loginctl(1), `enable-linger`), and units of the user of the contract.

@@ -10,9 +10,9 @@ rule! {
     /// systemd makes the directories of `RuntimeDirectory=`, `StateDirectory=`, `CacheDirectory=`,
     /// `LogsDirectory=` and `ConfigurationDirectory=` before it starts a service. If a file or a link without a
     /// target lies there, the start ends with 233/RUNTIME_DIRECTORY, 238/STATE_DIRECTORY, 239, 240 or 241
-    /// (systemd.exec(5), "PROCESS EXIT CODES"). The same happens if a link to a directory lies there and the
-    /// unit states `User=` or `Group=`: systemd does not change the owner of a link's target. A
-    /// `ConfigurationDirectory=` keeps its owner.
+    /// (systemd.exec(5), "PROCESS EXIT CODES"). The same happens if a link to a directory lies there, such as one
+    /// to another disk, except at a `ConfigurationDirectory=` and on systemd 254. With `DynamicUser=` it happens if
+    /// both the directory and the one of the same name in `private` are there (measured on 247 to 262).
     ///
     /// ```bad
     /// file /var/lib/quantum root:root 0644
@@ -53,15 +53,18 @@ fn check(view: &ServiceView) -> Ruling {
     let mut findings = Vec::new();
     for own in own_directories(unit) {
         let lookup = view.path(Need::Start, &own.path)?;
-        let node = match lookup.node()? {
-            // Measured: what lies at a ConfigurationDirectory= is left as it is, "Don't change the owner/access mode of
-            // the configuration directory" (systemd's exec-invoke.c).
-            Some(_) if own.is_roots => continue,
-            Some(node) => Some(own_link(unit, &own, lookup, node).unwrap_or(node)),
-            // A link in its place that leads nowhere, or a file on the way, where a directory must be.
-            None => dangling(unit, &own, lookup).or(lookup.steps.last().map(AsRef::as_ref)),
+        // A link in its place, or a file there or on the way, where a directory must be.
+        // What lies at a ConfigurationDirectory= is left as it is (measured on 247 to 262).
+        if own.is_roots && lookup.node()?.is_some() {
+            continue;
+        }
+        let node = match own_link(view, unit, &own, lookup)? {
+            Some(link) => Some(link),
+            None => lookup.node()?.or(lookup.steps.last().map(AsRef::as_ref)),
         };
-        let Some(node) = node.filter(|node| node.meta.kind != NodeKind::Directory) else { continue };
+        let node = node.filter(|node| node.meta.kind != NodeKind::Directory);
+        let fault = node.map(|node| (node.path.to_string(), format!("is {}", node.meta.kind.word())));
+        let Some((path, what)) = fault.or_else(|| unfit_private(view, &own, lookup)) else { continue };
         let status = match own.setting.key.as_str() {
             "RuntimeDirectory" => "233/RUNTIME_DIRECTORY",
             "StateDirectory" => "238/STATE_DIRECTORY",
@@ -71,15 +74,15 @@ fn check(view: &ServiceView) -> Ruling {
         };
         findings.push(
             Finding::new(
-                format!("cannot start ({status}): {} is {}", node.path, node.meta.kind.word()),
-                Location::file(node.path.clone()),
+                format!("cannot start ({status}): {path} {what}"),
+                Location::file(path.as_str()),
                 view.service.unit.at.clone(),
             )
             .key(own.path.clone())
             .expected(format!("a directory, or nothing, at {}", own.path))
-            .observed(node.meta.kind.word())
+            .observed(what)
             .mend(
-                Remedy::decide(format!("move {} away, or name another directory at {}", node.path, own.setting.at))
+                Remedy::decide(format!("move {path} away, or name another directory at {}", own.setting.at))
                     .candidate("", by_hand(&own.setting.at)),
             ),
         );
@@ -87,29 +90,49 @@ fn check(view: &ServiceView) -> Ruling {
     Ok(Outcome::from_findings(findings))
 }
 
-/// A link in the place of the directory, which systemd follows no more when it gives the directory to the user of the unit:
-/// measured with 252 and 257, the start fails. Only the link to what a dynamic user once had (`private/NAME`) is one of
-/// systemd's own; a unit without User= and Group= gives its directories to nobody.
+/// A link in the place of the directory that systemd did not make itself: `private/NAME` is what a dynamic user once had. The
+/// start fails, whoever the unit runs as, except on systemd 254, and there only where the link leads to a directory and the
+/// user is not dynamic; what lies at a `ConfigurationDirectory=` may be a link to a directory (measured on 247, 252, 254, 257
+/// and 262).
 fn own_link<'l>(
+    view: &ServiceView,
     unit: &EffectiveUnit,
     own: &OwnDirectory<'_>,
     lookup: &'l Lookup,
-    node: &Step,
-) -> Option<&'l Step> {
-    let (_, name) = own.path.rsplit_once('/')?;
-    let is_private = node.path.ends_with(&format!("/private/{name}"));
-    if !is_given(unit) || is_private || node.meta.kind != NodeKind::Directory {
-        return None;
+) -> Result<Option<&'l Step>, Undecided> {
+    const FOLLOWS: u32 = 254;
+    let Some(link) = lookup.links().find(|link| *link.path == *own.path) else { return Ok(None) };
+    let name = own.path.rsplit_once('/').map_or("", |(_, name)| name);
+    let to_private = format!("private/{name}");
+    let target = link.target.as_deref().unwrap_or_default();
+    if target == to_private || target.ends_with(&format!("/{to_private}")) {
+        return Ok(None);
     }
-    lookup.links().find(|link| *link.path == *own.path)
+    let Some(node) = lookup.node()? else { return Ok(Some(link)) };
+    let version = view.systemd().known()?.copied().unwrap_or_default();
+    let is_measured = version.0 == FOLLOWS || version.has(FOLLOWS) == Some(false) || version.has(257) == Some(true);
+    match node.meta.kind == NodeKind::Directory && !unit.is_dynamic() {
+        true if !is_measured => Err(Undecided::new(format!(
+            "it was not measured whether systemd {version} follows the link {}",
+            link.path
+        ))),
+        true if version.0 == FOLLOWS => Ok(None),
+        _ => Ok(Some(link)),
+    }
 }
 
-/// The link in the place of the directory, where it leads nowhere: measured with 252 and 257, the start fails.
-fn dangling<'l>(unit: &EffectiveUnit, own: &OwnDirectory<'_>, lookup: &'l Lookup) -> Option<&'l Step> {
-    lookup.links().find(|link| *link.path == *own.path && is_given(unit))
-}
-
-/// Whether systemd gives the directories of a unit to a user or a group that it states.
-fn is_given(unit: &EffectiveUnit) -> bool {
-    !unit.is_dynamic() && ["User", "Group"].iter().any(|key| unit.scalar("Service", key).is_some())
+/// What keeps systemd from moving the directory of a dynamic user to its private place, or from finding it there.
+fn unfit_private(view: &ServiceView, own: &OwnDirectory<'_>, lookup: &Lookup) -> Option<(String, String)> {
+    let private = own.private.as_ref()?;
+    let node = view.path(Need::Start, private).ok()?.node().ok()??;
+    fn is_directory(step: &Step) -> bool {
+        step.meta.kind == NodeKind::Directory
+    }
+    let is_public = lookup.links().all(|link| *link.path != *own.path)
+        && lookup.node().ok().flatten().is_some_and(is_directory);
+    match (is_directory(node), is_public) {
+        (false, _) => Some((private.clone(), format!("is {}", node.meta.kind.word()))),
+        (true, true) => Some((own.path.clone(), format!("is a directory, and so is {private}"))),
+        (true, false) => None,
+    }
 }

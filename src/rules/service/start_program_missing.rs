@@ -59,7 +59,7 @@ fn check(view: &ServiceView) -> Ruling {
         if started.may_fail(unit) {
             continue;
         }
-        let runner = user.clone().of(&started.command);
+        let runner = if started.is_free(unit) { Runner::root() } else { user.clone().of(&started.command) };
         let obstacle = program_obstacle(view, unit, started, &runner);
         let obstacle = obstacle.and_then(|found| earlier::unless_made(view, unit, (&all[..at], &started.command.program), found));
         looks.add(obstacle.map(|obstacle| obstacle.map(|found| finding(view, started, &runner, found))));

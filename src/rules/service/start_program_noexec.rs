@@ -10,7 +10,6 @@ use crate::rules::prelude::*;
 use crate::rules::reach::has_own_root;
 use crate::rules::remedy::by_hand;
 use crate::syntax::elf::Loader;
-use crate::systemd::command_line::Privileges;
 
 rule! {
     /// A program of the start lies where execution is forbidden.
@@ -54,7 +53,7 @@ fn check(view: &ServiceView) -> Ruling {
         if started.may_fail(unit) {
             continue;
         }
-        let is_free = command.prefixes.privileges == Privileges::Full;
+        let is_free = started.is_free(unit);
         // A unit may start one program thousands of times.
         let mut next = Some(command.program.clone());
         while let Some(program) = next.filter(|program| seen.insert((program.clone(), is_free))) {

@@ -9,7 +9,6 @@ use crate::rules::prelude::*;
 use crate::rules::reach::{has_own_root, no_user};
 use crate::rules::remedy::by_hand;
 use crate::rules::sandbox::{Effect, Mount, hidden, mounts};
-use crate::systemd::command_line::Privileges;
 
 rule! {
     /// The sandbox of a unit hides files that the service needs.
@@ -120,7 +119,7 @@ fn needed(
     let (arguments, mut all) = (view.arguments(unit)?, Vec::new());
     for started in commands(unit, START_SETTINGS) {
         let command = &started.command;
-        if started.may_fail(unit) || command.prefixes.privileges == Privileges::Full {
+        if started.may_fail(unit) || started.is_free(unit) {
             continue;
         }
         for path in program_paths(unit, &command.program) {

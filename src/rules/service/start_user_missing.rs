@@ -42,8 +42,11 @@ fn check(view: &ServiceView) -> Ruling {
     let Some(unit) = view.loaded()? else { return Ok(unit_not_loaded()) };
     let Some(setting) = unit.scalar("Service", "User") else { return Ok(Outcome::Pass) };
     let name = setting.value();
-    if unit.is_dynamic() || view.user_or_id(name)?.is_some() {
+    if view.user_or_id(name)?.is_some() {
         return Ok(Outcome::Pass);
+    }
+    if unit.is_dynamic() {
+        return taken(view, setting);
     }
     let demanded = &view.service.user;
     let home = view.contract.provision.home.as_ref().map(|home| home.value.clone());
@@ -67,4 +70,19 @@ fn check(view: &ServiceView) -> Ruling {
     .overrode(overridden(setting))
     .mend(remedy)
     .into())
+}
+
+/// systemd makes a dynamic user only of a name that no group alone has (measured on 247 to 262).
+fn taken(view: &ServiceView, setting: &Setting) -> Ruling {
+    let name = setting.value();
+    if view.group_or_id(name)?.is_none() {
+        return Ok(Outcome::Pass);
+    }
+    let what = format!("cannot start: there is a group {name:?} without a user, so no dynamic user can have the name");
+    let question = format!("remove the group {name}, make a user of the name, or name another one at {}", setting.at);
+    Ok(Finding::new(what, setting.at.clone(), view.service.user.at.clone())
+        .expected("a name that nothing else has")
+        .observed(format!("a group {name}"))
+        .mend(Remedy::decide(question).candidate("", by_hand(&setting.at)))
+        .into())
 }

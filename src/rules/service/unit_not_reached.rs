@@ -2,6 +2,7 @@
 
 use crate::facts::boot::{Reached, started};
 use crate::rules::prelude::*;
+use crate::rules::remedy::by_hand;
 
 rule! {
     /// A service is enabled, but no boot starts it.
@@ -10,6 +11,10 @@ rule! {
     /// `default.target` (bootup(7)) the boot must reach the service along `Wants=`, `Requires=`, `BindsTo=`,
     /// `Upholds=` and the links that stand for them (systemd.unit(5)), through units that exist, load and are
     /// not masked. If a timer, a socket or a path unit starts the service, the boot must reach that one.
+    ///
+    /// A target waits for all that it pulls in (systemd.target(5)). A service that a boot pulls into one target and
+    /// that is to start after a later one, such as `After=graphical.target` with `WantedBy=multi-user.target`, closes
+    /// a circle: systemd does not start it (measured on 247 to 262, if the boot goes to the later target).
     ///
     /// On a disk, these are undecided: units that are made at boot, such as mounts of /etc/fstab and units of
     /// other packages' generators (systemd.generator(7)), and targets that udev starts. Units below the
@@ -26,6 +31,11 @@ rule! {
     /// file /usr/lib/systemd/system/rescue.target root:root 0644
     /// | [Unit]
     /// | Requires=sysinit.target
+    /// ```
+    /// ```bad
+    /// file /etc/systemd/system/quantum-backend.service.d/late.conf root:root 0644
+    /// | [Unit]
+    /// | After=graphical.target
     /// ```
     /// ```good
     /// file /etc/systemd/system/app.target root:root 0644
@@ -57,7 +67,7 @@ fn check(view: &ServiceView) -> Ruling {
         return Ok(unit_not_loaded());
     }
     let (by, why, at) = match view.at_boot(&started)? {
-        Reached::Yes => return Ok(Outcome::Pass),
+        Reached::Yes => return in_circle(view, &started),
         Reached::Unpulled => return Ok(Outcome::not_applicable("nothing starts it (reported by unit-not-enabled, timer-not-enabled or activation-not-enabled)")),
         Reached::Unknown(why) => return Err(Undecided::new(why)),
         Reached::No(by, why, at) => (by, why, at),
@@ -70,5 +80,22 @@ fn check(view: &ServiceView) -> Ruling {
         .expected("a unit that the boot starts")
         .observed(why)
         .mend(remedy)
+        .into())
+}
+
+/// What a boot comes to and does not start, since it would have to wait for itself.
+fn in_circle(view: &ServiceView, started: &str) -> Ruling {
+    let unit = view.effective(started)?;
+    let is_plain = unit.scalar("Unit", "DefaultDependencies").is_none_or(|setting| setting.value() == "yes");
+    let Some((earlier, later)) = view.circle(unit)?.filter(|_| is_plain) else { return Ok(Outcome::Pass) };
+    let named = |word: &str| word == later || word == "default.target";
+    let line = unit.words("Unit", "After").into_iter().find(|(word, _)| named(word)).map(|(_, setting)| setting);
+    let at = line.map_or_else(|| unit.location(), |setting| setting.at.clone());
+    let what = format!("{started} does not start at a boot: it waits for {later}, which waits for {earlier}, which waits for it");
+    let question = format!("take {later} out of After= at {at}, or have {later} start it instead of {earlier}");
+    Ok(Finding::new(what, at.clone(), view.service.unit.at.clone())
+        .expected(format!("no After= for a target later than {earlier}"))
+        .observed(line.map_or_else(String::new, written))
+        .mend(Remedy::decide(question).candidate("", by_hand(&at)))
         .into())
 }
