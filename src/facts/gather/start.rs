@@ -280,6 +280,13 @@ fn code(
                 }
             }
             Code::Program(path) => drop(pad.look(worker, &behind_binds(unit, &path))),
+            Code::Named(name) => {
+                let Ok(mut layers) = environment::layers(&pad.env_files, unit, "PATH") else { continue };
+                let stated = layers.pop().map(|layer| layer.value);
+                for path in paths_of_child(unit, stated.as_deref(), &name) {
+                    pad.look(worker, &behind_binds(unit, &path));
+                }
+            }
             Code::Package(name) => {
                 for path in start::package_directories(directory, &name) {
                     pad.look(worker, &behind_binds(unit, &path));

@@ -19,20 +19,27 @@ pub enum Code {
     },
     /// A package that Node looks for in the `node_modules` of the working directory and of those above it.
     Package(String),
-    /// A program by its whole path, which another one starts (`nice`, a shell).
+    /// A program by its whole path, which another one starts (`env`, `nice`, a shell).
     Program(String),
+    /// A program by its name alone, which another one looks for in `PATH` (`env`, `nice`).
+    Named(String),
 }
 
 /// The code that a command gives to its interpreter, as written: `python x.py`, `python -m a.b`,
 /// `uvicorn a.b:app`, `sh x.sh`, `node x.js`, `php x.php`, `java -jar x.jar`, the same behind `env`. More than one for `python -m uvicorn
 /// a.b:app`.
-pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
-    let name = base_name(program);
+pub fn given_code(program: &str, all: &[String]) -> Vec<Code> {
+    let (name, words) = (base_name(program), all);
     if let Some(started) = passed_on(name, words)
         && let Some((program, words)) = started.split_first()
     {
-        let whole = (name != "env" && program.starts_with('/')).then(|| Code::Program(program.clone()));
-        return whole.into_iter().chain(given_code(program, words)).collect();
+        let own = match program.contains('/') {
+            true => program.starts_with('/').then(|| Code::Program(program.clone())),
+            // A shell may have a command of its own of that name.
+            false => (!SHELLS.contains(&name) && !is_looked_for_elsewhere(name, all))
+                .then(|| Code::Named(program.clone())),
+        };
+        return own.into_iter().chain(given_code(program, words)).collect();
     }
     if is_python(name) {
         return python_code(words);
@@ -51,6 +58,12 @@ pub fn given_code(program: &str, words: &[String]) -> Vec<Code> {
         _ if is_php(name) => arguments::php(words),
         _ => Vec::new(),
     }
+}
+
+/// Whether env(1) is told another `PATH`, or none.
+fn is_looked_for_elsewhere(name: &str, words: &[String]) -> bool {
+    let clears = |word: &String| matches!(word.as_str(), "-" | "-i" | "--ignore-environment");
+    name == "env" && words.iter().any(|word| word.contains("PATH") || clears(word))
 }
 
 /// The program and the words that a command starts in its own place or as its child: behind `env`, `nice` and their like,
@@ -239,6 +252,10 @@ mod tests {
         given_code(&words[0], &words[1..])
     }
 
+    fn named(name: &str) -> Code {
+        Code::Named(name.to_owned())
+    }
+
     fn module(name: &str, runs: bool) -> Code {
         Code::Module { name: name.to_owned(), runs }
     }
@@ -250,7 +267,7 @@ mod tests {
         assert_eq!(code("/v/bin/python -m uvicorn a.b:app"), [module("uvicorn", true), module("a.b", false)]);
         assert_eq!(code("/v/bin/uvicorn --host 0.0.0.0 a.b:app"), [module("a.b", false)]);
         assert_eq!(code("/v/bin/gunicorn -b localhost:80 a:app"), [module("a", false)]);
-        assert_eq!(code("/usr/bin/env A=1 bash -e x.sh"), [Code::File("x.sh".into())]);
+        assert_eq!(code("/usr/bin/env A=1 bash -e x.sh"), [named("bash"), Code::File("x.sh".into())]);
         assert_eq!(code("/usr/bin/node --trace x.js"), [Code::File("x.js".into())]);
     }
 
@@ -258,9 +275,11 @@ mod tests {
     fn what_a_wrapper_or_a_shell_starts_is_given_its_code() {
         let file = |path: &str| Code::File(path.into());
         let program = |path: &str| Code::Program(path.into());
-        assert_eq!(code("/usr/bin/nice -n 5 node x.js"), [file("x.js")]);
+        assert_eq!(code("/usr/bin/nice -n 5 node x.js"), [named("node"), file("x.js")]);
         assert_eq!(code("/usr/bin/timeout -k 1 10 /opt/run --x"), [program("/opt/run")]);
-        assert_eq!(code("/usr/bin/env -u A -S node x.js"), [file("x.js")]);
+        assert_eq!(code("/usr/bin/env -u A -S node x.js"), [named("node"), file("x.js")]);
+        assert_eq!(code("/usr/bin/env A=1 /opt/run"), [program("/opt/run")]);
+        assert_eq!(code("/usr/bin/env PATH=/opt node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/env -i A=1 -u B node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/env -C /srv node x.js"), []);
         let shell = |text: &str| given_code("/bin/sh", &["-c".into(), text.into()]);

@@ -2,7 +2,8 @@
 
 use crate::facts::start::{
     Code, Roots, START_SETTINGS, Started, behind_binds, commands, entry_files, from_directory, given_code,
-    interpreter, kept, libraries, module_files, package_directories, path_files, program_paths, top_of_module,
+    interpreter, kept, libraries, module_files, package_directories, path_files, paths_of_child, program_paths,
+    top_of_module,
     working_directory,
 };
 use crate::rules::earlier;
@@ -95,8 +96,13 @@ fn check(view: &ServiceView) -> Ruling {
                     let Some(roots) = roots(view, unit, command, &directory.path)? else { continue };
                     module_obstacle(view, unit, &runner, &roots, name, *runs)?
                 }
+                Code::Named(name) if is_certain(name) => named_obstacle(view, unit, &runner, name)?,
                 Code::Package(name) if is_certain(name) => package_obstacle(view, unit, &directory.path, name)?,
-                Code::File(name) | Code::Module { name, .. } | Code::Package(name) | Code::Program(name) => {
+                Code::File(name)
+                | Code::Module { name, .. }
+                | Code::Package(name)
+                | Code::Program(name)
+                | Code::Named(name) => {
                     return Err(Undecided::new(format!(
                         "{name} depends on a variable ({})",
                         started.setting.at
@@ -129,6 +135,28 @@ fn file_obstacle(
         let is_file = lookup.node()?.is_some_and(|node| node.meta.kind == NodeKind::File);
         if is_file {
             return obstacle(view, runner, lookup, NodeKind::File, &[Access::Read]);
+        }
+    }
+    Ok(first)
+}
+
+/// What keeps a program from being found by its name, in all of the places where it may lie.
+fn named_obstacle(
+    view: &ServiceView,
+    unit: &EffectiveUnit,
+    runner: &Runner,
+    name: &str,
+) -> Result<Option<Obstacle>, Undecided> {
+    let stated = view.layers(unit, "PATH")?.pop().map(|layer| layer.value);
+    let mut first = None;
+    for path in paths_of_child(unit, stated.as_deref(), name) {
+        // Facts of an older golden do not hold it.
+        let Ok(lookup) = view.path(Need::Start, &behind_binds(unit, &path)) else { return Ok(None) };
+        let Some(found) = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])? else {
+            return Ok(None);
+        };
+        if first.as_ref().is_none_or(|first: &Obstacle| first.missing) {
+            first = Some(found);
         }
     }
     Ok(first)
@@ -172,7 +200,7 @@ fn finding(
     obstacle: Obstacle,
 ) -> Finding {
     let name = match code {
-        Code::File(file) | Code::Program(file) => file.clone(),
+        Code::File(file) | Code::Program(file) | Code::Named(file) => file.clone(),
         Code::Module { name, .. } => format!("module {name}"),
         Code::Package(name) => format!("package {name}"),
     };
