@@ -429,7 +429,9 @@ mod tests {
     fn a_packager_that_does_not_know_is_not_one_that_says_no() {
         use crate::system::MemorySystem;
         use crate::system::hand::MemoryHand;
-        let system = MemorySystem::from_manifest("file /usr/bin/rpm root:root 0755\n").unwrap();
+        let files = "file /usr/bin/rpm root:root 0755\n";
+        let running = format!("{files}unit a.service LoadState=loaded\n");
+        let system = MemorySystem::from_manifest(&running).unwrap();
         let path = "/etc/systemd/system/a.service";
         let asked = |code: i32, said: &str| {
             let mut hand = MemoryHand::default();
@@ -441,5 +443,9 @@ mod tests {
         assert!(asked(0, "a-1-1.noarch\n").unwrap_err().contains("belongs to the package a-1-1.noarch"));
         let broken = asked(1, "error: cannot open Packages database in /var/lib/rpm\n").unwrap_err();
         assert!(broken.contains("cannot open Packages database"), "{broken}");
+        // A program of this host would answer for this host.
+        let disk = MemorySystem::from_manifest(files).unwrap();
+        let unasked = unit_line(&disk, &MemoryHand::default(), "a.service", path);
+        assert!(format!("{unasked:?}").contains("no program of it is run"), "{unasked:?}");
     }
 }
