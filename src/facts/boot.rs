@@ -108,6 +108,9 @@ pub const OF_SYSTEMD: &[(&str, &str)] = &[
     ("veritysetup.target", "sysinit.target"),
 ];
 
+/// Targets among them that no other one waits for: they have `DefaultDependencies=no`, and no `After=` names them.
+const WITHOUT_ORDER: &[&str] = &["timers.target", "remote-fs.target"];
+
 /// Targets that udev starts when it finds such a device (systemd.special(7)), which no disk shows.
 const OF_DEVICES: &[&str] =
     &["bluetooth.target", "printer.target", "smartcard.target", "sound.target", "usb-gadget.target"];
@@ -139,22 +142,20 @@ impl BootFacts {
 
     /// Whether a unit waits for a target that waits for it: a target comes after all that it pulls in (systemd.target(5)), so
     /// what a boot pulls into one target and is to start after a later one closes a circle, which systemd opens by not starting
-    /// the unit. Both targets, the earlier one first. What both targets pull in directly is not looked at.
+    /// the unit. Both targets, the earlier one first; of systemd's own alone, whose order is known.
     pub fn circle(&self, name: &str, after: &[String]) -> Option<(String, String)> {
         let name = self.own(name);
         let pulls = &self.nodes.get(name)?.pulled_by;
         let is_boots =
             |target: &str| matches!(self.walk(target, &mut BTreeSet::new(), LONGEST), Reached::Yes);
-        let pulls_in = |later: &str, earlier: &str| {
-            let known = self.nodes.get(earlier).into_iter().flat_map(|node| &node.pulled_by);
-            known.into_iter().any(|pull| self.own(&pull.by) == later)
-                || OF_SYSTEMD.contains(&(earlier, later))
+        let waits_for = |later: &str, earlier: &str| {
+            OF_SYSTEMD.contains(&(earlier, later)) && !WITHOUT_ORDER.contains(&earlier)
         };
         let default = self.default.as_deref().unwrap_or(USUAL_DEFAULT);
         for later in after.iter().filter(|later| later.ends_with(".target")) {
             let later = if later == "default.target" { default } else { self.own(later) };
             for earlier in pulls.iter().map(|pull| self.own(&pull.by)).filter(|by| by.ends_with(".target")) {
-                if earlier != later && pulls_in(later, earlier) && is_boots(later) && is_boots(earlier) {
+                if waits_for(later, earlier) && is_boots(later) && is_boots(earlier) {
                     return Some((earlier.to_owned(), later.to_owned()));
                 }
             }
