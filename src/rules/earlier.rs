@@ -96,7 +96,7 @@ pub fn is_made_by_none(
     path: &str,
 ) -> Result<(), Undecided> {
     let is_maker = |started: &&Started<'_>| {
-        may(&started.command.program, &started.command.words, path) || is_shell_script(view, started)
+        may(&started.command.program, &started.command.words, path) || may_make_anything(view, started, path)
     };
     let mut maker = before.iter().find(is_maker).map(|maker| maker.setting.at.clone());
     for name in units_before(unit) {
@@ -112,8 +112,15 @@ pub fn is_made_by_none(
     }
 }
 
-/// Whether a command runs a script of a shell, which may do anything and is not read.
-fn is_shell_script(view: &ServiceView, started: &Started<'_>) -> bool {
+/// Whether a command runs a script of a shell, which may do anything and is not read; one of a package makes no program of a
+/// package.
+fn may_make_anything(view: &ServiceView, started: &Started<'_>, path: &str) -> bool {
+    let is_packages = |path: &str| {
+        path.starts_with("/usr/") && !path.starts_with("/usr/local/") || path.starts_with("/lib/")
+    };
+    if is_packages(&started.command.program) && is_packages(path) && started.command.words.is_empty() {
+        return false;
+    }
     const SHELLS: &[&str] = &["sh", "bash", "dash", "ksh", "zsh"];
     let is_shell = |path: &str| SHELLS.contains(&path.rsplit('/').next().unwrap_or_default());
     let program = &started.command.program;
