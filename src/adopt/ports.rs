@@ -20,15 +20,9 @@ pub(super) fn of(system: &dyn System, units: &[&str]) -> BTreeMap<String, Vec<St
         units.iter().filter(|unit| states.get(**unit).is_some_and(|state| state.active_state == "active"))
     {
         let Observed::Found(listeners) = ask.listening(unit) else { continue };
-        let mut ports: Vec<Port> = Vec::new();
-        for listener in listeners {
-            let port = Port::of(&listener.address, listener.port);
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
+        let all = Port::places(&listeners);
         // What every address covers need not be said of one.
-        let all = ports.clone();
+        let mut ports = all.clone();
         ports.retain(|port| !all.iter().any(|other| other != port && other.covers(port)));
         ports.sort_by_key(|port| (port.number, port.to_string()));
         if !ports.iter().any(|port| (fleeting.0..=fleeting.1).contains(&port.number)) {

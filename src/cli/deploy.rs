@@ -131,7 +131,7 @@ fn prepared(args: &DeployArgs, host: &Host, contract: &Contract) -> Result<Prepa
     let wanted = Wanted { only: &args.service, elsewhere: &elsewhere };
     deployment.plan(&host.hand, &host.system, contract, wanted).map_err(|all| hindered(&all))?;
     if let Some(incoming) = &incoming {
-        let ours = super::plan::known(&Wider::default(), &host.act)?;
+        let ours = super::plan::known(&Wider::default(), &host.act, &super::render::of_installed())?;
         let more = provision::wanted(&host.system, contract, &ours).map_err(|all| hindered(&all))?;
         deployment.plan.steps.extend(incoming.steps().chain(more.plan.steps));
     }

@@ -14,6 +14,7 @@ use crate::operate::{self, Proof, Proven};
 use crate::plan::apply::Alone;
 use crate::plan::journal::{Kept, Progress};
 use crate::plan::{Order, Ours, Prepared, apply, prepare};
+use crate::render::Artefact;
 use crate::system::act::Act;
 
 /// What a plan holds beyond what is demanded.
@@ -82,7 +83,8 @@ fn make(global: &Global, wider: &Wider, root: Option<&Path>) -> Result<Made, Fai
         // Whose signatures count there is that host's to say.
         Some(root) => (Host::rooted(root)?, None),
     };
-    let ours = known(wider, &host.act)?;
+    let rendered = if root.is_none() { super::render::of_installed() } else { Vec::new() };
+    let ours = known(wider, &host.act, &rendered)?;
     let text = (!contract.source.built_in).then_some(found.text.as_str());
     let Provisioning { plan, report, left } =
         provision::plan(&host.system, &contract, text, installed.as_ref(), &ours)
@@ -91,9 +93,9 @@ fn make(global: &Global, wider: &Wider, root: Option<&Path>) -> Result<Made, Fai
     Ok(Made { contract, host, prepared, report, left, root: root.map(Path::to_owned) })
 }
 
-/// What golden is known to have written on this host.
-pub(super) fn known(wider: &Wider, act: &Act) -> Result<Ours, Failure> {
-    let mut ours = Ours::known(act, &super::render::of_installed())
+/// What golden is known to have written on a host, whose installed contract renders these files.
+pub(super) fn known(wider: &Wider, act: &Act, rendered: &[Artefact]) -> Result<Ours, Failure> {
+    let mut ours = Ours::known(act, rendered)
         .map_err(|error| Failure::new(format!("golden's own record of this host: {error}")))?;
     ours.take_over = wider.take_over;
     ours.optional = wider.optional;

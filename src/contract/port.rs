@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::model::answers::Listener;
+
 /// An address and a port, or a port of every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -28,13 +30,25 @@ impl Port {
         };
         let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
         let number = number.parse().ok().filter(|number| is_plain && *number > 0)?;
-        Some(Self { address: address.filter(|address| !address.is_unspecified()), number })
+        Some(Self::at(address, number))
     }
 
-    /// Where a socket listens that is bound to this address.
-    pub fn of(address: &str, number: u16) -> Self {
-        let address = address.parse().ok().filter(|address: &IpAddr| !address.is_unspecified());
-        Self { address, number }
+    /// Where sockets listen, each place once.
+    pub fn places(listeners: &[Listener]) -> Vec<Self> {
+        let mut places = Vec::new();
+        for listener in listeners {
+            let place = Self::at(listener.address.parse().ok(), listener.port);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
+    /// A socket for both families that is bound to an IPv4 address has it in the form `::ffff:127.0.0.1` (ipv6(7)).
+    fn at(address: Option<IpAddr>, number: u16) -> Self {
+        let address = address.map(|address| address.to_canonical());
+        Self { address: address.filter(|address| !address.is_unspecified()), number }
     }
 
     /// Whether who listens here is reached at `other`, too.
@@ -62,6 +76,7 @@ mod tests {
         let read = |text: &str| Port::parse(text).map(|port| port.to_string());
         assert_eq!(read("127.0.0.1:8000").as_deref(), Some("127.0.0.1:8000"));
         assert_eq!(read("[::1]:8000").as_deref(), Some("[::1]:8000"));
+        assert_eq!(read("[::ffff:127.0.0.1]:80").as_deref(), Some("127.0.0.1:80"), "as Java binds it");
         for all in ["443", "*:443", "0.0.0.0:443", "[::]:443"] {
             assert_eq!(read(all).as_deref(), Some("*:443"), "{all}");
         }
@@ -69,6 +84,9 @@ mod tests {
         {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+        let listener = |address: &str| Listener { address: address.to_owned(), port: 80, inode: 1 };
+        let places = Port::places(&["::ffff:10.0.0.1", "10.0.0.1", "::", "0.0.0.0"].map(listener));
+        assert_eq!(places.iter().map(Port::to_string).collect::<Vec<_>>(), ["10.0.0.1:80", "*:80"]);
         let port = |text: &str| Port::parse(text).unwrap();
         assert!(port("80").covers(&port("127.0.0.1:80")) && !port("127.0.0.1:80").covers(&port("80")));
         assert!(!port("[::1]:80").covers(&port("127.0.0.1:80")) && !port("80").covers(&port("81")));

@@ -108,8 +108,9 @@ pub const OF_SYSTEMD: &[(&str, &str)] = &[
     ("veritysetup.target", "sysinit.target"),
 ];
 
-/// Targets among them that no other one waits for: they have `DefaultDependencies=no`, and no `After=` names them.
-const WITHOUT_ORDER: &[&str] = &["timers.target", "remote-fs.target"];
+/// Targets among them that do not wait for what they pull in, since they have `DefaultDependencies=no` (read in the units of
+/// 247 to 262).
+const WITHOUT_ORDER: &[&str] = &["local-fs.target", "remote-fs.target", "timers.target"];
 
 /// Targets that udev starts when it finds such a device (systemd.special(7)), which no disk shows.
 const OF_DEVICES: &[&str] =

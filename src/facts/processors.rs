@@ -11,7 +11,7 @@ pub type Range = (u32, u32);
 pub struct Processors {
     /// The processors that are online.
     pub cpus: Vec<Range>,
-    /// The memory nodes that are online; none where the kernel knows no nodes.
+    /// The memory nodes that are online; none where the kernel shows no nodes.
     pub nodes: Vec<Range>,
 }
 
@@ -23,7 +23,8 @@ pub fn ranges(text: &str) -> Option<Vec<Range>> {
     let words = text.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|word| !word.is_empty());
     let range = |word: &str| {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
-        Some((first.parse().ok()?, last.parse().ok()?))
+        let range: Range = (first.parse().ok()?, last.parse().ok()?);
+        (range.0 <= range.1).then_some(range)
     };
     words.map(range).collect()
 }
@@ -51,7 +52,7 @@ mod tests {
         assert_eq!(ranges("0-3,8\n"), Some(vec![(0, 3), (8, 8)]));
         assert_eq!(ranges("0 1, 4"), Some(vec![(0, 0), (1, 1), (4, 4)]));
         assert_eq!(ranges(""), Some(vec![]));
-        assert_eq!((ranges("numa"), ranges("1-")), (None, None));
+        assert_eq!((ranges("numa"), ranges("1-"), ranges("7-4")), (None, None, None));
         assert!(overlap(&[(4, 7)], &[(0, 1), (7, 9)]) && !overlap(&[(4, 7)], &[(0, 3), (8, 9)]));
         assert_eq!(written(&[(0, 3), (8, 8)]), "0-3,8");
     }

@@ -78,9 +78,7 @@ impl Started<'_> {
     pub fn may_fail(&self, unit: &EffectiveUnit) -> bool {
         self.command.prefixes.ignore_failure && (self.key != "ExecStart" || unit.service_type() == "oneshot")
     }
-}
 
-impl Started<'_> {
     /// Whether root runs the command, outside of the sandbox: the prefix `+`, or `PermissionsStartOnly=yes`, which older
     /// units have and which leaves the unit's settings to `ExecStart=` (measured on 247 to 262).
     pub fn is_free(&self, unit: &EffectiveUnit) -> bool {

@@ -6,7 +6,7 @@ mod programs;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::boot::Reached;
+use super::boot::{BootFacts, Reached};
 use super::condition::Names;
 use super::made::MadeFacts;
 use super::models::ModelFacts;
@@ -229,24 +229,25 @@ impl<'a> View<'a> {
         Ok(links.map_or(&[], Vec::as_slice))
     }
 
+    fn boot(&self) -> Result<&'a BootFacts, Undecided> {
+        let boot = self.facts(Need::Units)?.boot.as_ref();
+        boot.ok_or_else(|| not_looked_at("what the boot starts"))
+    }
+
     /// What leads from the boot to a unit of a service.
     pub fn at_boot(&self, name: &str) -> Result<Reached, Undecided> {
-        let boot = self.facts(Need::Units)?.boot.as_ref();
-        Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.reaches(name))
+        Ok(self.boot()?.reaches(name))
     }
 
     /// The two targets between which a unit closes a circle at a boot, the earlier one first.
     pub fn circle(&self, unit: &EffectiveUnit) -> Result<Option<(String, String)>, Undecided> {
         let after: Vec<String> = unit.words("Unit", "After").into_iter().map(|(word, _)| word).collect();
-        let boot = self.facts(Need::Units)?.boot.as_ref();
-        let boot = boot.ok_or_else(|| not_looked_at("what the boot starts"))?;
-        Ok(boot.circle(unit.name.as_str(), &after))
+        Ok(self.boot()?.circle(unit.name.as_str(), &after))
     }
 
     /// The socket units that start a unit.
     pub fn sockets_of(&self, name: &str) -> Result<Vec<&'a str>, Undecided> {
-        let boot = self.facts(Need::Units)?.boot.as_ref();
-        let boot = boot.ok_or_else(|| not_looked_at("what the boot starts"))?;
+        let boot = self.boot()?;
         match &boot.unread {
             Some(unread) => Err(Undecided::new(format!("it is not known what else starts {name}: {unread}"))),
             None => Ok(boot.sockets_of(name).into_iter().map(|socket| &**socket).collect()),
@@ -255,8 +256,7 @@ impl<'a> View<'a> {
 
     /// The unit that a boot goes to; `None` on a disk without a `default.target`.
     pub fn boot_target(&self) -> Result<Option<&'a str>, Undecided> {
-        let boot = self.facts(Need::Units)?.boot.as_ref();
-        Ok(boot.ok_or_else(|| not_looked_at("what the boot starts"))?.default.as_deref())
+        Ok(self.boot()?.default.as_deref())
     }
 
     /// Where a unit of this name has a file or a link that leads somewhere, in systemd's order of search.

@@ -88,6 +88,8 @@ impl Ours {
     }
 }
 
+const WHOLE: &str = "run it as root, on a whole host or with --root on the disk of one";
+
 /// The steps that make what is demanded and missing. `text` is the contract's own where it is not built in.
 pub fn plan(
     system: &dyn System,
@@ -98,9 +100,7 @@ pub fn plan(
 ) -> Result<Plan, Vec<Hindrance>> {
     let mut builder = match super::prepare::known_accounts(system) {
         Ok(accounts) => Builder::new(system, contract, accounts, ours),
-        Err(what) => {
-            return Err(vec![Hindrance { what, way_out: "run it as root: sudo golden plan".to_owned() }]);
-        }
+        Err(what) => return Err(vec![Hindrance { what, way_out: WHOLE.to_owned() }]),
     };
     builder.repository();
     builder.venvs();

@@ -127,7 +127,7 @@ pub fn prepare(
     let ranks = ranks(contract);
     edits.sort_by_key(|work| (work.stage, rank(work, &ranks)));
     prepared.works = edits;
-    say_what_restarts_along(hand, contract, &mut prepared);
+    say_what_restarts_along(hand, system, contract, &mut prepared);
     Ok(prepared)
 }
 
@@ -150,7 +150,16 @@ fn rank(work: &Work, ranks: &[String]) -> usize {
 }
 
 /// Units that systemd restarts along with one are named in its title and waited for.
-fn say_what_restarts_along(hand: &dyn Hand, contract: &Contract, prepared: &mut Prepared) {
+fn say_what_restarts_along(
+    hand: &dyn Hand,
+    system: &dyn System,
+    contract: &Contract,
+    prepared: &mut Prepared,
+) {
+    // Of a disk, the systemd of this host would answer for its own units of that name.
+    if system.ask().is_none() {
+        return;
+    }
     let mut works = Vec::new();
     for mut work in std::mem::take(&mut prepared.works) {
         let restarted = match &work.what {

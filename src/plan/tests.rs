@@ -409,3 +409,22 @@ fn a_restart_with_the_reason_of_a_program_stays() {
     let prepared = prepare(&hand(), &system(), &Contract::built_in(), &plan([venv, restart()])).unwrap();
     assert!(prepared.works.iter().any(|work| work.starts() == Some("a.service")), "{:?}", prepared.works);
 }
+
+/// A disk has units of the same names as the host that looks at it, whose systemd knows nothing of them.
+#[test]
+fn systemd_is_asked_what_restarts_along_on_the_host_that_runs_alone() {
+    let works = |system: &MemorySystem| {
+        let mut hand = hand();
+        hand.says.insert("-- a.service".to_owned(), "b.service\n".to_owned());
+        let prepared = prepare(&hand, system, &Contract::built_in(), &plan([restart()])).unwrap();
+        let titles: Vec<String> = prepared.works.into_iter().map(|work| work.title).collect();
+        (titles.join("\n"), hand.calls())
+    };
+    let (titles, calls) =
+        works(&MemorySystem::from_manifest(&format!("{HOST}unit a.service LoadState=loaded\n")).unwrap());
+    assert!(titles.contains("and with it b.service"), "{titles}");
+    assert!(!calls.is_empty());
+    let (titles, calls) = works(&MemorySystem::from_manifest(&format!("{HOST}offline\n")).unwrap());
+    assert!(titles.contains("restart a.service") && !titles.contains("b.service"), "{titles}");
+    assert!(calls.is_empty(), "{calls:?}");
+}

@@ -57,7 +57,7 @@ const BUILDS: &[&str] = &[
     "poetry", "yarn",
 ];
 
-/// What is missing, where nothing that runs before may make it; else it is undecided.
+/// What keeps somebody from a path, where nothing that runs before may make the path or open it; else it is undecided.
 pub fn unless_made(
     view: &ServiceView,
     unit: &EffectiveUnit,

@@ -49,6 +49,15 @@ pub struct Listening<'v> {
     pub there: Vec<Port>,
 }
 
+/// Said where it is not looked at where a service listens.
+pub fn no_ports(view: &ServiceView) -> Ruling {
+    Ok(match (&view.service.ports, view.loaded()?) {
+        (None, _) => Outcome::not_applicable("the contract does not say where it listens"),
+        (Some(_), None) => unit_not_loaded(),
+        (Some(_), Some(_)) => Outcome::not_applicable("it does not run"),
+    })
+}
+
 /// Where a service listens that runs; `None` where it does not run, or the contract does not say.
 pub fn listening<'v>(view: &'v ServiceView) -> Result<Option<Listening<'v>>, Undecided> {
     let (Some(ports), Some(unit)) = (&view.service.ports, view.loaded()?) else { return Ok(None) };
@@ -56,12 +65,13 @@ pub fn listening<'v>(view: &'v ServiceView) -> Result<Option<Listening<'v>>, Und
     if state.active_state != "active" {
         return Ok(None);
     }
-    let mut there = Vec::new();
-    for listener in view.listening(&view.service.unit.value)? {
-        let port = Port::of(&listener.address, listener.port);
-        if !there.contains(&port) {
-            there.push(port);
-        }
+    // The kernel is asked for the network that golden sees.
+    let is_private = |setting: &&Setting| setting.value() == "yes";
+    let own = unit.scalar("Service", "PrivateNetwork").filter(is_private);
+    if let Some(own) = own.or_else(|| unit.scalar("Service", "NetworkNamespacePath")) {
+        let why = format!("it has a network of its own ({}), which is not looked into", written(own));
+        return Err(Undecided::new(why));
     }
+    let there = Port::places(view.listening(&view.service.unit.value)?);
     Ok(Some(Listening { unit, state, ports, there }))
 }

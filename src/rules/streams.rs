@@ -42,7 +42,7 @@ fn no_terminal(
     // The kernel and udev fill /dev.
     if view.is_disk() && lies_under(path, "/dev") {
         let why = format!("whether there is a terminal {path} shows on the running host alone");
-        return if is_console(path) { Ok(None) } else { Err(Undecided::new(why)) };
+        return if path == CONSOLE { Ok(None) } else { Err(Undecided::new(why)) };
     }
     let lookup = view.start_of(unit).before(path)?;
     let what = match lookup.node()? {
@@ -56,13 +56,8 @@ fn no_terminal(
     Ok(Some(Fault { what, wants: "TTYPath= with the path of a terminal".to_owned() }))
 }
 
-/// Terminals that Linux makes on every host: the console, and the virtual ones (console(4), devices of major number 4).
-fn is_console(path: &str) -> bool {
-    const VIRTUAL: u32 = 63;
-    let name = path.strip_prefix("/dev/").unwrap_or_default();
-    let number = name.strip_prefix("tty").and_then(|number| number.parse::<u32>().ok());
-    name == "console" || number.is_some_and(|number| number <= VIRTUAL)
-}
+/// The one terminal that every host has; a container has no virtual ones.
+const CONSOLE: &str = "/dev/console";
 
 /// What keeps socket units from handing over the descriptor for a stream.
 fn not_handed_over(

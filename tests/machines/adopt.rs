@@ -135,6 +135,8 @@ fn a_host_that_runs_is_written_down() {
         "cd /root; golden init --name orders --from-host nginx orders-api orders-worker@1.service orders-report.timer orders-echo.socket 2>&1",
     );
     assert!(said.contains("this host is compliant"), "{said}{:#?}", host.audit());
+    let verdict = said.lines().find(|line| line.contains("this host is compliant")).unwrap_or_default();
+    assert!(include_str!("../../README.md").contains(verdict), "the README shows another end: {verdict}");
     let contract = host.0.sh_ok("cat /root/golden.toml");
     println!("{said}{contract}");
     assert!(!contract.contains("zq7-Kp31"), "a secret was written down");

@@ -24,12 +24,10 @@ pub(super) fn gather(worker: &Worker<'_>, pad: &Pad) -> BTreeMap<Arc<str>, Obser
         if state.active_state != "active" {
             continue;
         }
-        let is_there = |port: &Port, found: &[Listener]| {
-            found.iter().any(|listener| Port::of(&listener.address, listener.port).covers(port))
-        };
-        let are_there = |found: &Observed<Vec<Listener>>| match found {
-            Observed::Found(found) => ports.iter().all(|port| is_there(&port.value, found)),
-            _ => true,
+        let are_there = |found: &Observed<Vec<Listener>>| {
+            let Observed::Found(found) = found else { return true };
+            let places = Port::places(found);
+            ports.iter().all(|port| places.iter().any(|place| place.covers(&port.value)))
         };
         let may_still_come = service.health().may_still_come(state.started, now);
         all.insert(unit.into(), patiently(may_still_come, || ask.listening(unit), are_there));

@@ -11,6 +11,9 @@ use crate::model::{NodeKind, Observed};
 /// Where distributions and the kernel put what has no access control list.
 const PLAIN: &[&str] = &["/usr", "/dev", "/proc", "/sys", "/run", "/etc/systemd", "/boot", "/lib", "/lib64"];
 
+/// What lies there is the administrator's.
+const OF_THE_HOST: &str = "/usr/local";
+
 const SELINUX: &str = "/etc/selinux/config";
 const SELINUX_NOW: &str = "/sys/fs/selinux/enforce";
 const APPARMOR: &str = "/etc/apparmor.d";
@@ -61,7 +64,8 @@ pub(super) fn access_lists(worker: &Worker<'_>, pad: &Pad) -> BTreeSet<Arc<str>>
     let steps = pad.paths.values().flat_map(|lookup| &lookup.steps);
     let places: BTreeSet<&Arc<str>> = steps
         .filter(|step| {
-            step.meta.kind != NodeKind::Link && !PLAIN.iter().any(|plain| lies_under(&step.path, plain))
+            let is_plain = PLAIN.iter().any(|plain| lies_under(&step.path, plain));
+            step.meta.kind != NodeKind::Link && (!is_plain || lies_under(&step.path, OF_THE_HOST))
         })
         .map(|step| &step.path)
         .collect();

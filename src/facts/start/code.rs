@@ -280,6 +280,33 @@ mod tests {
         assert_eq!(code("/usr/bin/env -u A -S node x.js"), [named("node"), file("x.js")]);
         assert_eq!(code("/usr/bin/env A=1 /opt/run"), [program("/opt/run")]);
         assert_eq!(code("/usr/bin/env PATH=/opt node x.js"), [file("x.js")]);
+        for line in [
+            "/usr/bin/nice -5 run --x",
+            "/usr/bin/nice --adjustment=5 run",
+            "/usr/bin/ionice -c2 -n7 run",
+            "/usr/bin/ionice -c 3 run x",
+            "/usr/bin/chrt -f 50 run",
+            "/usr/bin/chrt --rr 50 run",
+            "/usr/bin/stdbuf -oL run",
+            "/usr/bin/stdbuf -o L -e0 run",
+            "/usr/bin/timeout --preserve-status 5 run",
+            "/usr/bin/timeout -s KILL 5 run",
+            "/usr/bin/timeout -k5 --signal=TERM 1h run",
+            "/usr/bin/env -- run",
+            "/usr/bin/env -u A -i B=1 run",
+            "/usr/bin/flock -n /run/lock run x",
+            "/usr/bin/flock -w 10 /run/lock run",
+            "/usr/bin/flock --timeout=10 /run/lock run",
+            "/usr/bin/numactl --interleave=all run",
+            "/usr/bin/numactl -N 0 -m 0 run",
+            "/usr/bin/tini -- run",
+            "/usr/bin/tini -g -- run",
+            "/usr/bin/dumb-init -c -- run",
+            "/usr/bin/catchsegv run",
+        ] {
+            let found = code(line);
+            assert!(found == [named("run")] || found.is_empty(), "{line}: {found:?}");
+        }
         assert_eq!(code("/usr/bin/env -i A=1 -u B node x.js"), [file("x.js")]);
         assert_eq!(code("/usr/bin/env -C /srv node x.js"), []);
         let shell = |text: &str| given_code("/bin/sh", &["-c".into(), text.into()]);

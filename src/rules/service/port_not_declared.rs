@@ -1,7 +1,7 @@
 //! Ports at which a service listens that the contract does not name.
 
 use crate::rules::prelude::*;
-use crate::rules::processes::{Listening, listening};
+use crate::rules::processes::{Listening, listening, no_ports};
 
 rule! {
     /// A running service listens at a port, or for more addresses, than the contract says (`ports`).
@@ -40,7 +40,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(Listening { unit, ports, there, .. }) = listening(view)? else {
-        return Ok(Outcome::not_applicable("it does not run, or the contract does not say where it listens"));
+        return no_ports(view);
     };
     let all: Vec<String> = ports.iter().map(|port| port.value.to_string()).collect();
     let expected = if all.is_empty() { "no listening socket".to_owned() } else { all.join(", ") };

@@ -1,7 +1,7 @@
 //! Ports at which a running service must listen.
 
 use crate::rules::prelude::*;
-use crate::rules::processes::{Listening, listening};
+use crate::rules::processes::{Listening, listening, no_ports};
 
 rule! {
     /// A running service does not listen at a port that the contract names (`ports`).
@@ -37,7 +37,7 @@ rule! {
 
 fn check(view: &ServiceView) -> Ruling {
     let Some(Listening { unit, state, ports, there }) = listening(view)? else {
-        return Ok(Outcome::not_applicable("it does not run, or the contract does not say where it listens"));
+        return no_ports(view);
     };
     let mut findings = Vec::new();
     for port in ports {

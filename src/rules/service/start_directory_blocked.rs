@@ -64,7 +64,11 @@ fn check(view: &ServiceView) -> Ruling {
         };
         let node = node.filter(|node| node.meta.kind != NodeKind::Directory);
         let fault = node.map(|node| (node.path.to_string(), format!("is {}", node.meta.kind.word())));
-        let Some((path, what)) = fault.or_else(|| unfit_private(view, &own, lookup)) else { continue };
+        let fault = match fault {
+            None => unfit_private(view, &own, lookup)?,
+            found => found,
+        };
+        let Some((path, what)) = fault else { continue };
         let status = match own.setting.key.as_str() {
             "RuntimeDirectory" => "233/RUNTIME_DIRECTORY",
             "StateDirectory" => "238/STATE_DIRECTORY",
@@ -122,17 +126,19 @@ fn own_link<'l>(
 }
 
 /// What keeps systemd from moving the directory of a dynamic user to its private place, or from finding it there.
-fn unfit_private(view: &ServiceView, own: &OwnDirectory<'_>, lookup: &Lookup) -> Option<(String, String)> {
-    let private = own.private.as_ref()?;
-    let node = view.path(Need::Start, private).ok()?.node().ok()??;
-    fn is_directory(step: &Step) -> bool {
-        step.meta.kind == NodeKind::Directory
-    }
-    let is_public = lookup.links().all(|link| *link.path != *own.path)
-        && lookup.node().ok().flatten().is_some_and(is_directory);
-    match (is_directory(node), is_public) {
+fn unfit_private(
+    view: &ServiceView,
+    own: &OwnDirectory<'_>,
+    lookup: &Lookup,
+) -> Result<Option<(String, String)>, Undecided> {
+    let is_directory = |step: &Step| step.meta.kind == NodeKind::Directory;
+    let Some(private) = &own.private else { return Ok(None) };
+    let Some(node) = view.path(Need::Start, private)?.node()? else { return Ok(None) };
+    let is_linked = lookup.links().any(|link| *link.path == *own.path);
+    let is_public = !is_linked && lookup.node()?.is_some_and(is_directory);
+    Ok(match (is_directory(node), is_public) {
         (false, _) => Some((private.clone(), format!("is {}", node.meta.kind.word()))),
         (true, true) => Some((own.path.clone(), format!("is a directory, and so is {private}"))),
         (true, false) => None,
-    }
+    })
 }

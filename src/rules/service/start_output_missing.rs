@@ -71,7 +71,7 @@ rule! {
     severity: Must,
     needs: [Units, Accounts, Start],
     cause: Unit,
-    why: "the next start fails with 209/STDOUT, and the log file that would show the error is missing",
+    why: "the next start fails with 208/STDIN, 209/STDOUT, 222/STDERR or 202/FDS, before the program runs",
     see: ["systemctl show -p StandardInput,StandardOutput,StandardError,TTYPath,OpenFile {unit}"],
     mend: "Create the directory with tmpfiles.d(5), or write to the journal.",
     man: ["systemd.exec(5)", "tmpfiles.d(5)"],

@@ -97,9 +97,11 @@ fn lacking(
         let why = format!("which of {} a machine has that boots from this disk is not on it", written(setting));
         return Err(Undecided::new(why));
     }
-    let there = view.processors()?.map(has).unwrap_or_default();
-    // A kernel without memory nodes passes over what names some (systemd.exec(5)).
-    Ok((!there.is_empty() && !overlap(&wanted, &there)).then(|| list(&there)))
+    let Some(there) = view.processors()?.map(has).filter(|there| !there.is_empty()) else {
+        let why = format!("which of {} the host has is not shown in /sys/devices/system", written(setting));
+        return Err(Undecided::new(why));
+    };
+    Ok((!overlap(&wanted, &there)).then(|| list(&there)))
 }
 
 fn finding(view: &ServiceView, setting: &Setting, (status, what): (&str, String), wants: &str) -> Finding {

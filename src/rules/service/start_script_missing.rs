@@ -87,16 +87,19 @@ fn check(view: &ServiceView) -> Ruling {
                     let obstacle = file_obstacle(view, &runner, &interpreter, &path)?;
                     earlier::unless_made(view, unit, (&all[..at], &path), obstacle)?
                 }
-                Code::Program(program) if is_certain(program) => {
-                    let lookup = view.path(Need::Start, &behind_binds(unit, program))?;
-                    obstacle(view, &runner, lookup, NodeKind::File, &[Access::Execute])?
+                Code::Program(path) if is_certain(path) => {
+                    program_obstacle(view, unit, &runner, (&all[..at], vec![path.clone()]))?
                 }
                 Code::Module { name, runs } if is_certain(name) => {
                     let command = (&*started.command.program, words.as_slice());
                     let Some(roots) = roots(view, unit, command, &directory.path)? else { continue };
                     module_obstacle(view, unit, &runner, &roots, name, *runs)?
                 }
-                Code::Named(name) if is_certain(name) => named_obstacle(view, unit, &runner, name)?,
+                Code::Named(name) if is_certain(name) => {
+                    let path = view.layers(unit, "PATH")?.pop().map(|layer| layer.value);
+                    let places = paths_of_child(unit, path.as_deref(), name);
+                    program_obstacle(view, unit, &runner, (&all[..at], places))?
+                }
                 Code::Package(name) if is_certain(name) => package_obstacle(view, unit, &directory.path, name)?,
                 Code::File(name)
                 | Code::Module { name, .. }
@@ -140,21 +143,18 @@ fn file_obstacle(
     Ok(first)
 }
 
-/// What keeps a program from being found by its name, in all of the places where it may lie.
-fn named_obstacle(
+/// What keeps a program from being executed at each of the places where it may lie.
+fn program_obstacle(
     view: &ServiceView,
     unit: &EffectiveUnit,
     runner: &Runner,
-    name: &str,
+    (before, places): (&[Started], Vec<String>),
 ) -> Result<Option<Obstacle>, Undecided> {
-    let stated = view.layers(unit, "PATH")?.pop().map(|layer| layer.value);
     let mut first = None;
-    for path in paths_of_child(unit, stated.as_deref(), name) {
-        // Facts of an older golden do not hold it.
-        let Ok(lookup) = view.path(Need::Start, &behind_binds(unit, &path)) else { return Ok(None) };
-        let Some(found) = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])? else {
-            return Ok(None);
-        };
+    for path in places {
+        let lookup = view.path(Need::Start, &behind_binds(unit, &path))?;
+        let found = obstacle(view, runner, lookup, NodeKind::File, &[Access::Execute])?;
+        let Some(found) = earlier::unless_made(view, unit, (before, &path), found)? else { return Ok(None) };
         if first.as_ref().is_none_or(|first: &Obstacle| first.missing) {
             first = Some(found);
         }

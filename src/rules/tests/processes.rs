@@ -121,3 +121,76 @@ fn facts_from_before_health_was_asked_say_nothing_of_it() {
     let undecided = report.results.iter().filter(|result| matches!(result.said, Said::Undecided(_)));
     assert_eq!(undecided.count(), 1);
 }
+
+/// How a rule judged the backend.
+fn of_backend(rule: &str, block: &str) -> String {
+    let (host, contract) = stage(block).unwrap_or_else(|why| panic!("{block}: {why}"));
+    let results = judge(&host, &contract, &[rule]);
+    let of_it = results.into_iter().find(|result| result.subject.to_string() == "service:backend").unwrap();
+    match of_it.said {
+        Said::Fail(failure) => format!("fails: {}", failure.finding.message),
+        Said::Undecided(why) => format!("undecided: {}", why.why),
+        Said::Pass => "passes".to_owned(),
+        Said::NotApplicable(why) => format!("not applicable: {why}"),
+    }
+}
+
+#[test]
+fn a_port_is_judged_by_what_is_seen_alone() {
+    let says = |ports: &str, block: &str| {
+        let block = format!(
+            "contract [services.backend]\ncontract ports = {ports}\n\
+             process 1002 exe=/opt/quantum/venvs/backend/bin/python uid=996 gid=996 cwd=/ sockets=77\n\
+             unit quantum-backend.service MainPID=1002\n{block}"
+        );
+        ["port-not-listening", "port-not-declared"].map(|rule| of_backend(rule, &block))
+    };
+    let both = |said: [String; 2], begin: &str| {
+        assert!(said.iter().all(|said| said.starts_with(begin)), "{begin}: {said:?}");
+    };
+    // As a socket for both families has it.
+    both(says(r#"["127.0.0.1:80"]"#, "listen ::ffff:127.0.0.1 80 77"), "passes");
+    both(says(r#"["80"]"#, "listen :: 80 77"), "passes");
+    // Somebody else's socket.
+    let [listening, declared] = says(r#"["80"]"#, "listen 0.0.0.0 80 1");
+    assert_eq!(listening, "fails: it does not listen at *:80");
+    assert_eq!(declared, "passes");
+    let [listening, declared] = says(r#"["80"]"#, "listen 127.0.0.1 80 77");
+    assert_eq!(listening, "fails: it does not listen at *:80; it listens at 127.0.0.1:80 alone");
+    assert_eq!(declared, "passes");
+    let [listening, declared] = says("[]", "listen 127.0.0.1 9229 77");
+    assert_eq!(listening, "passes");
+    assert_eq!(declared, "fails: it listens at 127.0.0.1:9229, which the contract does not name");
+    let drop_in = |line: &str| {
+        format!(
+            "file /etc/systemd/system/quantum-backend.service.d/net.conf root:root 0644\n| [Service]\n| {line}\n"
+        )
+    };
+    for own in ["PrivateNetwork=yes", "NetworkNamespacePath=/run/netns/x"] {
+        both(says(r#"["80"]"#, &drop_in(own)), "undecided: it has a network of its own");
+    }
+    both(says(r#"["80"]"#, "unit quantum-backend.service ActiveState=inactive MainPID=0"), "not applicable");
+}
+
+#[test]
+fn a_processor_is_missing_where_the_host_shows_others() {
+    let says = |line: &str, files: &str| {
+        of_backend(
+            "start-processor-missing",
+            &format!(
+                "{files}\nfile /etc/systemd/system/quantum-backend.service.d/cpu.conf root:root 0644\n| [Service]\n| {line}\n"
+            ),
+        )
+    };
+    let two = "file /sys/devices/system/cpu/online root:root 0444\n| 0-1";
+    let node = "file /sys/devices/system/node/online root:root 0444\n| 0";
+    assert!(says("CPUAffinity=4-7", two).starts_with("fails: cannot start (215/CPUAFFINITY)"));
+    assert_eq!(says("CPUAffinity=1 900", two), "passes");
+    assert!(says("CPUAffinity=4-7", "").starts_with("undecided"), "no list is no proof");
+    let unlisted = "file /sys/devices/system/cpu/online root:root 0444\n| many";
+    assert!(says("CPUAffinity=4-7", unlisted).starts_with("undecided"));
+    assert!(
+        says("NUMAMask=1", &format!("{two}\n{node}")).starts_with("fails: cannot start (242/NUMA_POLICY)")
+    );
+    assert!(says("NUMAMask=1", two).starts_with("undecided"), "a kernel may know no nodes");
+}

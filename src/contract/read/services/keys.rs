@@ -88,7 +88,11 @@ fn port<'a>(cx: &mut Cx<'a>, node: &Node<'a>, key: &str) -> Option<Stated<Port>>
     let port = Port::parse(&text.value);
     if port.is_none() {
         let message = format!("{:?} is neither a port nor an address with one", text.value);
-        cx.error(node.span, message, "write \"8000\" for every address, or \"127.0.0.1:8000\"");
+        cx.error(
+            node.span,
+            message,
+            "write \"8000\" for every address, \"127.0.0.1:8000\" or \"[::1]:8000\"",
+        );
     }
     port.map(|port| Stated::new(port, text.at))
 }
