@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::earlier::is_made_by_none;
 use super::prelude::*;
 use super::remedy::gap;
 use crate::facts::boot::Reached;
 use crate::facts::made::{REQUIREMENTS, own_directories};
-use crate::facts::start::{Stream, StreamEnd, lies_under};
+use crate::facts::start::{Stream, StreamEnd, commands, lies_under};
 use crate::model::End;
 use crate::systemd::version::SystemdVersion;
 
@@ -140,6 +141,8 @@ fn not_opened(
         Some(_) => format!("{path} of OpenFile= is a directory, which can only be opened with read-only"),
         None => {
             view.is_on_disk_alone(path)?;
+            // It is opened for the main program alone.
+            is_made_by_none(view, unit, &commands(unit, &["ExecCondition", "ExecStartPre"]), path)?;
             format!("{path} of OpenFile= does not exist")
         }
     };

@@ -95,7 +95,11 @@ fn finding(view: &ServiceView, stream: &Stream, fault: Fault) -> Finding {
         Some(_) => format!(" ({})", stream.status),
         None => String::new(),
     };
-    let question = format!("make {}, or let {} write to the journal", fault.wants, setting.at);
+    let otherwise = match stream.key {
+        "StandardOutput" | "StandardError" => format!("let {} write to the journal", setting.at),
+        _ => format!("correct {}", setting.at),
+    };
+    let question = format!("make {}, or {otherwise}", fault.wants);
     Finding::new(
         format!("cannot start{status}: {}", fault.what),
         setting.at.clone(),
